@@ -1,0 +1,33 @@
+//! The seam between the objective and whatever computes the frozen network: kernels on the CPU, Burn elsewhere.
+
+pub use impasto_kernels::{ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient};
+
+/// A frozen VGG up to its deepest tap, which keeps what its last [`forward`](Trunk::forward) found.
+///
+/// A *tap* is the number of a convolution, from 0; what is tapped is its output behind the ReLU. Pictures and their
+/// gradients are planar `3 × height × width`, red, green, blue, 0–255; the trunk does the preprocessing of its network.
+pub trait Trunk: Send {
+    /// Which taps may be asked for, ascending.
+    fn taps(&self) -> &[usize];
+
+    /// The shape of a tap's feature for a picture of this size.
+    fn tap_shape(&self, tap: usize, height: usize, width: usize) -> Shape;
+
+    /// Runs the picture to the deepest tap. With `keep` it also keeps what [`backward`](Trunk::backward) needs.
+    fn forward(&mut self, picture: &[f32], height: usize, width: usize, keep: bool);
+
+    /// The feature of the last forward pass, planar `channels × height × width`.
+    fn features(&mut self, tap: usize) -> Vec<f32>;
+
+    /// A copy of the feature of the last forward pass in the trunk's own layout.
+    fn capture(&mut self, tap: usize) -> Features;
+
+    /// The moments of the last forward pass; `weights` has one value for each position of the tap.
+    fn moments(&mut self, tap: usize, weights: Option<&[f32]>) -> Moments;
+
+    /// `Σ w[p] · (F − target)²` over channels and positions.
+    fn squared_distance(&mut self, tap: usize, target: &Features, weights: Option<&[f32]>) -> f64;
+
+    /// The gradient with respect to the picture of the last forward pass, written to `gradient`.
+    fn backward(&mut self, gradients: &[TapGradient<'_>], gradient: &mut [f32]);
+}
