@@ -15,6 +15,8 @@ mod memory;
 mod moments;
 mod multiply;
 mod pool;
+#[cfg(test)]
+mod reference;
 mod simd;
 mod sinks;
 mod taps;

@@ -133,6 +133,38 @@ impl Engine {
         self.run_backward(gradients, out);
     }
 
+    /// The ReLU signs of the last forward pass for each convolution and the places of the largest values for each
+    /// pooling, planar.
+    #[cfg(test)]
+    pub(crate) fn masks(&self) -> (Vec<Vec<bool>>, Vec<Vec<usize>>) {
+        use crate::simd::LANES;
+        let Some(plan) = &self.plan else { panic!("no picture has passed through the trunk yet") };
+        let planar = |layout: Layout, bit: &dyn Fn(usize, usize) -> usize| -> Vec<usize> {
+            let positions = layout.shape.positions();
+            let value = |i: usize| {
+                let (channel, position) = (i / positions, i % positions);
+                bit(channel / LANES * positions + position, channel % LANES)
+            };
+            (0..layout.shape.len()).map(value).collect()
+        };
+        let signs = plan.layers.iter().zip(&plan.signs).map(|(layer, signs)| {
+            let bits = planar(layer.layout, &|at, lane| usize::from(signs[at] >> lane & 1));
+            bits.into_iter().map(|bit| bit == 1).collect()
+        });
+        let places = plan.layers.iter().zip(&plan.places).filter_map(|(layer, places)| {
+            let ((pooled, _), places) = (layer.pooled?, places.as_ref()?);
+            let (shape, small) = (layer.layout.shape, pooled.shape);
+            let bits =
+                planar(pooled, &|at, lane| ((places[at] >> lane & 1) | (places[at] >> (lane + 16) & 1) << 1) as usize);
+            let full = |(i, place): (usize, usize)| {
+                let (channel, y, x) = (i / small.positions(), i / small.width % small.height, i % small.width);
+                (channel * shape.height + 2 * y + place / 2) * shape.width + 2 * x + place % 2
+            };
+            Some(bits.into_iter().enumerate().map(full).collect())
+        });
+        (signs.collect(), places.collect())
+    }
+
     fn feature(&self, tap: usize) -> (Layout, &[f32]) {
         let Some(plan) = &self.plan else { panic!("no picture has passed through the trunk yet") };
         assert!(self.taps.contains(&tap), "convolution {tap} is not tapped");
