@@ -5,6 +5,7 @@ mod forward;
 mod plan;
 
 use crate::layout::{Layout, Plane};
+use crate::profile::{Profile, Timing};
 use crate::{Features, Moments, Pooling, Shape, TapGradient, Threads, TrunkError};
 use crate::{moments, trunk::PackedTrunk};
 use plan::Plan;
@@ -23,6 +24,7 @@ pub struct Engine {
     taps: Vec<usize>,
     plan: Option<Plan>,
     kept: bool,
+    profile: Profile,
 }
 
 impl Engine {
@@ -45,7 +47,7 @@ impl Engine {
             Some(&tap) if tap >= convolutions => return Err(TrunkError::NoSuchTap { tap, convolutions }),
             Some(_) => {}
         }
-        Ok(Self { trunk, threads, pooling, mean, scale, taps, plan: None, kept: false })
+        Ok(Self { trunk, threads, pooling, mean, scale, taps, plan: None, kept: false, profile: Profile::default() })
     }
 
     /// The taps, ascending.
@@ -64,6 +66,11 @@ impl Engine {
     /// Where the network has no such convolution.
     pub fn tap_shape(&self, tap: usize, height: usize, width: usize) -> Shape {
         plan::shapes(&self.trunk, height, width)[tap]
+    }
+
+    /// How long the parts of the last forward pass and of the last backward pass took, in the order they ran.
+    pub fn timings(&self) -> &[Timing] {
+        &self.profile.0
     }
 
     /// Bytes of the buffers of the present size, without the packed weights.
