@@ -119,7 +119,8 @@ impl Pass<'_> {
         if !add {
             clear_border(self.isa, self.threads, layout, &mut arenas[arena]);
         }
-        let moments = gradient.moments.map(|moments| PackedMoments::new(self.isa, layout.shape.channels, &moments));
+        let moments =
+            gradient.moments.map(|moments| PackedMoments::new(self.isa, self.threads, layout.shape.channels, &moments));
         let content = gradient.content.map(|content| Content {
             target: Plane::new(layout, &content.target.data),
             scale: content.scale,
