@@ -1,8 +1,7 @@
-//! The first layer, from three planar channels to blocked ones and back, by direct convolution.
+//! The first layer, from three planar channels to blocked ones, by direct convolution.
 
-use crate::layout::{Layout, Plane};
+use crate::layout::Layout;
 use crate::memory::{Buffer, View, ViewMut};
-use crate::multiply::Multiply;
 use crate::simd::{LANES, Op, Simd};
 use crate::threads::{Threads, part};
 use crate::{Convolution, Isa};
@@ -11,17 +10,23 @@ use crate::{Convolution, Isa};
 const WINDOW: usize = 27;
 
 /// The columns of the backward multiply: the window, filled up to whole blocks.
-const COLUMNS: usize = 2 * LANES;
+pub(crate) const COLUMNS: usize = 2 * LANES;
+
+/// The column of the backward multiply that a tap of the window is: `[kx][ky][channel]`.
+fn column(tap: usize) -> usize {
+    tap % 3 * 9 + tap / 3 % 3 * 3 + tap / 9
+}
 
 /// The weights of the first layer in both directions.
 pub(crate) struct Direct {
     /// Channels out.
     pub(crate) channels: usize,
-    panel_blocks: usize,
+    /// Blocks of sixteen channels in a panel.
+    pub(crate) panel_blocks: usize,
     /// `[panel][27][16 · blocks]`.
     forward: Buffer<f32>,
-    /// `[panel][channels][16 · blocks]`, two blocks in all.
-    backward: Buffer<f32>,
+    /// `[panel][channels][16 · blocks]`, two blocks in all: three taps of each row and channel, columns first.
+    pub(crate) backward: Buffer<f32>,
 }
 
 impl Direct {
@@ -35,7 +40,7 @@ impl Direct {
             for tap in 0..WINDOW {
                 let weight = convolution.weight[channel * WINDOW + tap];
                 forward[packed_at(panel_blocks, WINDOW, channels, tap, channel)] = weight;
-                backward[packed_at(panel_blocks, channels, COLUMNS, channel, tap)] = weight;
+                backward[packed_at(panel_blocks, channels, COLUMNS, channel, column(tap))] = weight;
             }
         }
         Self { channels, panel_blocks, forward, backward }
@@ -183,116 +188,6 @@ impl<const R: usize, const V: usize> Op for Group<'_, R, V> {
                         *signs.at(at, 1) = s.greater(value, s.zero());
                     }
                 }
-            }
-        }
-    }
-}
-
-/// Gradient of the feature → gradient of the picture, planar.
-#[derive(Clone, Copy)]
-pub(crate) struct Backward<'a> {
-    pub(crate) weights: &'a Direct,
-    pub(crate) gradient: Plane<'a>,
-    /// A factor for each channel of the picture.
-    pub(crate) scale: [f32; 3],
-    pub(crate) out: ViewMut<'a, f32>,
-}
-
-impl Backward<'_> {
-    /// Floats of scratch that each worker needs: three rows of products.
-    pub(crate) fn scratch_len(width: usize) -> usize {
-        3 * Self::row_len(width)
-    }
-
-    fn row_len(width: usize) -> usize {
-        (width + 2) * COLUMNS
-    }
-
-    /// Runs the layer.
-    pub(crate) fn run(self, isa: Isa, threads: &Threads, scratch: &mut [f32]) {
-        let shape = self.gradient.layout.shape;
-        let share = Self::scratch_len(shape.width);
-        let scratch = ViewMut::new(scratch);
-        let count = threads.count();
-        threads.run(|worker| {
-            // SAFETY: each worker has its own share.
-            let scratch = unsafe { scratch.slice(worker * share, share) };
-            isa.run(RowsBack { of: self, rows: part(shape.height, count, worker), scratch });
-        });
-    }
-}
-
-struct RowsBack<'a> {
-    of: Backward<'a>,
-    rows: std::ops::Range<usize>,
-    scratch: &'a mut [f32],
-}
-
-impl Op for RowsBack<'_> {
-    type Output = ();
-
-    /// `P[row][x][tap] = Σ_channel gradient[channel][row][x] · weight[channel][tap]` for each row of the bordered plane,
-    /// of which three are kept; then each pixel adds up what its 3×3 neighbours say about it.
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let width = self.of.gradient.layout.shape.width;
-        let row_len = Backward::row_len(width);
-        if self.rows.is_empty() {
-            return;
-        }
-        for row in self.rows.start..self.rows.end + 2 {
-            let slot = row % 3 * row_len;
-            products(s, &self.of, row, ViewMut::new(&mut *self.scratch), slot);
-            if row >= self.rows.start + 2 {
-                self.gather(row - 2);
-            }
-        }
-    }
-}
-
-/// The products of one row of the bordered plane.
-#[inline(always)]
-fn products<S: Simd>(s: S, of: &Backward<'_>, row: usize, output: ViewMut<'_, f32>, slot: usize) {
-    let Backward { weights, gradient, .. } = *of;
-    let columns = gradient.layout.shape.width + 2;
-    for first_block in (0..COLUMNS / LANES).step_by(weights.panel_blocks) {
-        s.vectorise(Multiply {
-            input: gradient.data,
-            input_start: gradient.layout.bordered(0, row, 0),
-            input_stride: gradient.layout.block_len(),
-            weights: View::new(&weights.backward),
-            weights_start: first_block * LANES * weights.channels,
-            output,
-            output_start: slot + first_block * columns * LANES,
-            output_stride: columns * LANES,
-            depth: weights.channels,
-            blocks: weights.panel_blocks,
-            rows: columns,
-        });
-    }
-}
-
-impl RowsBack<'_> {
-    /// `out[c][y][x] = scale[c] · Σ_taps P[y + 1 − ky][x + 1 − kx][c, ky, kx]`
-    #[inline(always)]
-    fn gather(&self, y: usize) {
-        let shape = self.of.gradient.layout.shape;
-        let (row_len, columns) = (Backward::row_len(shape.width), shape.width + 2);
-        for channel in 0..3 {
-            // SAFETY: the row of the picture belongs to this worker.
-            let out = unsafe { self.of.out.slice((channel * shape.height + y) * shape.width, shape.width) };
-            out.fill(0.0);
-            for tap in 0..9 {
-                let (ky, kx) = (tap / 3, tap % 3);
-                let column = channel * 9 + tap;
-                let row = &self.scratch[(y + 2 - ky) % 3 * row_len..][..row_len];
-                let start = (column / LANES * columns + 2 - kx) * LANES + column % LANES;
-                for (value, product) in out.iter_mut().zip(row[start..].iter().step_by(LANES)) {
-                    *value += product;
-                }
-            }
-            for value in out {
-                *value *= self.of.scale[channel];
             }
         }
     }

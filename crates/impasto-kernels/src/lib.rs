@@ -24,6 +24,7 @@ mod taps;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod to_picture;
 mod trunk;
 mod types;
 mod unpool;

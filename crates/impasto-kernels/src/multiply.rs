@@ -29,6 +29,8 @@ pub(crate) struct Multiply<'a> {
     pub(crate) output_start: usize,
     /// Floats from one block of sixteen columns to the next.
     pub(crate) output_stride: usize,
+    /// Floats from one row of the output to the next; sixteen where rows lie as in the input.
+    pub(crate) output_step: usize,
     /// Channels in, a multiple of 16.
     pub(crate) depth: usize,
     /// Blocks of sixteen columns: 1 or [`Simd::VECTORS`].
@@ -82,7 +84,7 @@ impl<const R: usize, const V: usize> Op for Group<'_, R, V> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let &Multiply { depth, input_stride, output_stride, .. } = self.of;
+        let &Multiply { depth, input_stride, output_stride, output_step, .. } = self.of;
         let width = V * LANES;
         let mut sums = [[s.zero(); V]; R];
         // SAFETY: `input` holds `depth / 16` blocks of at least `first + R` rows, `weights` `depth` rows of the panel and
@@ -111,7 +113,7 @@ impl<const R: usize, const V: usize> Op for Group<'_, R, V> {
             }
             for (r, sums) in sums.into_iter().enumerate() {
                 for (v, sum) in sums.into_iter().enumerate() {
-                    let at = self.of.output_start + v * output_stride + row + r * LANES;
+                    let at = self.of.output_start + v * output_stride + (self.first + r) * output_step;
                     s.store(self.of.output.at(at, LANES), sum);
                 }
             }

@@ -57,7 +57,7 @@ pub(crate) struct Content<'a> {
 
 /// Everything that flows in at one tap.
 #[derive(Clone, Copy)]
-pub(crate) struct Tap<'a> {
+pub(crate) struct Inflow<'a> {
     /// The feature.
     pub(crate) feature: Plane<'a>,
     /// Its ReLU signs.
@@ -66,8 +66,15 @@ pub(crate) struct Tap<'a> {
     pub(crate) moments: Option<&'a PackedMoments<'a>>,
     /// The gradient of the content distance.
     pub(crate) content: Option<Content<'a>>,
-    /// The gradient behind the ReLU's mask.
-    pub(crate) target: PlaneMut<'a>,
+}
+
+/// Where it flows to.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'a> {
+    /// The gradient behind the ReLU's mask, or some rows of it.
+    pub(crate) plane: PlaneMut<'a>,
+    /// The row of the feature that is the plane's first.
+    pub(crate) first_row: usize,
     /// Whether to add to what is there.
     pub(crate) add: bool,
 }
@@ -77,9 +84,9 @@ pub(crate) fn scratch_len() -> usize {
     2 * SEGMENT * LANES
 }
 
-impl Tap<'_> {
+impl Inflow<'_> {
     /// Adds the gradients, masked by the ReLU.
-    pub(crate) fn run(self, isa: Isa, threads: &Threads, scratch: &mut [f32]) {
+    pub(crate) fn run(self, isa: Isa, threads: &Threads, target: Target<'_>, scratch: &mut [f32]) {
         let shape = self.feature.layout.shape;
         let segments = shape.width.div_ceil(SEGMENT);
         let scratch = ViewMut::new(scratch);
@@ -87,13 +94,22 @@ impl Tap<'_> {
         threads.run(|worker| {
             // SAFETY: each worker has its own share.
             let scratch = unsafe { scratch.slice(worker * scratch_len(), scratch_len()) };
-            isa.run(Segments { of: self, segments, mine: part(shape.height * segments, count, worker), scratch });
+            let mine = part(shape.height * segments, count, worker);
+            isa.run(Segments { of: self, target, segments, mine, scratch });
         });
+    }
+
+    /// The same for one row; `scratch` holds [`scratch_len`] floats.
+    #[inline(always)]
+    pub(crate) fn row<S: Simd>(self, s: S, target: Target<'_>, y: usize, scratch: &mut [f32]) {
+        let segments = self.feature.layout.shape.width.div_ceil(SEGMENT);
+        Segments { of: self, target, segments, mine: y * segments..(y + 1) * segments, scratch }.run(s);
     }
 }
 
 struct Segments<'a> {
-    of: Tap<'a>,
+    of: Inflow<'a>,
+    target: Target<'a>,
     segments: usize,
     mine: Range<usize>,
     scratch: &'a mut [f32],
@@ -114,14 +130,9 @@ impl Op for Segments<'_> {
                     multiply(s, &self.of, moments, (y, &xs), first_block..first_block + blocks, self.scratch);
                 }
                 for block in 0..blocks {
-                    let start = block * xs.len() * LANES;
-                    s.vectorise(Combine {
-                        of: self.of,
-                        y,
-                        xs: xs.clone(),
-                        block: first_block + block,
-                        products: View::new(&self.scratch[start..start + xs.len() * LANES]),
-                    });
+                    let products = &self.scratch[block * xs.len() * LANES..][..xs.len() * LANES];
+                    let (of, target, xs, products) = (self.of, self.target, xs.clone(), View::new(products));
+                    s.vectorise(Combine { of, target, y, xs, block: first_block + block, products });
                 }
             }
         }
@@ -132,7 +143,7 @@ impl Op for Segments<'_> {
 #[inline(always)]
 fn multiply<S: Simd>(
     s: S,
-    of: &Tap<'_>,
+    of: &Inflow<'_>,
     moments: &PackedMoments<'_>,
     (y, xs): (usize, &Range<usize>),
     blocks: Range<usize>,
@@ -150,6 +161,7 @@ fn multiply<S: Simd>(
         output: ViewMut::new(scratch),
         output_start: 0,
         output_stride: xs.len() * LANES,
+        output_step: LANES,
         depth: channels,
         blocks: blocks.len(),
         rows: xs.len(),
@@ -158,7 +170,8 @@ fn multiply<S: Simd>(
 
 /// Adds up what flows into one block of channels of a segment.
 struct Combine<'a> {
-    of: Tap<'a>,
+    of: Inflow<'a>,
+    target: Target<'a>,
     y: usize,
     xs: Range<usize>,
     block: usize,
@@ -170,11 +183,13 @@ impl Op for Combine<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Tap { feature, signs, moments, content, target, add } = self.of;
+        let Inflow { feature, signs, moments, content } = self.of;
+        let Target { plane: target, first_row, add } = self.target;
         let (layout, block) = (feature.layout, self.block);
         for x in self.xs.clone() {
             let position = self.y * layout.shape.width + x;
             let at = layout.at(block, self.y, x);
+            let target_at = target.layout.at(block, self.y - first_row, x);
             // SAFETY: block and position exist in all planes; the worker alone has this segment.
             unsafe {
                 let mut gradient = s.zero();
@@ -192,9 +207,9 @@ impl Op for Combine<'_> {
                 }
                 gradient = s.keep(*signs.at(layout.sign_at(block, self.y, x), 1), gradient);
                 if add {
-                    gradient = s.add(gradient, s.load(target.data.at(at, LANES)));
+                    gradient = s.add(gradient, s.load(target.data.at(target_at, LANES)));
                 }
-                s.store(target.data.at(at, LANES), gradient);
+                s.store(target.data.at(target_at, LANES), gradient);
             }
         }
     }

@@ -2,27 +2,30 @@
 
 use super::plan::{ARENAS, Layer, Plan};
 use super::{Engine, check_weights};
-use crate::direct::Backward;
+use crate::direct::Direct;
 use crate::layout::{Layout, Plane, PlaneMut, clear_border};
-use crate::memory::{Buffer, View, ViewMut};
+use crate::memory::{Buffer, View};
 use crate::profile::Part;
 use crate::sinks::Masked;
-use crate::taps::{Content, PackedMoments, Tap};
+use crate::taps::{Content, Inflow, PackedMoments, Target};
 use crate::threads::Threads;
-use crate::trunk::Weights;
+use crate::to_picture::ToPicture;
+use crate::trunk::{PackedConvolution, Weights};
 use crate::unpool::{Unpool, unpool};
-use crate::winograd::{self, Packed, Source, Winograd};
-use crate::{Isa, Pooling, TapGradient};
+use crate::winograd::{self, Packed, Sink, Source, Winograd};
+use crate::{Isa, MomentGradient, Pooling, TapGradient};
 
-/// What has arrived at a layer from the one behind it, and the arena it lies in.
-#[derive(Clone, Copy)]
-enum Incoming {
+/// What has arrived at a layer.
+#[derive(Clone, Copy, PartialEq)]
+enum Arrived {
     /// Nothing yet.
     Nothing,
     /// The gradient of the feature, masked by its ReLU.
-    Feature(usize),
+    Feature,
     /// The gradient of the pooled feature.
-    Pooled(usize),
+    Pooled,
+    /// The picture's has been reached.
+    Picture,
 }
 
 impl Engine {
@@ -30,35 +33,38 @@ impl Engine {
     pub(super) fn run_backward(&mut self, gradients: &[TapGradient<'_>], out: &mut [f32]) {
         self.check_gradients(gradients, out);
         let Some(plan) = &mut self.plan else { return };
-        let pass = Pass { isa: self.trunk.isa(), threads: &self.threads, pooling: self.pooling };
-        let mut incoming = Incoming::Nothing;
+        let pass = Pass {
+            isa: self.trunk.isa(),
+            threads: &self.threads,
+            pooling: self.pooling,
+            convolutions: &self.trunk.convolutions,
+            scale: self.scale,
+        };
         let profile = &mut self.profile;
         profile.0.retain(|timing| timing.part == Part::Forward);
+        let mut arrived = Arrived::Nothing;
         for index in (0..plan.layers.len()).rev() {
             let here = || gradients.iter().filter(|gradient| gradient.tap == index);
-            if let Incoming::Pooled(arena) = incoming
-                && (index == 0 || here().next().is_some())
-            {
-                incoming = Incoming::Feature(profile.time(Part::Unpool, index, || pass.unpool(plan, index, arena)));
+            let written = plan.layers[index].gradient.is_some();
+            if arrived == Arrived::Pooled && written {
+                profile.time(Part::Unpool, index, || pass.unpool(plan, index));
+                arrived = Arrived::Feature;
             }
-            for gradient in here() {
-                incoming = Incoming::Feature(profile.time(Part::Tap, index, || pass.tap(plan, gradient, incoming)));
+            for gradient in here().filter(|_| written) {
+                profile.time(Part::Tap, index, || pass.tap(plan, gradient, arrived == Arrived::Feature));
+                arrived = Arrived::Feature;
             }
-            incoming = match (&self.trunk.convolutions[index].weights, incoming) {
-                (_, Incoming::Nothing) => continue,
-                (Weights::Winograd { backward, .. }, _) => {
-                    profile.time(Part::Backward, index, || pass.layer(plan, index, backward, incoming))
+            arrived = match (arrived, index) {
+                (Arrived::Picture, _) => break,
+                (Arrived::Nothing, 1..) => continue,
+                (Arrived::Nothing, 0) if here().next().is_none() => continue,
+                (Arrived::Nothing | Arrived::Feature, 0) => {
+                    profile.time(Part::Backward, 0, || pass.first(plan, gradients, arrived, out))
                 }
-                (Weights::Direct(weights), Incoming::Feature(arena) | Incoming::Pooled(arena)) => {
-                    let Plan { layers, planes, scratch, .. } = plan;
-                    let gradient = Plane::new(layers[0].layout, &planes[arena]);
-                    let job = Backward { weights, gradient, scale: self.scale, out: ViewMut::new(out) };
-                    profile.time(Part::Backward, 0, || job.run(pass.isa, pass.threads, scratch));
-                    incoming
-                }
+                _ => profile.time(Part::Backward, index, || pass.layer(plan, index, arrived, gradients, out)),
             };
         }
-        if matches!(incoming, Incoming::Nothing) {
+        if arrived == Arrived::Nothing {
             out.fill(0.0);
         }
     }
@@ -88,18 +94,19 @@ struct Pass<'a> {
     isa: Isa,
     threads: &'a Threads,
     pooling: Pooling,
+    convolutions: &'a [PackedConvolution],
+    scale: [f32; 3],
 }
 
 impl Pass<'_> {
-    /// Carries the gradient of a pooled feature to the feature; the arena it then lies in.
-    fn unpool(&self, plan: &mut Plan, index: usize, arena: usize) -> usize {
-        let layout = plan.layers[index].layout;
+    /// Carries the gradient of a pooled feature to the feature, and writes it out.
+    fn unpool(&self, plan: &mut Plan, index: usize) {
+        let layer = plan.layers[index];
         let (arenas, kept) = plan.planes.split_at_mut(ARENAS);
-        let (source, target) = pair(arenas, arena);
-        clear_border(self.isa, self.threads, layout, target);
-        let job = self.unpooled(&plan.layers[index], source, kept, &plan.signs[index], plan.places[index].as_deref());
-        unpool(self.isa, self.threads, job, PlaneMut::new(layout, target));
-        1 - arena
+        let (source, target) = pair(arenas, layer.pooled_gradient);
+        clear_border(self.isa, self.threads, layer.layout, target);
+        let job = self.unpooled(&layer, source, kept, &plan.signs[index], plan.places[index].as_deref());
+        unpool(self.isa, self.threads, job, PlaneMut::new(layer.layout, target));
     }
 
     /// The gradient of a feature whose pooled gradient is `source`.
@@ -123,68 +130,152 @@ impl Pass<'_> {
         }
     }
 
-    /// Adds what flows in at a tap; the arena where the gradient of the feature lies.
-    fn tap(&self, plan: &mut Plan, gradient: &TapGradient<'_>, incoming: Incoming) -> usize {
-        let layout = plan.layers[gradient.tap].layout;
-        let Some(feature) = plan.layers[gradient.tap].feature else { unreachable!("the feature of a tap is kept") };
+    /// Adds what flows in at a tap to the gradient of its feature, or begins it.
+    fn tap(&self, plan: &mut Plan, gradient: &TapGradient<'_>, add: bool) {
+        let layer = plan.layers[gradient.tap];
+        let Some(arena) = layer.gradient else { unreachable!("this gradient is written out") };
         let (arenas, kept) = plan.planes.split_at_mut(ARENAS);
-        let (arena, add) = match incoming {
-            Incoming::Feature(arena) => (arena, true),
-            _ => (0, false),
-        };
         if !add {
-            clear_border(self.isa, self.threads, layout, &mut arenas[arena]);
+            clear_border(self.isa, self.threads, layer.layout, &mut arenas[arena]);
         }
-        let moments =
-            gradient.moments.map(|moments| PackedMoments::new(self.isa, self.threads, layout.shape.channels, &moments));
-        let content = gradient.content.map(|content| Content {
-            target: Plane::new(layout, &content.target.data),
-            scale: content.scale,
-            weights: content.weights.map(View::new),
-        });
-        let job = Tap {
-            feature: Plane::new(layout, &kept[feature - ARENAS]),
-            signs: View::new(&plan.signs[gradient.tap]),
-            moments: moments.as_ref(),
-            content,
-            target: PlaneMut::new(layout, &mut arenas[arena]),
-            add,
-        };
-        job.run(self.isa, self.threads, &mut plan.scratch);
-        arena
+        let moments = gradient.moments.map(|moments| self.packed(&layer, &moments));
+        let inflow = inflow(&layer, kept, &plan.signs[gradient.tap], gradient, moments.as_ref());
+        let target = Target { plane: PlaneMut::new(layer.layout, &mut arenas[arena]), first_row: 0, add };
+        inflow.run(self.isa, self.threads, target, &mut plan.scratch);
     }
 
-    /// From the gradient of a layer's feature, or of that pooled, to that of its input.
-    fn layer(&self, plan: &mut Plan, index: usize, weights: &Packed, incoming: Incoming) -> Incoming {
-        let Plan { layers, planes, signs, places, scratch, .. } = plan;
-        let (Incoming::Feature(arena) | Incoming::Pooled(arena)) = incoming else { return Incoming::Nothing };
-        let (before, layer) = (&layers[index - 1], &layers[index]);
-        let (target_layout, mask): (Layout, _) = match before.pooled {
-            Some((pooled, _)) => (pooled, None),
-            None => (before.layout, Some(View::new(&signs[index - 1]))),
+    fn packed<'a>(&self, layer: &Layer, gradient: &MomentGradient<'a>) -> PackedMoments<'a> {
+        PackedMoments::new(self.isa, self.threads, layer.layout.shape.channels, gradient)
+    }
+
+    /// From the gradient of a layer's feature, or of that pooled, to that of its input, or through the first layer to
+    /// the picture.
+    fn layer(
+        &self,
+        plan: &mut Plan,
+        index: usize,
+        arrived: Arrived,
+        gradients: &[TapGradient<'_>],
+        out: &mut [f32],
+    ) -> Arrived {
+        let Plan { layers, planes, signs, places, scratch, to_picture, .. } = plan;
+        let (before, layer) = (layers[index - 1], layers[index]);
+        let (arenas, kept) = planes.split_at_mut(ARENAS);
+        let arena = if arrived == Arrived::Pooled { layer.pooled_gradient } else { layer.gradient };
+        let (source, target) = pair(arenas, arena);
+        let source = match arrived {
+            Arrived::Pooled => {
+                Input::Pooled(self.unpooled(&layer, source, kept, &signs[index], places[index].as_deref()))
+            }
+            _ => Input::Feature(Plane::new(layer.layout, source)),
+        };
+        if let (1, None, Weights::Direct(first)) = (index, before.pooled, &self.convolutions[0].weights) {
+            let packed = self.first_moments(&before, gradients);
+            let taps = first_inflows(&before, kept, &signs[0], gradients, &packed);
+            let sink = ToPicture::new(first, (before.layout, &signs[0]), &taps, self.scale, out, to_picture);
+            self.convolve(index, before.layout, source, sink, scratch);
+            sink.finish(self.threads.count());
+            return Arrived::Picture;
+        }
+        let (layout, mask, becomes) = match before.pooled {
+            Some((pooled, _)) => (pooled, None, Arrived::Pooled),
+            None => (before.layout, Some(View::new(&signs[index - 1])), Arrived::Feature),
+        };
+        clear_border(self.isa, self.threads, layout, target);
+        let sink = Masked { plane: PlaneMut::new(layout, target), signs: mask };
+        self.convolve(index, layout, source, sink, scratch);
+        becomes
+    }
+
+    fn convolve<O: Sink>(&self, index: usize, layout: Layout, source: Input<'_>, sink: O, scratch: &mut [f32]) {
+        let Weights::Winograd { backward, .. } = &self.convolutions[index].weights else {
+            unreachable!("only the first layer is direct")
+        };
+        match source {
+            Input::Feature(source) => self.winograd(backward, layout, source, sink, scratch),
+            Input::Pooled(source) => self.winograd(backward, layout, source, sink, scratch),
+        }
+    }
+
+    fn winograd<I: Source, O: Sink>(&self, weights: &Packed, layout: Layout, source: I, sink: O, scratch: &mut [f32]) {
+        let job = Winograd { weights, height: layout.shape.height, width: layout.shape.width, source, sink };
+        winograd::run(self.isa, self.threads, &job, scratch);
+    }
+
+    /// From the gradient of the first feature, where it was written out or comes from its tap alone, to the picture.
+    fn first(&self, plan: &mut Plan, gradients: &[TapGradient<'_>], arrived: Arrived, out: &mut [f32]) -> Arrived {
+        let Plan { layers, planes, signs, to_picture, .. } = plan;
+        let layer = layers[0];
+        let weights: &Direct = match &self.convolutions[0].weights {
+            Weights::Direct(weights) => weights,
+            Weights::Winograd { .. } => unreachable!("the first layer is direct"),
         };
         let (arenas, kept) = planes.split_at_mut(ARENAS);
-        let (source, target) = pair(arenas, arena);
-        clear_border(self.isa, self.threads, target_layout, target);
-        let sink = Masked { plane: PlaneMut::new(target_layout, target), signs: mask };
-        if let Incoming::Feature(_) = incoming {
-            self.convolve(weights, Plane::new(layer.layout, source), sink, scratch);
+        let feature = (layer.layout, &*signs[0]);
+        if arrived == Arrived::Feature {
+            let (gradient, _) = pair(arenas, layer.gradient);
+            let end = ToPicture::new(weights, feature, &[], self.scale, out, to_picture);
+            end.run(self.isa, self.threads, Plane::new(layer.layout, gradient));
         } else {
-            let source = self.unpooled(layer, source, kept, &signs[index], places[index].as_deref());
-            self.convolve(weights, source, sink, scratch);
+            let packed = self.first_moments(&layer, gradients);
+            let taps = first_inflows(&layer, kept, &signs[0], gradients, &packed);
+            let end = ToPicture::new(weights, feature, &taps, self.scale, out, to_picture);
+            end.run_taps(self.isa, self.threads);
         }
-        if before.pooled.is_some() { Incoming::Pooled(1 - arena) } else { Incoming::Feature(1 - arena) }
+        Arrived::Picture
     }
 
-    fn convolve<I: Source>(&self, weights: &Packed, source: I, sink: Masked<'_>, scratch: &mut [f32]) {
-        let shape = sink.plane.layout.shape;
-        let job = Winograd { weights, height: shape.height, width: shape.width, source, sink };
-        winograd::run(self.isa, self.threads, &job, scratch);
+    /// The packed gradients of the moments of the first feature.
+    fn first_moments<'a>(&self, layer: &Layer, gradients: &[TapGradient<'a>]) -> Vec<Option<PackedMoments<'a>>> {
+        let first = gradients.iter().filter(|gradient| gradient.tap == 0);
+        first.map(|gradient| gradient.moments.map(|moments| self.packed(layer, &moments))).collect()
     }
 }
 
+/// Where a convolution's backward reads from.
+enum Input<'a> {
+    /// The gradient of its feature.
+    Feature(Plane<'a>),
+    /// The gradient of its pooled feature.
+    Pooled(Unpool<'a>),
+}
+
+/// What flows in at the first feature.
+fn first_inflows<'a>(
+    layer: &Layer,
+    kept: &'a [Buffer<f32>],
+    signs: &'a [u16],
+    gradients: &[TapGradient<'a>],
+    packed: &'a [Option<PackedMoments<'a>>],
+) -> Vec<Inflow<'a>> {
+    let first = gradients.iter().filter(|gradient| gradient.tap == 0);
+    first.zip(packed).map(|(gradient, packed)| inflow(layer, kept, signs, gradient, packed.as_ref())).collect()
+}
+
+/// What flows in at a tap.
+fn inflow<'a>(
+    layer: &Layer,
+    kept: &'a [Buffer<f32>],
+    signs: &'a [u16],
+    gradient: &TapGradient<'a>,
+    moments: Option<&'a PackedMoments<'a>>,
+) -> Inflow<'a> {
+    let Some(feature) = layer.feature else { unreachable!("the feature of a tap is kept") };
+    let content = gradient.content.map(|content| Content {
+        target: Plane::new(layer.layout, &content.target.data),
+        scale: content.scale,
+        weights: content.weights.map(View::new),
+    });
+    let feature = Plane::new(layer.layout, &kept[feature - ARENAS]);
+    Inflow { feature, signs: View::new(signs), moments, content }
+}
+
 /// The arena a gradient lies in, and the other one.
-fn pair(arenas: &mut [Buffer<f32>], arena: usize) -> (&[f32], &mut [f32]) {
+fn pair(arenas: &mut [Buffer<f32>], arena: Option<usize>) -> (&[f32], &mut [f32]) {
     let [first, second] = arenas else { unreachable!("there are two arenas") };
-    if arena == 0 { (first, second) } else { (second, first) }
+    match arena {
+        Some(0) => (first, second),
+        Some(_) => (second, first),
+        None => unreachable!("this gradient is written out"),
+    }
 }

@@ -57,7 +57,7 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     fn clear_borders(&self, plan: &mut Plan, index: usize) {
-        let Layer { layout, feature, pooled } = plan.layers[index];
+        let Layer { layout, feature, pooled, .. } = plan.layers[index];
         for (layout, plane) in feature.map(|plane| (layout, plane)).into_iter().chain(pooled) {
             clear_border(self.isa, self.threads, layout, &mut plan.planes[plane]);
         }
@@ -65,7 +65,7 @@ impl Pass<'_> {
 
     /// The first layer, by direct convolution.
     fn first(&self, plan: &mut Plan, convolution: &PackedConvolution, weights: &Direct) {
-        let Layer { layout, feature, pooled } = plan.layers[0];
+        let Layer { layout, feature, pooled, .. } = plan.layers[0];
         let Some(feature) = feature else { unreachable!("the first layer writes its feature") };
         let job = direct::Forward {
             weights,
@@ -89,7 +89,7 @@ impl Pass<'_> {
     /// Any other layer, by Winograd's convolution.
     fn layer(&self, plan: &mut Plan, index: usize, convolution: &PackedConvolution, weights: &Packed) {
         let (input_layout, input) = plan.layers[index - 1].output();
-        let Layer { layout, feature, pooled } = plan.layers[index];
+        let Layer { layout, feature, pooled, .. } = plan.layers[index];
         let Planes { input, feature, pooled } = borrow(&mut plan.planes, input, feature, pooled);
         let places = plan.places[index].as_deref_mut().filter(|_| self.keep).map(ViewMut::new);
         let sink = Activation {

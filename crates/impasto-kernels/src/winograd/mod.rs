@@ -28,6 +28,20 @@ pub(crate) trait Source: Copy + Sync {
 
 /// What becomes of the tiles of the output.
 pub(crate) trait Sink: Copy + Sync {
+    /// Whether each worker has whole rows of tiles, and is told of every one that is complete.
+    const BY_ROWS: bool = false;
+
+    /// The sink of one worker, which has these rows of the picture.
+    fn of_worker(self, _worker: usize, _rows: std::ops::Range<usize>) -> Self {
+        self
+    }
+
+    /// All blocks of all tiles of row `ty` have been put.
+    /// # Safety
+    /// It is so, and this worker put them.
+    #[inline(always)]
+    unsafe fn row_done<S: Simd>(&self, _s: S, _ty: usize) {}
+
     /// Takes the 4×4 values of tile (`ty`, `tx`) of one block of channels, row major; those beyond the edge of the
     /// picture mean nothing.
     /// # Safety
@@ -90,22 +104,36 @@ fn frequency_stride(channels: usize, tiles: usize) -> usize {
     (lines | 1) * LANES
 }
 
+/// The rows of a picture that a worker has where workers have whole rows of tiles.
+pub(crate) fn tile_rows(height: usize, workers: usize, worker: usize) -> std::ops::Range<usize> {
+    let tiles = part(height.div_ceil(TILE), workers, worker);
+    (tiles.start * TILE).min(height)..(tiles.end * TILE).min(height)
+}
+
 /// Runs a convolution; `scratch` holds [`scratch_len`] floats for each worker.
 pub(crate) fn run<I: Source, O: Sink>(isa: Isa, threads: &Threads, job: &Winograd<'_, I, O>, scratch: &mut [f32]) {
     let share = scratch_len(job.weights);
     let scratch = ViewMut::new(scratch);
     let count = threads.count();
-    let tiles = job.height.div_ceil(TILE) * job.width.div_ceil(TILE);
+    let (down, across) = (job.height.div_ceil(TILE), job.width.div_ceil(TILE));
     threads.run(|worker| {
         // SAFETY: each worker has its own share.
         let scratch = unsafe { scratch.slice(worker * share, share) };
-        isa.run(Worker { job, tiles: part(tiles, count, worker), scratch });
+        let sink = job.sink.of_worker(worker, tile_rows(job.height, count, worker));
+        let job = &Winograd { sink, ..*job };
+        if O::BY_ROWS {
+            isa.run(Worker { job, tiles: part(down, count, worker), across, scratch });
+        } else {
+            isa.run(Worker { job, tiles: part(down * across, count, worker), across, scratch });
+        }
     });
 }
 
 struct Worker<'a, I, O> {
     job: &'a Winograd<'a, I, O>,
+    /// Tiles, or rows of tiles where the sink wants those.
     tiles: std::ops::Range<usize>,
+    across: usize,
     scratch: &'a mut [f32],
 }
 
@@ -114,20 +142,37 @@ impl<I: Source, O: Sink> Op for Worker<'_, I, O> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let weights = self.job.weights;
-        let most = tiles_at_a_time(weights.depth);
-        let blocks = self.tiles.len().div_ceil(most);
-        for block in 0..blocks {
-            let part = part(self.tiles.len(), blocks, block);
-            let stage = Stage::new(self.job, self.tiles.start + part.start, part.len());
-            let (input, output) = self.scratch.split_at_mut(FREQUENCIES * stage.input_stride);
-            s.vectorise(TransformInput { stage, input: ViewMut::new(input) });
-            for panel in 0..weights.panels() {
-                stage.multiply(s, panel, View::new(input), ViewMut::new(output));
-                s.vectorise(TransformOutput { stage, panel, output: View::new(output) });
+        if O::BY_ROWS {
+            for row in self.tiles.clone() {
+                some(s, self.job, row * self.across..(row + 1) * self.across, self.scratch);
+                // SAFETY: all tiles of the row have been put by this worker.
+                unsafe { self.job.sink.row_done(s, row) };
             }
+        } else {
+            some(s, self.job, self.tiles, self.scratch);
         }
         s.fence();
+    }
+}
+
+/// Convolves some tiles.
+#[inline(always)]
+fn some<S: Simd, I: Source, O: Sink>(
+    s: S,
+    job: &Winograd<'_, I, O>,
+    tiles: std::ops::Range<usize>,
+    scratch: &mut [f32],
+) {
+    let blocks = tiles.len().div_ceil(tiles_at_a_time(job.weights.depth));
+    for block in 0..blocks {
+        let part = part(tiles.len(), blocks, block);
+        let stage = Stage::new(job, tiles.start + part.start, part.len());
+        let (input, output) = scratch.split_at_mut(FREQUENCIES * stage.input_stride);
+        s.vectorise(TransformInput { stage, input: ViewMut::new(input) });
+        for panel in 0..job.weights.panels() {
+            stage.multiply(s, panel, View::new(input), ViewMut::new(output));
+            s.vectorise(TransformOutput { stage, panel, output: View::new(output) });
+        }
     }
 }
 
@@ -175,6 +220,7 @@ impl<'a, I: Source, O: Sink> Stage<'a, I, O> {
                 output,
                 output_start: frequency * self.output_stride,
                 output_stride: self.tiles * LANES,
+                output_step: LANES,
                 depth: weights.depth,
                 blocks: weights.panel(panel).len(),
                 rows: self.tiles,
