@@ -13,9 +13,11 @@ mod detect;
 mod dtype;
 mod error;
 mod input;
+mod matlab;
 mod network;
 mod safetensors;
 mod source;
+mod strided;
 mod torch;
 
 use std::{
@@ -133,7 +135,8 @@ impl TensorFile {
             Format::Safetensors => safetensors::open(source)?,
             Format::PytorchZip => torch::open_zip(source)?,
             Format::PytorchLegacy => torch::open_legacy(source)?,
-            Format::Matlab | Format::Unknown => return Err(source.label().not_a_model("of an unknown kind")),
+            Format::Matlab => matlab::open(source)?,
+            Format::Unknown => return Err(source.label().not_a_model("of an unknown kind")),
         };
         Ok(Self { path, bytes, format, contents })
     }

@@ -24,8 +24,9 @@ const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
 const PROTOCOL: i128 = 1001;
 
 /// Reads the pickles and finds the storages.
-pub(in crate::formats) fn open(source: Source) -> Result<Contents, LoadError> {
+pub(in crate::formats) fn open(mut source: Source) -> Result<Contents, LoadError> {
     let label = source.label().clone();
+    source.rewind().map_err(|e| label.io(e))?;
     let mut reader = BufReader::new(source);
     if number(&pickle::read(&mut reader, &label)?) != Some(MAGIC) {
         return Err(label.not_a_model("a Python pickle without PyTorch tensors"));

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use self::pickle::{Id, Pickle, Tensor, Value};
 pub(super) use self::{legacy::open as open_legacy, zip::open as open_zip};
-use super::{Dtype, LoadError, TensorInfo, source::Label};
+use super::{Dtype, LoadError, TensorInfo, source::Label, strided};
 
 /// How deep dictionaries may lie in each other: `state_dict`, `module`, a few more.
 const DEEPEST: usize = 8;
@@ -131,33 +131,7 @@ impl Window {
 
     /// The elements in row-major order, from the bytes of the window.
     fn gather(&self, bytes: &[u8], big_endian: bool) -> Vec<f32> {
-        let values = self.dtype.decode(bytes, big_endian);
-        let count: usize = self.size.iter().product();
-        if count == 0 || self.is_contiguous() {
-            return values;
-        }
-        let mut at = vec![0; self.size.len()];
-        let mut gathered = Vec::with_capacity(count);
-        for _ in 0..count {
-            gathered.push(values[at.iter().zip(&self.stride).map(|(i, s)| i * s).sum::<usize>()]);
-            for (i, &n) in at.iter_mut().zip(&self.size).rev() {
-                *i += 1;
-                if *i < n {
-                    break;
-                }
-                *i = 0;
-            }
-        }
-        gathered
-    }
-
-    fn is_contiguous(&self) -> bool {
-        let mut expected = 1;
-        self.size.iter().zip(&self.stride).rev().all(|(&n, &s)| {
-            let right = n == 1 || s == expected;
-            expected *= n;
-            right
-        })
+        strided::gather(self.dtype.decode(bytes, big_endian), &self.size, &self.stride)
     }
 }
 
