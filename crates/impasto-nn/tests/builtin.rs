@@ -52,6 +52,5 @@ fn builtin_is_quick() {
     let start = Instant::now();
     let vgg = Vgg::builtin();
     let taken = start.elapsed();
-    println!("expanding the built-in network took {taken:?}");
     assert!(taken.as_secs_f64() < 1.0, "{taken:?} for {} layers", vgg.convolutions.len());
 }

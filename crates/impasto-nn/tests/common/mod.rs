@@ -1,3 +1,7 @@
 //! What several tests need.
 
+// Every test is a crate of its own and uses a part of this.
+#![allow(dead_code)]
+
+pub(crate) mod memory;
 pub(crate) mod python;

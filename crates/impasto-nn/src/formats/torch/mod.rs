@@ -116,9 +116,12 @@ impl Window {
         let last = |at: u64, (&n, &s): (&u64, &u64)| at.checked_add(n.saturating_sub(1).checked_mul(s)?);
         let last = tensor.size.iter().zip(&tensor.stride).try_fold(0, last)?;
         let begin = tensor.storage.begin.checked_mul(tensor.storage.width)?;
-        let first = tensor.offset.checked_mul(element)?.checked_add(begin)?;
-        let extent = if count == 0 { 0 } else { last.checked_add(1)?.checked_mul(element)? };
-        let inside = count == 0 || first.checked_add(extent)? <= bytes;
+        let (first, extent) = match count {
+            // Nothing is nowhere, whatever its offset says.
+            0 => (0, 0),
+            _ => (tensor.offset.checked_mul(element)?.checked_add(begin)?, last.checked_add(1)?.checked_mul(element)?),
+        };
+        let inside = first.checked_add(extent)? <= bytes;
         let repeats = element > 0 && count > MOST_REPEATED && count > bytes / element;
         let whole = |values: &[u64]| values.iter().map(|&v| usize::try_from(v).ok()).collect::<Option<Vec<_>>>();
         let (size, stride) = (whole(&tensor.size)?, whole(&tensor.stride)?);

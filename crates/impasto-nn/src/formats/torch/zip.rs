@@ -87,8 +87,11 @@ impl Archive {
     }
 
     fn listing(&mut self, name: &str) -> Result<Listing, LoadError> {
-        let mut entry = self.archive.by_name(name).map_err(|e| zip_error(&self.label, e))?;
-        let pickle = pickle::read(&mut BufReader::new(&mut entry), &self.label)?;
+        let entry = self.archive.by_name(name).map_err(|e| zip_error(&self.label, e))?;
+        // To its end, where its checksum is compared; a longer one the pickle machine would refuse as well.
+        let mut bytes = Vec::new();
+        entry.take(pickle::LONGEST + 1).read_to_end(&mut bytes).map_err(|e| self.label.io(e))?;
+        let pickle = pickle::read(&mut bytes.as_slice(), &self.label)?;
         Listing::of(&pickle, &self.label)
     }
 
