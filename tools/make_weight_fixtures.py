@@ -218,6 +218,9 @@ def make_matlab(folder):
             file = f'mat-{layout}-{"packed" if packed else "plain"}.mat'
             scipy.io.savemat(folder + file, network, do_compression=packed)
             expect(file, tensors, mean)
+    network, tensors = mat_network(False)
+    scipy.io.savemat(folder + 'mat-net.mat', {'net': network}, do_compression=True)
+    expect('mat-net.mat', tensors, mean)
     rng = np.random.default_rng(3)
     arrays = {'matrix': rng.standard_normal((2, 3)), 'cube': rng.standard_normal((2, 3, 4)).astype(np.float32),
               'bytes': np.arange(6, dtype=np.uint8).reshape(3, 2), 'single': np.float64([[7.0]]),

@@ -1,7 +1,10 @@
 //! Everything that can be wrong with a file gets one clear sentence that names it.
 
-use std::{collections::HashMap, fs, path::Path};
+mod common;
 
+use std::{fs, path::Path};
+
+use common::networks::{Whole, zeros};
 use impasto_nn::{
     LoadError, describe,
     formats::{Dtype, ModelKind, TensorFile},
@@ -93,15 +96,15 @@ fn other_networks() {
     expect(fixture("kinds.safetensors"), "holds another network (its first tensor is `long`)");
     expect(fixture("mat-new-packed.mat"), "holds another network");
     expect(
-        network(&[("features.0.weight", &[64, 3, 11, 11]), ("features.3.weight", &[192, 64, 5, 5])]),
+        zeros(&[("features.0.weight", &[64, 3, 11, 11]), ("features.3.weight", &[192, 64, 5, 5])]),
         "another network",
     );
     let vgg13 = [0, 2, 5, 7, 10, 12, 15, 17, 20, 22].map(|n| format!("features.{n}.weight"));
     let vgg13: Vec<_> = vgg13.iter().map(|n| (n.as_str(), [1].as_slice())).collect();
-    expect(network(&vgg13), "a VGG13");
+    expect(zeros(&vgg13), "a VGG13");
     let style = [("model.0.1.weight", [32, 3, 9, 9].as_slice()), ("model.9.1.weight", &[3, 32, 9, 9])];
-    expect(network(&style), "a network that stylises pictures");
-    expect(network(&[]), "it has no tensors");
+    expect(zeros(&style), "a network that stylises pictures");
+    expect(zeros(&[]), "it has no tensors");
 }
 
 #[test]
@@ -111,99 +114,12 @@ fn other_networks_are_described() {
     assert_eq!((batch.kind, batch.network, batch.preprocessing), (ModelKind::Unknown, None, None));
     assert!(batch.problem.unwrap().contains("batch normalisation"));
     assert_eq!(batch.tensors.len(), 7);
-    let style = described(network(&[("a.weight", &[32, 3, 9, 9]), ("z.weight", &[3, 32, 9, 9])]));
+    let style = described(zeros(&[("a.weight", &[32, 3, 9, 9]), ("z.weight", &[3, 32, 9, 9])]));
     assert_eq!(style.kind, ModelKind::Style);
     let json = serde_json::to_value(described(fixture("torch-nested-zip.pth"))).unwrap();
     assert_eq!((json["format"].as_str(), json["kind"].as_str()), (Some("pytorch-zip"), Some("unknown")));
     assert_eq!(json["tensors"][0]["dtype"], "f32");
     assert_eq!(json["tensors"][0]["shape"][0], 4);
-}
-
-/// A safetensors file of zeros in f32.
-fn network(tensors: &[(&str, &[usize])]) -> Vec<u8> {
-    let data: Vec<_> = tensors.iter().map(|(_, shape)| vec![0; shape.iter().product::<usize>() * 4]).collect();
-    let views = tensors.iter().zip(&data);
-    let views = views.map(|((name, shape), data)| {
-        (name.to_string(), TensorView::new(safetensors::Dtype::F32, shape.to_vec(), data).unwrap())
-    });
-    serialize(views, None).unwrap()
-}
-
-/// A whole VGG whose tensors can be changed before it is written.
-struct Whole {
-    tensors: Vec<(String, Vec<usize>, Vec<f32>)>,
-    metadata: HashMap<String, String>,
-}
-
-impl Whole {
-    /// Small numbers that differ from each other, under torchvision's names.
-    fn torchvision(kind: VggKind) -> Self {
-        let mut tensors = Vec::new();
-        for (number, (inputs, outputs)) in kind.torchvision_numbers().into_iter().zip(kind.layer_channels()) {
-            let ramp = |count: usize| (0..count).map(|i| (i % 1999) as f32 / 1999.0 - 0.5).collect::<Vec<_>>();
-            let filters = vec![outputs, inputs, 3, 3];
-            tensors.push((format!("features.{number}.weight"), filters, ramp(outputs * inputs * 9)));
-            tensors.push((format!("features.{number}.bias"), vec![outputs], ramp(outputs)));
-        }
-        Self { tensors, metadata: HashMap::new() }
-    }
-
-    fn tensor(&mut self, name: &str) -> &mut (String, Vec<usize>, Vec<f32>) {
-        self.tensors.iter_mut().find(|t| t.0 == name).unwrap()
-    }
-
-    fn write(&self, dtype: Dtype) -> Vec<u8> {
-        let bytes = |values: &[f32]| -> Vec<u8> {
-            match dtype {
-                Dtype::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-                Dtype::F16 => values.iter().flat_map(|&v| half::f16::from_f32(v).to_le_bytes()).collect(),
-                Dtype::Bf16 => values.iter().flat_map(|&v| half::bf16::from_f32(v).to_le_bytes()).collect(),
-                _ => values.iter().flat_map(|&v| (v as i32).to_le_bytes()).collect(),
-            }
-        };
-        let kind = match dtype {
-            Dtype::F32 => safetensors::Dtype::F32,
-            Dtype::F16 => safetensors::Dtype::F16,
-            Dtype::Bf16 => safetensors::Dtype::BF16,
-            _ => safetensors::Dtype::I32,
-        };
-        let data: Vec<_> = self.tensors.iter().map(|t| bytes(&t.2)).collect();
-        let views = self.tensors.iter().zip(&data);
-        let views = views.map(|(t, data)| (&t.0, TensorView::new(kind, t.1.clone(), data).unwrap()));
-        serialize(views, Some(self.metadata.clone())).unwrap()
-    }
-}
-
-#[test]
-fn both_networks_are_read_with_the_preprocessing_of_torchvision() {
-    for kind in [VggKind::Vgg16, VggKind::Vgg19] {
-        let mut whole = Whole::torchvision(kind);
-        let vgg = load(whole.write(Dtype::F32)).unwrap();
-        assert_eq!((vgg.kind, vgg.preprocessing), (kind, Preprocessing::TORCHVISION));
-        assert_eq!(vgg.convolutions.len(), kind.layer_names().len());
-        for (layer, convolution) in vgg.convolutions.iter().enumerate() {
-            assert!(convolution.weight == whole.tensors[2 * layer].2, "weights of layer {layer}");
-            assert!(convolution.bias == whole.tensors[2 * layer + 1].2, "biases of layer {layer}");
-        }
-        for dtype in [Dtype::F16, Dtype::Bf16] {
-            let vgg = load(whole.write(dtype)).unwrap();
-            let near = |(a, b): (&f32, &f32)| (a - b).abs() <= a.abs() / 128.0;
-            assert!(vgg.convolutions[3].weight.iter().zip(&whole.tensors[6].2).all(near));
-        }
-        // What the file states goes before everything else: here the channels have to be swapped.
-        whole.metadata.insert("input".into(), "BGR, 0..255, mean subtracted [103.939,116.779,123.68]".into());
-        let vgg = load(whole.write(Dtype::F32)).unwrap();
-        assert_eq!(vgg.preprocessing, Preprocessing::CAFFE);
-        assert_eq!(vgg.convolutions[0].weight[..9], whole.tensors[0].2[18..27]);
-        assert_eq!(vgg.convolutions[0].weight[9..18], whole.tensors[0].2[9..18]);
-    }
-}
-
-#[test]
-fn a_prefix_is_no_obstacle() {
-    let mut whole = Whole::torchvision(VggKind::Vgg16);
-    whole.tensors.iter_mut().for_each(|t| t.0 = format!("state_dict.module.{}", t.0));
-    assert_eq!(load(whole.write(Dtype::F32)).unwrap().kind, VggKind::Vgg16);
 }
 
 #[test]

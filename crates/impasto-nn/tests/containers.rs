@@ -18,7 +18,7 @@ fn expected() -> BTreeMap<String, Value> {
 #[test]
 fn every_fixture_gives_what_its_maker_reads() {
     let expected = expected();
-    assert_eq!(expected.len(), 16);
+    assert_eq!(expected.len(), 17);
     for (name, expected) in expected {
         let mut file = TensorFile::open(&fixture(&name)).unwrap();
         let tensors = expected["tensors"].as_array().unwrap();

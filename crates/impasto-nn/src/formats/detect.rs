@@ -19,6 +19,9 @@ const OTHER_FILES: &[(&[u8], &str)] = &[
     (b"version https://git-lfs", "a Git LFS pointer that stands for the real file"),
 ];
 
+/// What to do about a file of weights that is not read.
+const OTHER_FORMAT: &str = "give the same weights as a MatConvNet .mat, a PyTorch .pth or a safetensors file";
+
 const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
 
 /// Recognises the container, or says what the file is instead.
@@ -42,8 +45,7 @@ pub(super) fn detect(source: &mut Source) -> Result<Format, LoadError> {
         return Err(source.label().unsupported("a tar archive, as PyTorch wrote before version 0.1.10", advice));
     }
     if head.windows(10).take(64).any(|w| w == b"VGG_ILSVRC") {
-        let advice = "give the same weights as a .mat, .pth or safetensors file";
-        return Err(source.label().unsupported("a Caffe model", advice));
+        return Err(source.label().unsupported("a Caffe model", OTHER_FORMAT));
     }
     Err(source.label().not_a_model(foreign(&head)))
 }

@@ -53,8 +53,6 @@ pub enum Format {
     PytorchLegacy,
     /// A MATLAB 5 file, as MatConvNet stores its networks.
     Matlab,
-    /// Not known yet.
-    Unknown,
 }
 
 impl fmt::Display for Format {
@@ -63,7 +61,6 @@ impl fmt::Display for Format {
             Self::Safetensors => "safetensors file",
             Self::PytorchZip | Self::PytorchLegacy => "PyTorch file",
             Self::Matlab => "MATLAB file",
-            Self::Unknown => "weight file",
         })
     }
 }
@@ -136,7 +133,6 @@ impl TensorFile {
             Format::PytorchZip => torch::open_zip(source)?,
             Format::PytorchLegacy => torch::open_legacy(source)?,
             Format::Matlab => matlab::open(source)?,
-            Format::Unknown => return Err(source.label().not_a_model("of an unknown kind")),
         };
         Ok(Self { path, bytes, format, contents })
     }

@@ -44,7 +44,7 @@ impl Source {
             return Err(LoadError::Empty { path });
         }
         let file = File::open(&path).map_err(|e| system(&path, e))?;
-        let label = Label { path, format: Format::Unknown };
+        let label = Label { path, format: None };
         Ok(Self { label, length: about.len(), data: Data::Disk(file), position: 0 })
     }
 
@@ -54,7 +54,7 @@ impl Source {
             return Err(LoadError::Empty { path });
         }
         let length = bytes.len() as u64;
-        let label = Label { path, format: Format::Unknown };
+        let label = Label { path, format: None };
         Ok(Self { label, length, data: Data::Memory(bytes), position: 0 })
     }
 
@@ -73,7 +73,7 @@ impl Source {
 
     /// Settles what the errors call the file.
     pub(super) fn set_format(&mut self, format: Format) {
-        self.label.format = format;
+        self.label.format = Some(format);
     }
 
     /// The first `count` bytes, or fewer where the file is shorter.
@@ -100,16 +100,25 @@ impl Source {
 #[derive(Clone, Debug)]
 pub(super) struct Label {
     path: PathBuf,
-    format: Format,
+    /// `None` until it is known.
+    format: Option<Format>,
 }
 
 impl Label {
     pub(super) fn truncated(&self, detail: impl Into<String>) -> LoadError {
-        LoadError::Truncated { path: self.path.clone(), format: self.format, detail: detail.into() }
+        let (path, detail) = (self.path.clone(), detail.into());
+        match self.format {
+            Some(format) => LoadError::Truncated { path, format, detail },
+            None => LoadError::Io { path, source: io::Error::new(io::ErrorKind::UnexpectedEof, detail) },
+        }
     }
 
     pub(super) fn malformed(&self, detail: impl Into<String>) -> LoadError {
-        LoadError::Malformed { path: self.path.clone(), format: self.format, detail: detail.into() }
+        let (path, detail) = (self.path.clone(), detail.into());
+        match self.format {
+            Some(format) => LoadError::Malformed { path, format, detail },
+            None => LoadError::Io { path, source: io::Error::new(io::ErrorKind::InvalidData, detail) },
+        }
     }
 
     pub(super) fn unsupported(&self, what: impl Into<String>, advice: &'static str) -> LoadError {

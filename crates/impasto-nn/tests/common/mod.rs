@@ -4,4 +4,5 @@
 #![allow(dead_code)]
 
 pub(crate) mod memory;
+pub(crate) mod networks;
 pub(crate) mod python;

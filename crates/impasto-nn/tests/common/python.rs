@@ -8,13 +8,15 @@ use std::{
     sync::OnceLock,
 };
 
+const SYSTEM: &str = if cfg!(windows) { "python" } else { "python3" };
+
 /// The Python of the environment with `tools/requirements.txt`, or `None`, said loudly, where it cannot be had.
 ///
 /// # Panics
 /// If it cannot be had and `IMPASTO_REQUIRE_PYTHON` is `1`, as it is in continuous integration.
 pub(crate) fn interpreter() -> Option<&'static Path> {
     static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let python = PYTHON.get_or_init(|| match prepare() {
+    let python = PYTHON.get_or_init(|| match prepare().or_else(system_with_numpy) {
         Ok(python) => Some(python),
         Err(reason) => {
             assert!(std::env::var_os("IMPASTO_REQUIRE_PYTHON").is_none_or(|v| v != "1"), "{reason}");
@@ -44,12 +46,18 @@ fn prepare() -> Result<PathBuf, String> {
     if fs::read_to_string(&marker).is_ok_and(|installed| installed == requirements) {
         return Ok(python);
     }
-    let system = if cfg!(windows) { "python" } else { "python3" };
-    run(Command::new(system).args(["-m", "venv"]).arg(&folder))?;
+    run(Command::new(SYSTEM).args(["-m", "venv"]).arg(&folder))?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
     run(Command::new(&python).args(pip).arg(tool("requirements.txt")))?;
     fs::write(marker, requirements).map_err(text)?;
     Ok(python)
+}
+
+/// Where no environment can be made, the system's Python will do if it has what is needed. An error tells why there is
+/// no environment.
+fn system_with_numpy(reason: String) -> Result<PathBuf, String> {
+    let found = run(Command::new(SYSTEM).args(["-c", "import numpy, scipy.io"]));
+    found.map(|()| PathBuf::from(SYSTEM)).map_err(|_| reason)
 }
 
 /// Runs a command to its end; an error carries what it printed.
