@@ -8,7 +8,7 @@ use std::io::Read;
 use super::stream::Stream;
 use crate::formats::{
     Dtype, LoadError,
-    source::{Label, read_bounded, skip},
+    source::{Label, read_bounded},
 };
 
 /// The most values in a file. A VGG with the names of its 1000 classes has some 4000.
@@ -258,7 +258,7 @@ impl Walker<'_> {
     }
 
     fn pass(&mut self, count: u64) -> Result<(), LoadError> {
-        skip(self.stream, count).map_err(|e| self.label.io(e))
+        self.stream.pass(count).map_err(|e| self.label.io(e))
     }
 
     fn skip_to(&mut self, end: u64) -> Result<(), LoadError> {

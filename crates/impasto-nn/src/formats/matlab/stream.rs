@@ -60,9 +60,18 @@ impl Stream {
         if self.place != Some(place) || self.position > offset {
             self.begin(place)?;
         }
-        let ahead = offset - self.position;
-        skip(self, ahead)?;
+        self.pass(offset - self.position)?;
         read_bounded(self, count)
+    }
+
+    /// Passes over `count` unpacked bytes; where nothing is packed they are not even read.
+    pub(super) fn pass(&mut self, count: u64) -> io::Result<()> {
+        let Body::Plain(body) = &mut self.body else { return skip(self, count) };
+        let left = body.limit().checked_sub(count).ok_or(io::ErrorKind::UnexpectedEof)?;
+        body.get_mut().seek_relative(count.cast_signed())?;
+        body.set_limit(left);
+        self.position += count;
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! A pickle machine that builds plain values and runs nothing.
 //!
 //! Pickle is a small stack language (the opcodes are described in CPython's `Lib/pickletools.py`). A real unpickler
-//! imports and calls whatever a file names. This one knows the few names in [`globals`](super::globals), turns them
+//! imports and calls whatever a file names. This one knows the few names in [`globals`], turns them
 //! into data, and refuses the rest.
 //!
 //! All values lie in one list and refer to each other by number, so shared and even cyclic values cost nothing to
