@@ -1,5 +1,6 @@
 //! One suite over every trunk: against PyTorch's vectors, finite differences, and its own promises.
 
+mod agreement;
 mod fixture;
 mod objective;
 mod suite;
