@@ -6,7 +6,7 @@ mod write;
 
 pub use read::ReadError;
 pub use write::{PictureFormat, WriteError};
-pub(crate) use write::write_whole;
+pub(crate) use write::{check_place, write_whole};
 
 /// The shortest side a picture may have: below it there is nothing to see a content or a style in.
 pub const MIN_SIDE: usize = 8;

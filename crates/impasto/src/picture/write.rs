@@ -21,6 +21,9 @@ pub enum WriteError {
     /// The ending says nothing we know.
     #[error("cannot tell a picture format from `{}`: end the name in .png, .jpg, .webp or .tiff", .0.display())]
     Format(PathBuf),
+    /// The ending of a loss curve says nothing we know.
+    #[error("cannot tell how to write the curve `{}`: end the name in .svg, .png or .csv", .0.display())]
+    CurveFormat(PathBuf),
     /// The folder is not there.
     #[error("the folder `{}` does not exist: make it first", .0.display())]
     NoFolder(PathBuf),
@@ -92,7 +95,14 @@ impl Picture {
     /// As [`Picture::write`].
     pub fn check_writable(path: &Path) -> Result<(), WriteError> {
         PictureFormat::of(path)?;
-        temporary_beside(path).map(drop)
+        check_place(path)
+    }
+
+    /// The picture as a PNG file in memory.
+    pub(crate) fn to_png(&self) -> Result<Vec<u8>, String> {
+        let mut bytes = Vec::new();
+        self.encode(PictureFormat::Png, None, &mut bytes)?;
+        Ok(bytes)
     }
 
     fn encode(&self, format: PictureFormat, settings: Option<&str>, mut to: &mut dyn Write) -> Result<(), String> {
@@ -131,6 +141,11 @@ fn encode_png(
     let mut writer = encoder.write_header()?;
     writer.write_image_data(rgb)?;
     writer.finish()
+}
+
+/// Whether a file can be made at this place, found out by making one under another name.
+pub(crate) fn check_place(path: &Path) -> Result<(), WriteError> {
+    temporary_beside(path).map(drop)
 }
 
 fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile, WriteError> {

@@ -110,7 +110,10 @@ mod tests {
     #[test]
     fn an_unknown_key_is_answered_with_the_nearest() {
         let message = read("style_wieght = 3").unwrap_err().to_string();
-        assert_eq!(message, "the settings file `s.toml` has an unknown key `style_wieght`: did you mean `style_weight`?");
+        assert_eq!(
+            message,
+            "the settings file `s.toml` has an unknown key `style_wieght`: did you mean `style_weight`?"
+        );
         assert!(read("zzzzzzzzzzzzzzzzzz = 3").unwrap_err().to_string().ends_with("`zzzzzzzzzzzzzzzzzz`"));
     }
 

@@ -69,8 +69,27 @@ impl Overrides {
     /// These over those: what both give is taken from these.
     pub fn over(self, under: Self) -> Self {
         first_given!(
-            self, under, content, output, curve, preset, size, iterations, optimizer, learning_rate, content_weight,
-            style_weight, tv_weight, init, pooling, network, device, threads, seed, save_every, content_layers,
+            self,
+            under,
+            content,
+            output,
+            curve,
+            preset,
+            size,
+            iterations,
+            optimizer,
+            learning_rate,
+            content_weight,
+            style_weight,
+            tv_weight,
+            init,
+            pooling,
+            network,
+            device,
+            threads,
+            seed,
+            save_every,
+            content_layers,
             style_layers
         )
     }
