@@ -1,6 +1,5 @@
 //! The losses of a run as a picture or a table.
 
-use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Once;

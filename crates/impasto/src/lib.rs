@@ -1,6 +1,7 @@
 //! Neural style transfer: paint a photograph in the style of a painting.
 
 pub mod curve;
+pub mod device;
 pub mod models;
 pub mod network;
 pub mod objective;

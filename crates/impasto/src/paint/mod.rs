@@ -5,9 +5,10 @@ mod start;
 
 use std::time::Instant;
 
-use impasto_nn::trunk::{CpuTrunk, Trunk};
+use impasto_nn::trunk::TrunkError;
 use impasto_nn::vgg::Vgg;
 
+use crate::device::Machine;
 use crate::objective::{Losses, Objective, Weights};
 use crate::optimizer::{self, Optimizer, Outcome};
 use crate::picture::{MIN_SIDE, Picture};
@@ -22,6 +23,9 @@ pub enum PaintError {
     /// The settings cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The layers cannot be looked at.
+    #[error(transparent)]
+    Trunk(#[from] TrunkError),
     /// There is no style, or all styles weigh nothing.
     #[error("no style to paint by: give at least one style picture a weight above 0")]
     NoStyle,
@@ -75,9 +79,7 @@ pub fn paint(
     settings.check()?;
     let weights = Weights::new(settings, network.kind)?;
     let scene = scene.at_size(settings.size)?;
-    let threads = settings.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let trunk = CpuTrunk::new(network, settings.pooling.into(), &weights.taps(), threads, None);
-    let device = trunk.device();
+    let Machine { trunk, device } = Machine::new(network, settings, &weights.taps())?;
     let start = start::start(&scene, settings, &network.preprocessing);
     let (width, height) = (start.width(), start.height());
     observer.event(&Event::Started {
@@ -87,7 +89,7 @@ pub fn paint(
         network: settings.network.clone(),
         device,
     });
-    let objective = Objective::new(Box::new(trunk) as Box<dyn Trunk>, &weights, &scene.content, &scene.styles);
+    let objective = Objective::new(trunk, &weights, &scene.content, &scene.styles);
     Run::new(objective, optimizer::optimizer(settings), settings, start).run(observer)
 }
 
