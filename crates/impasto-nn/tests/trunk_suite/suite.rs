@@ -135,7 +135,12 @@ pub fn distance_obeys_its_weights(make: &impl Make) {
 
 /// Zero over a third of the positions, up to 1.8 elsewhere.
 fn mask(positions: usize) -> Vec<f32> {
-    noise(3, positions).iter().map(|w| (0.8 + w).max(0.0)).enumerate().map(|(i, w)| if i % 5 == 0 { 0.0 } else { w }).collect()
+    noise(3, positions)
+        .iter()
+        .map(|w| (0.8 + w).max(0.0))
+        .enumerate()
+        .map(|(i, w)| if i % 5 == 0 { 0.0 } else { w })
+        .collect()
 }
 
 pub fn average_gradient_is_the_slope(make: &impl Make) {
