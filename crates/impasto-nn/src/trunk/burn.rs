@@ -11,10 +11,7 @@ use burn::{
 };
 use impasto_kernels::{Convolution, TrunkLayer};
 
-use super::{
-    ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, Trunk, TrunkError,
-    error::checked_taps,
-};
+use super::{ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, Trunk, TrunkError};
 use crate::vgg::Vgg;
 
 /// A [`Trunk`] of Burn's stock operations on any Burn device, with gradients by Burn's autodiff.
@@ -167,6 +164,18 @@ impl BurnTrunk {
             Some(weights) => values * self.position_weights(weights, feature.shape),
             None => values,
         }
+    }
+}
+
+/// The taps in ascending order, each once, or why they cannot be had from a network of so many convolutions.
+fn checked_taps(taps: &[usize], convolutions: usize) -> Result<Vec<usize>, TrunkError> {
+    let mut taps = taps.to_vec();
+    taps.sort_unstable();
+    taps.dedup();
+    match taps.last() {
+        None => Err(TrunkError::NoTaps),
+        Some(&tap) if tap >= convolutions => Err(TrunkError::NoSuchTap { tap, convolutions }),
+        Some(_) => Ok(taps),
     }
 }
 

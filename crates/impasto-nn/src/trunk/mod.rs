@@ -1,11 +1,13 @@
 //! The seam between the objective and whatever computes the frozen network: kernels on the CPU, Burn elsewhere.
 
 pub mod burn;
-mod error;
+pub mod cpu;
 
 pub use burn::BurnTrunk;
-pub use error::TrunkError;
-pub use impasto_kernels::{ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient};
+pub use cpu::CpuTrunk;
+pub use impasto_kernels::{
+    ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, TrunkError,
+};
 
 /// A frozen VGG up to its deepest tap, which keeps what its last [`forward`](Trunk::forward) found.
 ///

@@ -6,20 +6,20 @@ use impasto_nn::vgg::{Vgg, VggKind};
 use safetensors::{Dtype, SafeTensors};
 
 /// The built-in network, unpacked once.
-pub static VGG: LazyLock<Vgg> = LazyLock::new(Vgg::builtin);
+pub(crate) static VGG: LazyLock<Vgg> = LazyLock::new(Vgg::builtin);
 
 /// `height × width` of the pictures that vectors were made for.
-pub const SIZES: [(usize, usize); 7] = [(1, 1), (2, 3), (1, 17), (15, 40), (33, 17), (61, 45), (93, 70)];
+pub(crate) const SIZES: [(usize, usize); 7] = [(1, 1), (2, 3), (1, 17), (15, 40), (33, 17), (61, 45), (93, 70)];
 
 /// The vectors of one size; the script's head says what is in them.
-pub struct Fixture {
-    pub height: usize,
-    pub width: usize,
+pub(crate) struct Fixture {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
     arrays: HashMap<String, (Vec<usize>, Vec<f64>)>,
 }
 
 impl Fixture {
-    pub fn load((height, width): (usize, usize)) -> Self {
+    pub(crate) fn load((height, width): (usize, usize)) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
         let bytes = fs::read(folder.join(format!("vgg19-{height}x{width}.safetensors"))).unwrap();
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
@@ -31,19 +31,19 @@ impl Fixture {
         Self { height, width, arrays }
     }
 
-    pub fn all() -> impl Iterator<Item = Self> {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
         SIZES.into_iter().map(Self::load)
     }
 
-    pub fn shape(&self, name: &str) -> &[usize] {
+    pub(crate) fn shape(&self, name: &str) -> &[usize] {
         &self.array(name).0
     }
 
-    pub fn get(&self, name: &str) -> &[f64] {
+    pub(crate) fn get(&self, name: &str) -> &[f64] {
         &self.array(name).1
     }
 
-    pub fn picture(&self, name: &str) -> Vec<f32> {
+    pub(crate) fn picture(&self, name: &str) -> Vec<f32> {
         self.get(name).iter().map(|&v| v as f32).collect()
     }
 
@@ -63,27 +63,27 @@ fn numbers(dtype: Dtype, bytes: &[u8]) -> Vec<f64> {
 }
 
 /// The number of a convolution of VGG19 by its name.
-pub fn tap(name: &str) -> usize {
+pub(crate) fn tap(name: &str) -> usize {
     VggKind::Vgg19.layer_names().iter().position(|n| n == name).unwrap()
 }
 
 /// `‖found − expected‖ / ‖expected‖`.
-pub fn distance(found: &[f32], expected: &[f64]) -> f64 {
+pub(crate) fn distance(found: &[f32], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let squares = found.iter().zip(expected).map(|(&f, e)| (f64::from(f) - e).powi(2)).sum::<f64>();
     squares.sqrt() / norm(expected).max(f64::MIN_POSITIVE)
 }
 
-pub fn norm(values: &[f64]) -> f64 {
+pub(crate) fn norm(values: &[f64]) -> f64 {
     values.iter().map(|v| v * v).sum::<f64>().sqrt()
 }
 
-pub fn wide(values: &[f32]) -> Vec<f64> {
+pub(crate) fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&v| v.into()).collect()
 }
 
 /// Reproducible numbers, uniform over −1 to 1 (a linear congruential generator, upper bits only).
-pub fn noise(seed: u64, n: usize) -> Vec<f32> {
+pub(crate) fn noise(seed: u64, n: usize) -> Vec<f32> {
     let mut state = seed;
     let mut next = || {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);

@@ -4,27 +4,51 @@ mod fixture;
 mod objective;
 mod suite;
 
-use impasto_nn::trunk::BurnTrunk;
+use impasto_nn::{
+    kernels::Isa,
+    trunk::{BurnTrunk, CpuTrunk, Pooling},
+    vgg::Vgg,
+};
+use suite::Made;
 
-/// The suite over one way of making a trunk, `|vgg, pooling, taps| -> Box<dyn Trunk>`.
+/// One test for each function of the suite; `$make` is `fn(&Vgg, Pooling, &[usize]) -> Made`, and a trunk that this CPU
+/// cannot run (`$available` is false) passes without a word.
 macro_rules! suite {
-    ($name:ident, $make:expr) => {
+    ($name:ident, $available:expr, $make:expr) => {
         mod $name {
             use super::*;
 
-            suite!(@ $make, features_are_pytorchs, moments_are_pytorchs, article_with_average_pooling_is_pytorchs,
-                article_with_max_pooling_is_pytorchs, article_with_l2_pooling_is_pytorchs, moments_obey_their_weights,
-                distance_obeys_its_weights, average_gradient_is_the_slope, max_gradient_is_the_slope,
-                l2_gradient_is_the_slope, gradients_add_up, nothing_flows_back_from_nothing,
-                a_pass_leaves_no_trace_in_the_next, shapes_are_those_of_the_features);
+            suite!(@ $available, $make, features_are_pytorchs, moments_are_pytorchs,
+                article_with_average_pooling_is_pytorchs, article_with_max_pooling_is_pytorchs,
+                article_with_l2_pooling_is_pytorchs, moments_obey_their_weights, distance_obeys_its_weights,
+                average_gradient_is_the_slope, max_gradient_is_the_slope, l2_gradient_is_the_slope, gradients_add_up,
+                nothing_flows_back_from_nothing, a_pass_leaves_no_trace_in_the_next, shapes_are_those_of_the_features);
         }
     };
-    (@ $make:expr, $($test:ident),*) => {
+    (@ $available:expr, $make:expr, $($test:ident),*) => {
         $(#[test]
         fn $test() {
-            suite::$test(&$make);
+            if $available {
+                suite::$test(&$make);
+            }
         })*
     };
 }
 
-suite!(burn, |vgg: &_, pooling, taps: &[usize]| Box::new(BurnTrunk::cpu(vgg, pooling, taps).unwrap()) as suite::Made);
+suite!(burn, true, burn_trunk);
+suite!(avx512, Isa::by_name("avx512").is_some(), cpu_trunk("avx512"));
+suite!(avx2, Isa::by_name("avx2").is_some(), cpu_trunk("avx2"));
+suite!(portable, true, cpu_trunk("portable"));
+
+fn burn_trunk(vgg: &Vgg, pooling: Pooling, taps: &[usize]) -> Made {
+    Box::new(BurnTrunk::cpu(vgg, pooling, taps).unwrap())
+}
+
+fn cpu_trunk(isa: &'static str) -> impl Fn(&Vgg, Pooling, &[usize]) -> Made {
+    move |vgg, pooling, taps| Box::new(CpuTrunk::new(vgg, pooling, taps, 2, Isa::by_name(isa)).unwrap())
+}
+
+#[test]
+fn every_instruction_set_of_this_cpu_is_tested() {
+    assert!(Isa::available().iter().all(|isa| ["avx512", "avx2", "portable"].contains(&isa.name())));
+}

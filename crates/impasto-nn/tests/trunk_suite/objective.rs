@@ -11,25 +11,25 @@ const ALPHA: f64 = 1.0;
 const BETA: f64 = 500.0;
 
 /// The objective of Gatys, Ecker and Bethge 2015, as `tools/make_vectors.py` has it.
-pub struct Article {
+pub(crate) struct Article {
     content: Vec<Features>,
     style: Vec<Vec<f32>>,
 }
 
 /// What it finds.
-pub struct Evaluation {
-    pub content: Vec<f64>,
-    pub style: Vec<f64>,
-    pub total: f64,
-    pub gradient: Vec<f32>,
+pub(crate) struct Evaluation {
+    pub(crate) content: Vec<f64>,
+    pub(crate) style: Vec<f64>,
+    pub(crate) total: f64,
+    pub(crate) gradient: Vec<f32>,
 }
 
 impl Article {
-    pub fn taps() -> Vec<usize> {
+    pub(crate) fn taps() -> Vec<usize> {
         CONTENT.iter().chain(&STYLE).map(|(name, _)| tap(name)).collect()
     }
 
-    pub fn new(trunk: &mut dyn Trunk, fixture: &Fixture) -> Self {
+    pub(crate) fn new(trunk: &mut dyn Trunk, fixture: &Fixture) -> Self {
         let [_, height, width] = fixture.shape("style")[..] else { panic!("a style is planar") };
         trunk.forward(&fixture.picture("style"), height, width, false);
         let style = STYLE.iter().map(|(name, _)| trunk.moments(tap(name), None).second).collect();
@@ -38,7 +38,7 @@ impl Article {
         Self { content, style }
     }
 
-    pub fn evaluate(&self, trunk: &mut dyn Trunk, picture: &[f32], height: usize, width: usize) -> Evaluation {
+    pub(crate) fn evaluate(&self, trunk: &mut dyn Trunk, picture: &[f32], height: usize, width: usize) -> Evaluation {
         trunk.forward(picture, height, width, true);
         let (mut content, mut style, mut total, mut seconds) = (Vec::new(), Vec::new(), 0.0, Vec::new());
         for ((name, weight), target) in CONTENT.iter().zip(&self.content) {
@@ -83,7 +83,7 @@ impl Article {
 }
 
 /// `Σ_taps ⟨A, second⟩ + ⟨b, mean⟩ + ½·c·Σ w·(F − target)²` with random A, b, weights and targets.
-pub struct Functional {
+pub(crate) struct Functional {
     parts: Vec<Part>,
 }
 
@@ -99,8 +99,9 @@ struct Part {
 
 impl Functional {
     /// For pictures of this size; the targets are near the features of the trunk's last forward pass.
-    pub fn new(trunk: &mut dyn Trunk, height: usize, width: usize) -> Self {
-        let mut part = |tap: usize| {
+    pub(crate) fn new(trunk: &mut dyn Trunk, height: usize, width: usize) -> Self {
+        let taps = trunk.taps().to_vec();
+        let part = |tap: usize| {
             let Shape { channels, height, width } = trunk.tap_shape(tap, height, width);
             let seed = tap as u64 + 7;
             let weights = noise(seed, height * width).iter().map(|w| (0.8 + w).max(0.0)).collect::<Vec<_>>();
@@ -116,11 +117,10 @@ impl Functional {
                 scale: 0.01,
             }
         };
-        let taps = trunk.taps().to_vec();
-        Self { parts: taps.into_iter().map(&mut part).collect() }
+        Self { parts: taps.into_iter().map(part).collect() }
     }
 
-    pub fn value(&self, trunk: &mut dyn Trunk) -> f64 {
+    pub(crate) fn value(&self, trunk: &mut dyn Trunk) -> f64 {
         let of_part = |part: &Part| {
             let moments = trunk.moments(part.tap, Some(&part.weights));
             let distance = trunk.squared_distance(part.tap, &part.target, Some(&part.weights));
@@ -130,7 +130,7 @@ impl Functional {
     }
 
     /// What flows back from all of it.
-    pub fn gradients(&self) -> Vec<TapGradient<'_>> {
+    pub(crate) fn gradients(&self) -> Vec<TapGradient<'_>> {
         let of_part = |part| TapGradient { moments: Self::moments(part), content: Self::content(part), tap: part.tap };
         self.parts.iter().map(of_part).collect()
     }
@@ -146,11 +146,11 @@ impl Functional {
     }
 }
 
-pub fn scaled(values: &[f32], factor: f64) -> Vec<f32> {
+pub(crate) fn scaled(values: &[f32], factor: f64) -> Vec<f32> {
     values.iter().map(|&v| (f64::from(v) * factor) as f32).collect()
 }
 
-pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f64 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
 }

@@ -10,10 +10,10 @@ use crate::{
     objective::{Article, Evaluation, Functional, dot},
 };
 
-pub type Made = Box<dyn Trunk>;
+pub(crate) type Made = Box<dyn Trunk>;
 
 /// A way to make a trunk of a network with a pooling and taps.
-pub trait Make: Fn(&Vgg, Pooling, &[usize]) -> Made {}
+pub(crate) trait Make: Fn(&Vgg, Pooling, &[usize]) -> Made {}
 impl<F: Fn(&Vgg, Pooling, &[usize]) -> Made> Make for F {}
 
 /// Float32 alone is off by 1e-6 (PyTorch's own, in the header of the vectors), Winograd by up to 4e-6.
@@ -21,7 +21,7 @@ const FEATURES: f64 = 1e-5;
 /// The vectors were made where no ReLU is about to flip, so only rounding is left.
 const GRADIENT: f64 = 1e-5;
 
-pub fn features_are_pytorchs(make: &impl Make) {
+pub(crate) fn features_are_pytorchs(make: &impl Make) {
     let names = VggKind::Vgg19.layer_names();
     let mut trunk = make(&VGG, Pooling::Average, &(0..names.len()).collect::<Vec<_>>());
     for fixture in Fixture::all() {
@@ -37,7 +37,7 @@ pub fn features_are_pytorchs(make: &impl Make) {
     }
 }
 
-pub fn moments_are_pytorchs(make: &impl Make) {
+pub(crate) fn moments_are_pytorchs(make: &impl Make) {
     let names = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
     let mut trunk = make(&VGG, Pooling::Average, &names.map(tap));
     for fixture in Fixture::all() {
@@ -62,15 +62,15 @@ fn compare(found: &[f32], fixture: &Fixture, name: &str) {
     assert!(off < FEATURES && whole.abs() < FEATURES, "{name} at {size:?}: {off:.1e}, its norm {whole:.1e}");
 }
 
-pub fn article_with_average_pooling_is_pytorchs(make: &impl Make) {
+pub(crate) fn article_with_average_pooling_is_pytorchs(make: &impl Make) {
     article(make, Pooling::Average, "average");
 }
 
-pub fn article_with_max_pooling_is_pytorchs(make: &impl Make) {
+pub(crate) fn article_with_max_pooling_is_pytorchs(make: &impl Make) {
     article(make, Pooling::Max, "max");
 }
 
-pub fn article_with_l2_pooling_is_pytorchs(make: &impl Make) {
+pub(crate) fn article_with_l2_pooling_is_pytorchs(make: &impl Make) {
     article(make, Pooling::L2, "l2");
 }
 
@@ -87,13 +87,13 @@ fn article(make: &impl Make, pooling: Pooling, name: &str) {
             distance(&narrow(&style), fixture.get(&format!("{name}.style"))),
             (total / fixture.get(&format!("{name}.total"))[2] - 1.0).abs(),
         ];
-        assert!(off.iter().all(|&off| off < FEATURES), "losses at {height}×{width}: {off:.1e?}");
+        assert!(off.iter().all(|&off| off < FEATURES), "losses at {height}×{width}: {off:?}");
         let off = distance(&gradient, fixture.get(&format!("{name}.gradient")));
         assert!(off < GRADIENT, "gradient at {height}×{width}: {off:.1e}");
     }
 }
 
-pub fn moments_obey_their_weights(make: &impl Make) {
+pub(crate) fn moments_obey_their_weights(make: &impl Make) {
     let fixture = Fixture::load((33, 17));
     let taps = [tap("conv1_2"), tap("conv3_1")];
     let mut trunk = make(&VGG, Pooling::Average, &taps);
@@ -117,7 +117,7 @@ pub fn moments_obey_their_weights(make: &impl Make) {
     }
 }
 
-pub fn distance_obeys_its_weights(make: &impl Make) {
+pub(crate) fn distance_obeys_its_weights(make: &impl Make) {
     let fixture = Fixture::load((15, 40));
     let deep = tap("conv2_2");
     let mut trunk = make(&VGG, Pooling::Average, &[deep]);
@@ -143,22 +143,23 @@ fn mask(positions: usize) -> Vec<f32> {
         .collect()
 }
 
-pub fn average_gradient_is_the_slope(make: &impl Make) {
+pub(crate) fn average_gradient_is_the_slope(make: &impl Make) {
     slope(make, Pooling::Average);
 }
 
-pub fn max_gradient_is_the_slope(make: &impl Make) {
+pub(crate) fn max_gradient_is_the_slope(make: &impl Make) {
     slope(make, Pooling::Max);
 }
 
-pub fn l2_gradient_is_the_slope(make: &impl Make) {
+pub(crate) fn l2_gradient_is_the_slope(make: &impl Make) {
     slope(make, Pooling::L2);
 }
 
 /// Central differences of a weighted functional of moments and features.
 ///
 /// Half of each direction is the gradient itself, so that the slope is large and wrong parts show; the other half is
-/// noise. The step, a tenth of a grey level RMS, changes the value by far more than rounding and the masks of few ReLUs.
+/// noise. The step, a thousandth of a grey level RMS, still changes the value by far more than rounding does, and turns
+/// few ReLUs on or off: what is left is below 5e-4 on Burn, and ten times the step gives 3e-3.
 fn slope(make: &impl Make, pooling: Pooling) {
     let fixture = Fixture::load((15, 40));
     let picture = fixture.picture("start");
@@ -172,7 +173,7 @@ fn slope(make: &impl Make, pooling: Pooling) {
     for seed in 0..3 {
         let aside = unit(&noise(seed, picture.len()));
         let direction = along.iter().zip(&aside).map(|(a, b)| a + b).collect::<Vec<_>>();
-        let step = 0.1 * (picture.len() as f32).sqrt();
+        let step = 0.001 * (picture.len() as f32).sqrt();
         let mut value = |sign: f32| {
             let moved = picture.iter().zip(&direction).map(|(p, d)| p + sign * step * d).collect::<Vec<_>>();
             trunk.forward(&moved, 15, 40, false);
@@ -180,13 +181,12 @@ fn slope(make: &impl Make, pooling: Pooling) {
         };
         let slope = (value(1.0) - value(-1.0)) / (2.0 * f64::from(step));
         let expected = dot(&gradient, &direction);
-        println!("{pooling:?} {seed}: {slope:e} {expected:e} {:e}", slope / expected - 1.0);
-        assert!((slope / expected - 1.0).abs() < 5e-3, "slope {slope:e}, by the gradient {expected:e}");
+        assert!((slope / expected - 1.0).abs() < 2e-3, "slope {slope:e}, by the gradient {expected:e}");
     }
 }
 
 /// The gradient is linear in what flows back: taps, parts, and the weight of the whole picture.
-pub fn gradients_add_up(make: &impl Make) {
+pub(crate) fn gradients_add_up(make: &impl Make) {
     let fixture = Fixture::load((33, 17));
     let mut trunk = make(&VGG, Pooling::Average, &["conv1_1", "conv3_1", "conv4_2"].map(tap));
     trunk.forward(&fixture.picture("start"), 33, 17, true);
@@ -212,7 +212,7 @@ pub fn gradients_add_up(make: &impl Make) {
     assert!(distance(&sum, &expected) < 1e-5, "{:e}", distance(&sum, &expected));
 }
 
-pub fn nothing_flows_back_from_nothing(make: &impl Make) {
+pub(crate) fn nothing_flows_back_from_nothing(make: &impl Make) {
     let fixture = Fixture::load((2, 3));
     let deep = tap("conv2_1");
     let mut trunk = make(&VGG, Pooling::L2, &[deep]);
@@ -230,11 +230,11 @@ pub fn nothing_flows_back_from_nothing(make: &impl Make) {
 }
 
 /// Buffers may be reused, but nothing of another size, of another picture or of a backward pass may show.
-pub fn a_pass_leaves_no_trace_in_the_next(make: &impl Make) {
+pub(crate) fn a_pass_leaves_no_trace_in_the_next(make: &impl Make) {
     let (large, small) = (Fixture::load((61, 45)), Fixture::load((15, 40)));
     let taps = ["conv1_1", "conv4_2"].map(tap);
     let mut used = make(&VGG, Pooling::Max, &taps);
-    let mut pass = |trunk: &mut dyn Trunk, fixture: &Fixture| -> (Vec<Features>, Vec<f32>) {
+    let pass = |trunk: &mut dyn Trunk, fixture: &Fixture| -> (Vec<Features>, Vec<f32>) {
         trunk.forward(&fixture.picture("start"), fixture.height, fixture.width, true);
         let features = taps.map(|tap| trunk.capture(tap)).to_vec();
         let functional = Functional::new(trunk, fixture.height, fixture.width);
@@ -249,7 +249,7 @@ pub fn a_pass_leaves_no_trace_in_the_next(make: &impl Make) {
     assert!(first == pass(&mut *used, &large), "a large picture after small ones");
 }
 
-pub fn shapes_are_those_of_the_features(make: &impl Make) {
+pub(crate) fn shapes_are_those_of_the_features(make: &impl Make) {
     let mut trunk = make(&VGG, Pooling::Average, &[12, 0, 4, 4]);
     assert_eq!(trunk.taps(), [0, 4, 12], "taps come in order and once");
     trunk.forward(&noise(1, 3 * 5 * 70), 5, 70, false);
@@ -258,5 +258,5 @@ pub fn shapes_are_those_of_the_features(make: &impl Make) {
         assert_eq!(shape, trunk.capture(tap).shape);
         assert_eq!(shape.len(), trunk.features(tap).len());
     }
-    assert_eq!(trunk.tap_shape(4, 1024, 15), trunk.tap_shape(4, 1026, 13), "512 and 256 rows, 7 or 6 and 3 columns");
+    assert_eq!(trunk.tap_shape(4, 1024, 15), trunk.tap_shape(4, 1026, 13), "256 rows, 3 columns");
 }

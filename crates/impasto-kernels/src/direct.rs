@@ -1,0 +1,299 @@
+//! The first layer, from three planar channels to blocked ones and back, by direct convolution.
+
+use crate::layout::{Layout, Plane};
+use crate::memory::{Buffer, View, ViewMut};
+use crate::multiply::Multiply;
+use crate::simd::{LANES, Op, Simd};
+use crate::threads::{Threads, part};
+use crate::{Convolution, Isa};
+
+/// Values that one output sees: 3 channels × 3 × 3.
+const WINDOW: usize = 27;
+
+/// The columns of the backward multiply: the window, filled up to whole blocks.
+const COLUMNS: usize = 2 * LANES;
+
+/// The weights of the first layer in both directions.
+pub(crate) struct Direct {
+    /// Channels out.
+    pub(crate) channels: usize,
+    panel_blocks: usize,
+    /// `[panel][27][16 · blocks]`.
+    forward: Buffer<f32>,
+    /// `[panel][channels][16 · blocks]`, two blocks in all.
+    backward: Buffer<f32>,
+}
+
+impl Direct {
+    /// Packs the weights of a convolution that reads three channels.
+    pub(crate) fn new(isa: Isa, convolution: &Convolution) -> Self {
+        let channels = convolution.out_channels;
+        let panel_blocks = isa.panel_blocks();
+        let mut forward = Buffer::new(WINDOW * channels);
+        let mut backward = Buffer::new(COLUMNS * channels);
+        for channel in 0..channels {
+            for tap in 0..WINDOW {
+                let weight = convolution.weight[channel * WINDOW + tap];
+                forward[packed_at(panel_blocks, WINDOW, channels, tap, channel)] = weight;
+                backward[packed_at(panel_blocks, channels, COLUMNS, channel, tap)] = weight;
+            }
+        }
+        Self { channels, panel_blocks, forward, backward }
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.forward) + size_of_val(&*self.backward)
+    }
+}
+
+/// Where row `k`, column `c` of a `depth × columns` matrix lies when packed in panels.
+pub(crate) fn packed_at(panel_blocks: usize, depth: usize, columns: usize, k: usize, c: usize) -> usize {
+    let first = c / (panel_blocks * LANES) * panel_blocks * LANES;
+    let width = (panel_blocks * LANES).min(columns - first);
+    first * depth + k * width + c - first
+}
+
+/// A picture ready for the first layer: planar, three channels, one pixel of zeros around.
+#[derive(Clone, Copy)]
+pub(crate) struct Padded<'a> {
+    pub(crate) data: View<'a, f32>,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+}
+
+impl Padded<'_> {
+    /// Floats of a padded picture.
+    pub(crate) fn len(height: usize, width: usize) -> usize {
+        3 * (height + 2) * (width + 2)
+    }
+
+    /// Where row and column of a channel lie, counted from the border.
+    #[inline(always)]
+    pub(crate) fn at(&self, channel: usize, row: usize, column: usize) -> usize {
+        (channel * (self.height + 2) + row) * (self.width + 2) + column
+    }
+}
+
+/// Picture → feature and signs.
+#[derive(Clone, Copy)]
+pub(crate) struct Forward<'a> {
+    pub(crate) weights: &'a Direct,
+    pub(crate) bias: View<'a, f32>,
+    pub(crate) picture: Padded<'a>,
+    pub(crate) layout: Layout,
+    pub(crate) feature: ViewMut<'a, f32>,
+    pub(crate) signs: Option<ViewMut<'a, u16>>,
+}
+
+impl Forward<'_> {
+    /// Runs the layer.
+    pub(crate) fn run(self, isa: Isa, threads: &Threads) {
+        let count = threads.count();
+        threads.run(|worker| isa.run(Rows { of: self, rows: part(self.layout.shape.height, count, worker) }));
+    }
+}
+
+struct Rows<'a> {
+    of: Forward<'a>,
+    rows: std::ops::Range<usize>,
+}
+
+impl Op for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let blocks = self.of.layout.blocks();
+        let width = self.of.layout.shape.width;
+        let groups = width.div_ceil(S::ROWS);
+        for y in self.rows {
+            for first_block in (0..blocks).step_by(S::VECTORS) {
+                for group in 0..groups {
+                    let columns = part(width, groups, group);
+                    let place = Place { of: self.of, first_block, y, x: columns.start };
+                    if S::VECTORS == 2 && first_block + 1 < blocks {
+                        place.group::<S, 2>(s, columns.len());
+                    } else {
+                        place.group::<S, 1>(s, columns.len());
+                    }
+                }
+            }
+        }
+        s.fence();
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    of: Forward<'a>,
+    first_block: usize,
+    y: usize,
+    x: usize,
+}
+
+impl Place<'_> {
+    #[inline(always)]
+    fn group<S: Simd, const V: usize>(self, s: S, columns: usize) {
+        /// Picks the kernel of so many columns; those that an instruction set never needs are not compiled.
+        macro_rules! pick {
+            ($($n:literal)*) => {
+                match columns {
+                    $($n if $n <= S::ROWS => s.vectorise(Group::<$n, V>(self)),)*
+                    _ => unreachable!("a group has at most {} columns", S::ROWS),
+                }
+            };
+        }
+        pick!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+    }
+}
+
+/// `R` positions of a row by `V` blocks of channels.
+struct Group<'a, const R: usize, const V: usize>(Place<'a>);
+
+impl<const R: usize, const V: usize> Op for Group<'_, R, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Place { of, first_block, y, x } = self.0;
+        let panel_start = first_block * LANES * WINDOW;
+        // SAFETY: the positions exist, the picture has a border, the blocks exist, and the worker alone has this row.
+        unsafe {
+            let weights = View::new(&of.weights.forward).at(panel_start, WINDOW * V * LANES);
+            let bias: [S::V; V] = std::array::from_fn(|v| s.load(of.bias.at((first_block + v) * LANES, LANES)));
+            let mut sums = [bias; R];
+            for tap in 0..WINDOW {
+                let at = of.picture.at(tap / 9, y + tap / 3 % 3, x + tap % 3);
+                let input = of.picture.data.at(at, R);
+                let columns: [S::V; V] = std::array::from_fn(|v| s.load(weights.add((tap * V + v) * LANES)));
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let value = s.splat(*input.add(r));
+                    for (sum, column) in sums.iter_mut().zip(columns) {
+                        *sum = s.mul_add(value, column, *sum);
+                    }
+                }
+            }
+            for (r, sums) in sums.into_iter().enumerate() {
+                for (v, sum) in sums.into_iter().enumerate() {
+                    let value = s.max(sum, s.zero());
+                    s.store(of.feature.at(of.layout.at(first_block + v, y, x + r), LANES), value);
+                    if let Some(signs) = of.signs {
+                        let at = of.layout.sign_at(first_block + v, y, x + r);
+                        *signs.at(at, 1) = s.greater(value, s.zero());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Gradient of the feature → gradient of the picture, planar.
+#[derive(Clone, Copy)]
+pub(crate) struct Backward<'a> {
+    pub(crate) weights: &'a Direct,
+    pub(crate) gradient: Plane<'a>,
+    /// A factor for each channel of the picture.
+    pub(crate) scale: [f32; 3],
+    pub(crate) out: ViewMut<'a, f32>,
+}
+
+impl Backward<'_> {
+    /// Floats of scratch that each worker needs: three rows of products.
+    pub(crate) fn scratch_len(width: usize) -> usize {
+        3 * Self::row_len(width)
+    }
+
+    fn row_len(width: usize) -> usize {
+        (width + 2) * COLUMNS
+    }
+
+    /// Runs the layer.
+    pub(crate) fn run(self, isa: Isa, threads: &Threads, scratch: &mut [f32]) {
+        let shape = self.gradient.layout.shape;
+        let share = Self::scratch_len(shape.width);
+        let scratch = ViewMut::new(scratch);
+        let count = threads.count();
+        threads.run(|worker| {
+            // SAFETY: each worker has its own share.
+            let scratch = unsafe { scratch.slice(worker * share, share) };
+            isa.run(RowsBack { of: self, rows: part(shape.height, count, worker), scratch });
+        });
+    }
+}
+
+struct RowsBack<'a> {
+    of: Backward<'a>,
+    rows: std::ops::Range<usize>,
+    scratch: &'a mut [f32],
+}
+
+impl Op for RowsBack<'_> {
+    type Output = ();
+
+    /// `P[row][x][tap] = Σ_channel gradient[channel][row][x] · weight[channel][tap]` for each row of the bordered plane,
+    /// of which three are kept; then each pixel adds up what its 3×3 neighbours say about it.
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let width = self.of.gradient.layout.shape.width;
+        let row_len = Backward::row_len(width);
+        if self.rows.is_empty() {
+            return;
+        }
+        for row in self.rows.start..self.rows.end + 2 {
+            let slot = row % 3 * row_len;
+            products(s, &self.of, row, ViewMut::new(&mut *self.scratch), slot);
+            if row >= self.rows.start + 2 {
+                self.gather(row - 2);
+            }
+        }
+    }
+}
+
+/// The products of one row of the bordered plane.
+#[inline(always)]
+fn products<S: Simd>(s: S, of: &Backward<'_>, row: usize, output: ViewMut<'_, f32>, slot: usize) {
+    let Backward { weights, gradient, .. } = *of;
+    let columns = gradient.layout.shape.width + 2;
+    for first_block in (0..COLUMNS / LANES).step_by(weights.panel_blocks) {
+        s.vectorise(Multiply {
+            input: gradient.data,
+            input_start: gradient.layout.bordered(0, row, 0),
+            input_stride: gradient.layout.block_len(),
+            weights: View::new(&weights.backward),
+            weights_start: first_block * LANES * weights.channels,
+            output,
+            output_start: slot + first_block * columns * LANES,
+            output_stride: columns * LANES,
+            depth: weights.channels,
+            blocks: weights.panel_blocks,
+            rows: columns,
+        });
+    }
+}
+
+impl RowsBack<'_> {
+    /// `out[c][y][x] = scale[c] · Σ_taps P[y + 1 − ky][x + 1 − kx][c, ky, kx]`
+    #[inline(always)]
+    fn gather(&self, y: usize) {
+        let shape = self.of.gradient.layout.shape;
+        let (row_len, columns) = (Backward::row_len(shape.width), shape.width + 2);
+        for channel in 0..3 {
+            // SAFETY: the row of the picture belongs to this worker.
+            let out = unsafe { self.of.out.slice((channel * shape.height + y) * shape.width, shape.width) };
+            out.fill(0.0);
+            for tap in 0..9 {
+                let (ky, kx) = (tap / 3, tap % 3);
+                let column = channel * 9 + tap;
+                let row = &self.scratch[(y + 2 - ky) % 3 * row_len..][..row_len];
+                let start = (column / LANES * columns + 2 - kx) * LANES + column % LANES;
+                for (value, product) in out.iter_mut().zip(row[start..].iter().step_by(LANES)) {
+                    *value += product;
+                }
+            }
+            for value in out {
+                *value *= self.of.scale[channel];
+            }
+        }
+    }
+}

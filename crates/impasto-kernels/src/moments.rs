@@ -1,0 +1,265 @@
+//! Weighted moments of a blocked feature, and the squared distance of two.
+
+use crate::layout::Plane;
+use crate::memory::View;
+use crate::memory::ViewMut;
+use crate::simd::{LANES, Op, Simd};
+use crate::threads::{Threads, part};
+use crate::{Isa, Moments};
+use std::ops::Range;
+
+/// Positions that are added up in single precision before the sum goes to double precision: enough to make the
+/// conversions cheap, few enough to keep the error of a Gram matrix below 1e-6.
+const CHUNK: usize = 512;
+
+/// `Σ w·F` and `Σ w·F·Fᵀ`, divided by `Σ w`.
+pub(crate) fn moments(isa: Isa, threads: &Threads, feature: Plane<'_>, weights: Option<&[f32]>) -> Moments {
+    let shape = feature.layout.shape;
+    let channels = shape.channels;
+    let count = threads.count();
+    let chunks = Chunks::new(shape.height, shape.width, count);
+    let mask = weights.map(View::new);
+    let sums = threads.run(|worker| {
+        let mut sums = vec![0.0f64; (channels + 1) * channels];
+        isa.run(Sum { feature, mask, chunks, mine: part(chunks.len(), count, worker), sums: &mut sums });
+        sums
+    });
+    let weight = weights.map_or(shape.positions() as f64, |weights| weights.iter().map(|&w| f64::from(w)).sum());
+    finish(channels, weight, &sums)
+}
+
+/// Adds up the workers and mirrors the half that was computed.
+fn finish(channels: usize, weight: f64, sums: &[Vec<f64>]) -> Moments {
+    let divisor = if weight == 0.0 { 1.0 } else { weight };
+    let total = |i: usize| (sums.iter().map(|sums| sums[i]).sum::<f64>() / divisor) as f32;
+    let mut second = vec![0.0; channels * channels];
+    for row in 0..channels {
+        for column in row..channels {
+            let value = total(row * channels + column);
+            second[row * channels + column] = value;
+            second[column * channels + row] = value;
+        }
+    }
+    let mean = (0..channels).map(|channel| total(channels * channels + channel)).collect();
+    Moments { channels, weight, mean, second }
+}
+
+/// The positions of a feature in rectangles of about [`CHUNK`].
+#[derive(Clone, Copy)]
+struct Chunks {
+    height: usize,
+    width: usize,
+    rows: usize,
+    columns: usize,
+}
+
+impl Chunks {
+    fn new(height: usize, width: usize, workers: usize) -> Self {
+        let columns = width.min(CHUNK);
+        let rows = (CHUNK / columns).clamp(1, height.div_ceil(workers));
+        Self { height, width, rows, columns }
+    }
+
+    fn len(&self) -> usize {
+        self.height.div_ceil(self.rows) * self.width.div_ceil(self.columns)
+    }
+
+    fn get(&self, index: usize) -> (Range<usize>, Range<usize>) {
+        let across = self.width.div_ceil(self.columns);
+        let (y, x) = (index / across * self.rows, index % across * self.columns);
+        (y..(y + self.rows).min(self.height), x..(x + self.columns).min(self.width))
+    }
+}
+
+struct Sum<'a> {
+    feature: Plane<'a>,
+    mask: Option<View<'a, f32>>,
+    chunks: Chunks,
+    mine: Range<usize>,
+    /// `C × C` second moments (blocks on and above the diagonal), then `C` first ones.
+    sums: &'a mut [f64],
+}
+
+impl Op for Sum<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let blocks = self.feature.layout.blocks();
+        let sums = ViewMut::new(self.sums);
+        for chunk in self.mine {
+            let (ys, xs) = self.chunks.get(chunk);
+            for row_block in 0..blocks {
+                let at = Outer { feature: self.feature, mask: self.mask, ys: &ys, xs: &xs, sums, row_block, column_block: 0 };
+                s.vectorise(First(at));
+                // Pairs of column blocks, the pair of the diagonal first.
+                for column_block in (row_block / S::VECTORS * S::VECTORS..blocks).step_by(S::VECTORS) {
+                    let at = Outer { column_block, ..at };
+                    if S::VECTORS == 2 && column_block + 1 < blocks {
+                        at.split::<S, 2>(s);
+                    } else {
+                        at.split::<S, 1>(s);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A chunk of positions, a block of sixteen rows and one or two blocks of sixteen columns of the second moment.
+#[derive(Clone, Copy)]
+struct Outer<'a> {
+    feature: Plane<'a>,
+    mask: Option<View<'a, f32>>,
+    ys: &'a Range<usize>,
+    xs: &'a Range<usize>,
+    sums: ViewMut<'a, f64>,
+    row_block: usize,
+    column_block: usize,
+}
+
+impl Outer<'_> {
+    /// As many rows at a time as the registers hold.
+    #[inline(always)]
+    fn split<S: Simd, const V: usize>(self, s: S) {
+        for half in 0..2 {
+            if S::ROWS >= 14 {
+                s.vectorise(Rows::<8, V> { of: self, first: half * 8 });
+            } else {
+                for first in (half * 8..half * 8 + 8).step_by(4) {
+                    s.vectorise(Rows::<4, V> { of: self, first });
+                }
+            }
+        }
+    }
+
+    /// Where the positions of a row of the chunk begin in a block.
+    #[inline(always)]
+    fn start(&self, block: usize, y: usize) -> usize {
+        self.feature.layout.at(block, y, self.xs.start)
+    }
+}
+
+struct Rows<'a, const R: usize, const V: usize> {
+    of: Outer<'a>,
+    first: usize,
+}
+
+impl<const R: usize, const V: usize> Op for Rows<'_, R, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Outer { feature, mask, ys, xs, sums, row_block, column_block } = self.of;
+        let (channels, width) = (feature.layout.shape.channels, feature.layout.shape.width);
+        let mut found = [[s.zero(); V]; R];
+        // SAFETY: blocks and positions exist; the sums are the worker's own.
+        unsafe {
+            for y in ys.clone() {
+                let count = xs.len() * LANES;
+                let rows = feature.data.at(self.of.start(row_block, y), count).add(self.first);
+                let columns: [_; V] = std::array::from_fn(|v| feature.data.at(self.of.start(column_block + v, y), count));
+                for x in 0..xs.len() {
+                    let mut values: [S::V; V] = std::array::from_fn(|v| s.load(columns[v].add(x * LANES)));
+                    if let Some(mask) = mask {
+                        let weight = s.splat(*mask.at(y * width + xs.start + x, 1));
+                        values = values.map(|value| s.mul(value, weight));
+                    }
+                    for (r, found) in found.iter_mut().enumerate() {
+                        let factor = s.splat(*rows.add(x * LANES + r));
+                        for (found, value) in found.iter_mut().zip(values) {
+                            *found = s.mul_add(factor, value, *found);
+                        }
+                    }
+                }
+            }
+            for (r, found) in found.into_iter().enumerate() {
+                for (v, found) in found.into_iter().enumerate() {
+                    let row = row_block * LANES + self.first + r;
+                    let sum = sums.at(row * channels + (column_block + v) * LANES, LANES);
+                    s.wide_store(sum, s.wide_add(found, s.wide_load(sum)));
+                }
+            }
+        }
+    }
+}
+
+/// The first moments of a block.
+struct First<'a>(Outer<'a>);
+
+impl Op for First<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Outer { feature, mask, ys, xs, sums, row_block, .. } = self.0;
+        let (channels, width) = (feature.layout.shape.channels, feature.layout.shape.width);
+        let mut found = s.zero();
+        // SAFETY: block and positions exist; the sums are the worker's own.
+        unsafe {
+            for y in ys.clone() {
+                let row = feature.data.at(self.0.start(row_block, y), xs.len() * LANES);
+                for x in 0..xs.len() {
+                    let weight = mask.map_or(1.0, |mask| *mask.at(y * width + xs.start + x, 1));
+                    found = s.mul_add(s.splat(weight), s.load(row.add(x * LANES)), found);
+                }
+            }
+            let sum = sums.at(channels * channels + row_block * LANES, LANES);
+            s.wide_store(sum, s.wide_add(found, s.wide_load(sum)));
+        }
+    }
+}
+
+/// `Σ w[p] · (F − target)²`, squared and added up in double precision.
+pub(crate) fn squared_distance(
+    isa: Isa,
+    threads: &Threads,
+    feature: Plane<'_>,
+    target: Plane<'_>,
+    weights: Option<&[f32]>,
+) -> f64 {
+    let layout = feature.layout;
+    let mask = weights.map(View::new);
+    let count = threads.count();
+    let sums = threads.run(|worker| {
+        let rows = part(layout.blocks() * layout.shape.height, count, worker);
+        isa.run(Distance { feature, target, mask, rows })
+    });
+    sums.into_iter().sum()
+}
+
+struct Distance<'a> {
+    feature: Plane<'a>,
+    target: Plane<'a>,
+    mask: Option<View<'a, f32>>,
+    rows: Range<usize>,
+}
+
+impl Op for Distance<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> f64 {
+        let layout = self.feature.layout;
+        let shape = layout.shape;
+        let mut sum = s.wide_zero();
+        for row in self.rows {
+            let (block, y) = (row / shape.height, row % shape.height);
+            let start = layout.at(block, y, 0);
+            for x in 0..shape.width {
+                // SAFETY: the position exists in both planes, which have the same layout.
+                unsafe {
+                    let at = start + x * LANES;
+                    let value = s.load(self.feature.data.at(at, LANES));
+                    let difference = s.sub(value, s.load(self.target.data.at(at, LANES)));
+                    let weighted = match self.mask {
+                        Some(mask) => s.mul(difference, s.splat(*mask.at(y * shape.width + x, 1))),
+                        None => difference,
+                    };
+                    sum = s.wide_mul_add(weighted, difference, sum);
+                }
+            }
+        }
+        s.wide_sum(sum)
+    }
+}

@@ -1,0 +1,191 @@
+//! What flows into the trunk at a tap: the gradient of the moments and of the content distance.
+
+use crate::direct::packed_at;
+use crate::layout::{Plane, PlaneMut};
+use crate::memory::{View, ViewMut};
+use crate::multiply::Multiply;
+use crate::simd::{LANES, Op, Simd};
+use crate::threads::{Threads, part};
+use crate::{Isa, MomentGradient};
+use std::ops::Range;
+
+/// Positions of a row that are taken at a time.
+const SEGMENT: usize = 56;
+
+/// The gradient of the moments, ready to be multiplied: `(second + secondᵀ) / weight` in panels and `mean / weight`.
+pub(crate) struct PackedMoments<'a> {
+    panel_blocks: usize,
+    second: Vec<f32>,
+    mean: Vec<f32>,
+    weights: Option<&'a [f32]>,
+}
+
+impl<'a> PackedMoments<'a> {
+    /// Packs a gradient for a feature of so many channels.
+    pub(crate) fn new(isa: Isa, channels: usize, gradient: &MomentGradient<'a>) -> Self {
+        let panel_blocks = isa.panel_blocks();
+        let factor = if gradient.weight == 0.0 { 0.0 } else { (1.0 / gradient.weight) as f32 };
+        let mut second = vec![0.0; channels * channels];
+        for row in 0..channels {
+            for column in 0..channels {
+                let sum = gradient.second[row * channels + column] + gradient.second[column * channels + row];
+                second[packed_at(panel_blocks, channels, channels, row, column)] = sum * factor;
+            }
+        }
+        let mean = gradient.mean.iter().map(|value| value * factor).collect();
+        Self { panel_blocks, second, mean, weights: gradient.weights }
+    }
+}
+
+/// The gradient of the content distance: `scale · w[p] · (F − target)`.
+#[derive(Clone, Copy)]
+pub(crate) struct Content<'a> {
+    pub(crate) target: Plane<'a>,
+    pub(crate) scale: f32,
+    pub(crate) weights: Option<View<'a, f32>>,
+}
+
+/// Everything that flows in at one tap.
+#[derive(Clone, Copy)]
+pub(crate) struct Tap<'a> {
+    /// The feature.
+    pub(crate) feature: Plane<'a>,
+    /// Its ReLU signs.
+    pub(crate) signs: View<'a, u16>,
+    /// The gradient of the moments.
+    pub(crate) moments: Option<&'a PackedMoments<'a>>,
+    /// The gradient of the content distance.
+    pub(crate) content: Option<Content<'a>>,
+    /// The gradient behind the ReLU's mask.
+    pub(crate) target: PlaneMut<'a>,
+    /// Whether to add to what is there.
+    pub(crate) add: bool,
+}
+
+/// Floats of scratch that each worker needs.
+pub(crate) fn scratch_len() -> usize {
+    2 * SEGMENT * LANES
+}
+
+impl Tap<'_> {
+    /// Adds the gradients, masked by the ReLU.
+    pub(crate) fn run(self, isa: Isa, threads: &Threads, scratch: &mut [f32]) {
+        let shape = self.feature.layout.shape;
+        let segments = shape.width.div_ceil(SEGMENT);
+        let scratch = ViewMut::new(scratch);
+        let count = threads.count();
+        threads.run(|worker| {
+            // SAFETY: each worker has its own share.
+            let scratch = unsafe { scratch.slice(worker * scratch_len(), scratch_len()) };
+            isa.run(Segments { of: self, segments, mine: part(shape.height * segments, count, worker), scratch });
+        });
+    }
+}
+
+struct Segments<'a> {
+    of: Tap<'a>,
+    segments: usize,
+    mine: Range<usize>,
+    scratch: &'a mut [f32],
+}
+
+impl Op for Segments<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let layout = self.of.feature.layout;
+        for index in self.mine {
+            let y = index / self.segments;
+            let xs = part(layout.shape.width, self.segments, index % self.segments);
+            for first_block in (0..layout.blocks()).step_by(S::VECTORS) {
+                let blocks = S::VECTORS.min(layout.blocks() - first_block);
+                if let Some(moments) = self.of.moments {
+                    multiply(s, &self.of, moments, (y, &xs), first_block..first_block + blocks, self.scratch);
+                }
+                for block in 0..blocks {
+                    let start = block * xs.len() * LANES;
+                    s.vectorise(Combine {
+                        of: self.of,
+                        y,
+                        xs: xs.clone(),
+                        block: first_block + block,
+                        products: View::new(&self.scratch[start..start + xs.len() * LANES]),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// `second · F` for a panel of channels of a segment.
+#[inline(always)]
+fn multiply<S: Simd>(
+    s: S,
+    of: &Tap<'_>,
+    moments: &PackedMoments<'_>,
+    (y, xs): (usize, &Range<usize>),
+    blocks: Range<usize>,
+    scratch: &mut [f32],
+) {
+    debug_assert_eq!(moments.panel_blocks, S::VECTORS);
+    let layout = of.feature.layout;
+    let channels = layout.shape.channels;
+    s.vectorise(Multiply {
+        input: of.feature.data,
+        input_start: layout.at(0, y, xs.start),
+        input_stride: layout.block_len(),
+        weights: View::new(&moments.second),
+        weights_start: blocks.start * LANES * channels,
+        output: ViewMut::new(scratch),
+        output_start: 0,
+        output_stride: xs.len() * LANES,
+        depth: channels,
+        blocks: blocks.len(),
+        rows: xs.len(),
+    });
+}
+
+/// Adds up what flows into one block of channels of a segment.
+struct Combine<'a> {
+    of: Tap<'a>,
+    y: usize,
+    xs: Range<usize>,
+    block: usize,
+    products: View<'a, f32>,
+}
+
+impl Op for Combine<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Tap { feature, signs, moments, content, target, add } = self.of;
+        let (layout, block) = (feature.layout, self.block);
+        for x in self.xs.clone() {
+            let position = self.y * layout.shape.width + x;
+            let at = layout.at(block, self.y, x);
+            // SAFETY: block and position exist in all planes; the worker alone has this segment.
+            unsafe {
+                let mut gradient = s.zero();
+                if let Some(moments) = moments {
+                    let product = s.load(self.products.at((x - self.xs.start) * LANES, LANES));
+                    let weight = moments.weights.map_or(1.0, |weights| weights[position]);
+                    let mean = s.load(View::new(&moments.mean).at(block * LANES, LANES));
+                    gradient = s.mul(s.splat(weight), s.add(product, mean));
+                }
+                if let Some(content) = content {
+                    let weight = content.scale * content.weights.map_or(1.0, |weights| *weights.at(position, 1));
+                    let value = s.load(feature.data.at(at, LANES));
+                    let difference = s.sub(value, s.load(content.target.data.at(at, LANES)));
+                    gradient = s.mul_add(s.splat(weight), difference, gradient);
+                }
+                gradient = s.keep(*signs.at(layout.sign_at(block, self.y, x), 1), gradient);
+                if add {
+                    gradient = s.add(gradient, s.load(target.data.at(at, LANES)));
+                }
+                s.store(target.data.at(at, LANES), gradient);
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Everything against the plain loops of [`reference`].

@@ -1,0 +1,136 @@
+//! A frozen network, checked and packed once.
+
+use crate::direct::Direct;
+use crate::memory::Buffer;
+use crate::simd::LANES;
+use crate::winograd::{Direction, Packed};
+use crate::{Convolution, Isa, Threads, TrunkError, TrunkLayer};
+
+/// The frozen network packed for an instruction set: made once, shared by every job.
+///
+/// Both directions are packed when it is made, 36 floats for each 3×3 kernel and direction: eight times the memory of
+/// the weights (VGG19 up to conv5_1: 414 MB). Give it no layers behind the deepest one that is looked at.
+pub struct PackedTrunk {
+    isa: Isa,
+    pub(crate) convolutions: Vec<PackedConvolution>,
+}
+
+/// One convolution, in both directions.
+pub(crate) struct PackedConvolution {
+    pub(crate) out_channels: usize,
+    /// Whether a pooling follows.
+    pub(crate) pool: bool,
+    pub(crate) bias: Buffer<f32>,
+    pub(crate) weights: Weights,
+}
+
+/// Packed weights.
+pub(crate) enum Weights {
+    /// The first layer's.
+    Direct(Direct),
+    /// All others'.
+    Winograd {
+        /// For the forward pass.
+        forward: Packed,
+        /// For the backward pass.
+        backward: Packed,
+    },
+}
+
+impl PackedTrunk {
+    /// Checks and packs a network with all threads. The first convolution reads a picture: red, green, blue.
+    pub fn new(isa: Isa, threads: &Threads, layers: &[TrunkLayer]) -> Result<Self, TrunkError> {
+        check(layers)?;
+        let mut convolutions: Vec<PackedConvolution> = Vec::new();
+        for layer in layers {
+            match layer {
+                TrunkLayer::Pool => convolutions.iter_mut().last().into_iter().for_each(|last| last.pool = true),
+                TrunkLayer::Convolution(convolution) => {
+                    let first = convolutions.is_empty();
+                    convolutions.push(PackedConvolution::new(isa, threads, convolution, first));
+                }
+            }
+        }
+        Ok(Self { isa, convolutions })
+    }
+
+    /// The instruction set it is packed for.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// How many convolutions it has.
+    pub fn convolutions(&self) -> usize {
+        self.convolutions.len()
+    }
+
+    /// Bytes of packed weights.
+    pub fn bytes(&self) -> usize {
+        let bytes = |convolution: &PackedConvolution| match &convolution.weights {
+            Weights::Direct(direct) => direct.bytes(),
+            Weights::Winograd { forward, backward } => forward.bytes() + backward.bytes(),
+        };
+        self.convolutions.iter().map(bytes).sum()
+    }
+}
+
+impl std::fmt::Debug for PackedTrunk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PackedTrunk({}, {} convolutions)", self.isa.name(), self.convolutions())
+    }
+}
+
+impl PackedConvolution {
+    fn new(isa: Isa, threads: &Threads, convolution: &Convolution, first: bool) -> Self {
+        let mut bias = Buffer::new(convolution.out_channels);
+        bias.copy_from_slice(&convolution.bias);
+        let weights = if first {
+            Weights::Direct(Direct::new(isa, convolution))
+        } else {
+            let pack = |direction| Packed::new(isa, threads, convolution, direction);
+            Weights::Winograd { forward: pack(Direction::Forward), backward: pack(Direction::Backward) }
+        };
+        Self { out_channels: convolution.out_channels, pool: false, bias, weights }
+    }
+}
+
+/// Checks that the layers make a trunk.
+fn check(layers: &[TrunkLayer]) -> Result<(), TrunkError> {
+    let mut before: Option<usize> = None;
+    let mut index = 0;
+    let mut after_convolution = false;
+    for (layer, what) in layers.iter().enumerate() {
+        match what {
+            TrunkLayer::Pool if !after_convolution => return Err(TrunkError::MisplacedPool { layer }),
+            TrunkLayer::Pool => after_convolution = false,
+            TrunkLayer::Convolution(convolution) => {
+                check_convolution(index, convolution, before)?;
+                before = Some(convolution.out_channels);
+                index += 1;
+                after_convolution = true;
+            }
+        }
+    }
+    if index == 0 { Err(TrunkError::Empty) } else { Ok(()) }
+}
+
+fn check_convolution(index: usize, convolution: &Convolution, before: Option<usize>) -> Result<(), TrunkError> {
+    let (found, channels) = (convolution.in_channels, convolution.out_channels);
+    match before {
+        None if found != 3 => return Err(TrunkError::NotAPicture { channels: found }),
+        Some(expected) if found != expected => {
+            return Err(TrunkError::Mismatch { convolution: index, expected, found });
+        }
+        _ => {}
+    }
+    if channels == 0 || !channels.is_multiple_of(LANES) {
+        return Err(TrunkError::Channels { convolution: index, channels });
+    }
+    let lengths = [("weight", channels * found * 9, convolution.weight.len()), ("bias", channels, convolution.bias.len())];
+    for (what, expected, found) in lengths {
+        if expected != found {
+            return Err(TrunkError::Length { convolution: index, what, expected, found });
+        }
+    }
+    Ok(())
+}
