@@ -1,0 +1,142 @@
+//! The bytes of a weight file, on disk or in memory, with every read checked against what is there.
+
+use std::{
+    borrow::Cow,
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+};
+
+use super::{Format, LoadError};
+
+/// A file with its name and its length; errors made here carry the name.
+#[derive(Debug)]
+pub(super) struct Source {
+    path: PathBuf,
+    format: Format,
+    data: Data,
+    length: u64,
+    position: u64,
+}
+
+#[derive(Debug)]
+enum Data {
+    Disk(File),
+    Memory(Cow<'static, [u8]>),
+}
+
+impl Source {
+    /// Opens a regular, non-empty file.
+    pub(super) fn open(path: &Path) -> Result<Self, LoadError> {
+        let path = path.to_path_buf();
+        let system = |path: &Path, source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => LoadError::NotFound { path: path.to_path_buf() },
+            _ => LoadError::Io { path: path.to_path_buf(), source },
+        };
+        // Asked before opening: opening a pipe would wait for its writer.
+        let about = std::fs::metadata(&path).map_err(|e| system(&path, e))?;
+        if about.is_dir() {
+            return Err(LoadError::NotAFile { path, what: "a directory" });
+        }
+        if !about.is_file() {
+            return Err(LoadError::NotAFile { path, what: "a device or a pipe" });
+        }
+        if about.len() == 0 {
+            return Err(LoadError::Empty { path });
+        }
+        let file = File::open(&path).map_err(|e| system(&path, e))?;
+        Ok(Self { path, format: Format::Unknown, length: about.len(), data: Data::Disk(file), position: 0 })
+    }
+
+    /// Takes bytes in memory; `path` is what errors call them.
+    pub(super) fn from_bytes(path: PathBuf, bytes: Cow<'static, [u8]>) -> Result<Self, LoadError> {
+        if bytes.is_empty() {
+            return Err(LoadError::Empty { path });
+        }
+        let length = bytes.len() as u64;
+        Ok(Self { path, format: Format::Unknown, length, data: Data::Memory(bytes), position: 0 })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Settles what the errors call the file.
+    pub(super) fn set_format(&mut self, format: Format) {
+        self.format = format;
+    }
+
+    /// The first `count` bytes, or fewer where the file is shorter.
+    pub(super) fn head(&mut self, count: u64) -> Result<Vec<u8>, LoadError> {
+        let count = count.min(self.length);
+        self.read_at(0, count, "its first bytes")
+    }
+
+    /// Exactly `count` bytes from `offset`; `what` is named when they are not there. Never allocates more than the
+    /// file is long.
+    pub(super) fn read_at(&mut self, offset: u64, count: u64, what: &str) -> Result<Vec<u8>, LoadError> {
+        if offset.checked_add(count).is_none_or(|end| end > self.length) {
+            return Err(self.truncated(format!("{what} should reach to byte {}", offset.saturating_add(count))));
+        }
+        let mut bytes = vec![0; usize::try_from(count).map_err(|_| self.malformed(format!("{what} is too large")))?];
+        let read = self.seek(SeekFrom::Start(offset)).and_then(|_| self.read_exact(&mut bytes));
+        read.map_err(|e| self.io(e))?;
+        Ok(bytes)
+    }
+
+    pub(super) fn truncated(&self, detail: impl Into<String>) -> LoadError {
+        LoadError::Truncated { path: self.path.clone(), format: self.format, detail: detail.into() }
+    }
+
+    pub(super) fn malformed(&self, detail: impl Into<String>) -> LoadError {
+        LoadError::Malformed { path: self.path.clone(), format: self.format, detail: detail.into() }
+    }
+
+    pub(super) fn unsupported(&self, what: impl Into<String>, advice: &'static str) -> LoadError {
+        LoadError::Unsupported { path: self.path.clone(), what: what.into(), advice }
+    }
+
+    /// An error of a reader on top of this source: the end of the file, spoilt data, or the system's own.
+    pub(super) fn io(&self, source: io::Error) -> LoadError {
+        match source.kind() {
+            io::ErrorKind::UnexpectedEof => self.truncated("there are fewer bytes than it announces"),
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => self.malformed(source.to_string()),
+            _ => LoadError::Io { path: self.path.clone(), source },
+        }
+    }
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = match &mut self.data {
+            Data::Disk(file) => file.read(buffer)?,
+            Data::Memory(bytes) => {
+                let start = usize::try_from(self.position).unwrap_or(usize::MAX).min(bytes.len());
+                let mut rest = &bytes[start..];
+                rest.read(buffer)?
+            }
+        };
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for Source {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(offset) => Some(offset),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            SeekFrom::End(by) => self.length.checked_add_signed(by),
+        };
+        let target = target.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        if let Data::Disk(file) = &mut self.data {
+            file.seek(SeekFrom::Start(target))?;
+        }
+        self.position = target;
+        Ok(target)
+    }
+}
