@@ -255,7 +255,9 @@ mod tests {
 
     #[test]
     fn bad_entries_are_refused_in_one_sentence() {
-        assert!(complaint(&ONE.replace("dots.safetensors\"\n        size", "../x\"\n        size")).contains("plain file"));
+        assert!(
+            complaint(&ONE.replace("dots.safetensors\"\n        size", "../x\"\n        size")).contains("plain file")
+        );
         assert!(complaint(&ONE.replace("\"dots\"", "\"Dots\"")).contains("lower-case letters"));
         assert!(complaint(&ONE.replace("size = 12", "size = 0")).contains("size of the file"));
         assert!(complaint(&ONE.replace("size = 12", "size = -1")).starts_with("line 6: "));

@@ -26,10 +26,11 @@ impl Part {
         let path = beside(target, ".part");
         let file = open_locked(&path)?;
         let mut part = Self { file, path, target: target.to_owned(), hash: Sha256::new(), len: 0 };
-        let (len, hash) = digest_so_far(&mut part.file).map_err(|e| PullError::file(&part.path, e))?;
-        (part.len, part.hash) = (len, hash);
-        if part.len > size {
+        let len = part.file.metadata().map_err(|e| PullError::file(&part.path, e))?.len();
+        if len > size {
             part.restart()?;
+        } else {
+            (part.len, part.hash) = digest_so_far(&mut part.file).map_err(|e| PullError::file(&part.path, e))?;
         }
         Ok(part)
     }

@@ -217,14 +217,14 @@ impl Pull<'_> {
 
     /// Asks again and again until all bytes are there or it fails too often in a row.
     fn download(&mut self, client: &Client, source: &mut Source, part: &mut Part) -> Result<(), Fault> {
-        let step = source.size.div_ceil(PROGRESS_SHARE);
+        let (total, step) = (source.size, source.size.div_ceil(PROGRESS_SHARE));
         let (mut failures, mut reached) = (0, part.len());
         let mut meter = Meter::new(part.len());
-        while part.len() < source.size {
+        while part.len() < total {
             let Self { options, events, .. } = self;
             let mut report = |bytes| {
-                if let Some(rate) = meter.update(bytes, bytes == source.size) {
-                    events(PullEvent::Progress { bytes, total: source.size, rate });
+                if let Some(rate) = meter.update(bytes, bytes == total) {
+                    events(PullEvent::Progress { bytes, total, rate });
                 }
                 check_cancel(options)
             };
