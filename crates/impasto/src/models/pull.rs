@@ -20,7 +20,7 @@ const REPORT_EVERY: Duration = Duration::from_millis(100);
 /// The rate is averaged over about this long.
 const RATE_WINDOW: Duration = Duration::from_secs(3);
 
-/// An attempt that brings this share of the file is no failure: the count of attempts starts again.
+/// With an attempt that brings at least one part in this many of the file, the count of failures starts again.
 const PROGRESS_SHARE: u64 = 200;
 
 /// How to pull. The defaults suit a file of half a gigabyte on any network.
@@ -126,7 +126,7 @@ pub fn pull(
         part.discard();
         return confirm(entry, target, events);
     }
-    match (Pull { entry, options, events }).from_anywhere(&mut part) {
+    match (Pull { entry, options, events }).fill(&mut part) {
         Ok(()) => {
             write_receipt(entry, &target)?;
             part.finish()?;
@@ -178,11 +178,11 @@ struct Pull<'a> {
 
 impl Pull<'_> {
     /// Fills `part` from the first address that has the right bytes.
-    fn from_anywhere(&mut self, part: &mut Part) -> Result<(), PullError> {
+    fn fill(&mut self, part: &mut Part) -> Result<(), PullError> {
         let client = Client::new(self.options.stall, self.options.use_proxy);
         let mut addresses = self.entry.addresses().peekable();
         while let Some(url) = addresses.next() {
-            let error = match self.from_address(&client, url, part) {
+            let error = match self.fill_from(&client, url, part) {
                 Ok(()) => return Ok(()),
                 Err(Fault::Stop(error)) => return Err(error),
                 Err(fault) => PullError::from(fault),
@@ -197,7 +197,7 @@ impl Pull<'_> {
 
     /// Fills `part` from `url` and checks it. What an earlier pull left may be the fault of a wrong checksum, so
     /// then it is downloaded once more from the beginning.
-    fn from_address(&mut self, client: &Client, url: &str, part: &mut Part) -> Result<(), Fault> {
+    fn fill_from(&mut self, client: &Client, url: &str, part: &mut Part) -> Result<(), Fault> {
         let size = self.entry.size;
         (self.events)(PullEvent::Started { url: url.to_owned(), have: part.len(), total: size });
         let mut source = Source { url, size, tag: None, whole: part.len() == 0 };

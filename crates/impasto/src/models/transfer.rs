@@ -111,7 +111,7 @@ impl Client {
     fn accept(&self, reply: &Response<Body>, source: &mut Source, part: &mut Part) -> Result<(), Fault> {
         let url = source.url.to_owned();
         let stated = match reply.status().as_u16() {
-            200 => reply.body().content_length(),
+            200 => content_length(reply),
             206 => {
                 let (start, total) = content_range(reply);
                 if start != Some(part.len()) {
@@ -166,6 +166,13 @@ impl Client {
 
 fn broken(source: &Source, part: &Part) -> Fault {
     Fault::Again(PullError::BrokenOff { url: source.url.into(), have: part.len(), size: source.size })
+}
+
+/// `Content-Length`, where the body's end is not told in another way (RFC 9112, 6.3).
+fn content_length(reply: &Response<Body>) -> Option<u64> {
+    let headers = reply.headers();
+    let length = headers.get(header::CONTENT_LENGTH).filter(|_| !headers.contains_key(header::TRANSFER_ENCODING))?;
+    length.to_str().ok()?.parse().ok()
 }
 
 /// Start and total of `Content-Range: bytes start-end/total` (RFC 9110, 14.4); the total may be `*`.

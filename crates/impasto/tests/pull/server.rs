@@ -9,28 +9,28 @@ use std::time::Duration;
 
 /// What a client sent: the first line and all headers, names in lower case.
 #[derive(Clone, Debug)]
-pub struct Request {
-    pub path: String,
+pub(crate) struct Request {
+    pub(crate) path: String,
     headers: Vec<(String, String)>,
 }
 
 impl Request {
     /// The header called `name`, given in lower case.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// N of `Range: bytes=N-`.
-    pub fn start(&self) -> Option<usize> {
+    pub(crate) fn start(&self) -> Option<usize> {
         self.header("range")?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
     }
 }
 
 /// How to answer one request; the connection is closed afterwards.
-pub type Reply = Box<dyn Fn(&Request, &mut TcpStream) -> io::Result<()> + Send + Sync>;
+pub(crate) type Reply = Box<dyn Fn(&Request, &mut TcpStream) -> io::Result<()> + Send + Sync>;
 
 /// Serves until dropped: the first reply to the first request, and so on; the last one to all further ones.
-pub struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
     stop: Arc<AtomicBool>,
@@ -38,7 +38,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn new(replies: Vec<Reply>) -> Self {
+    pub(crate) fn new(replies: Vec<Reply>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (requests, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
@@ -60,12 +60,12 @@ impl Server {
         Self { address, requests, stop, listening: Some(listening) }
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.address)
     }
 
     /// All requests so far.
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 }
@@ -99,7 +99,7 @@ fn answer(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, replies: &[Reply]) 
 }
 
 /// Writes a status line and headers; each of `headers` without its line end.
-pub fn head(stream: &mut TcpStream, status: &str, headers: &[String]) -> io::Result<()> {
+pub(crate) fn head(stream: &mut TcpStream, status: &str, headers: &[String]) -> io::Result<()> {
     let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
     write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\n{headers}\r\n")
 }
@@ -127,7 +127,7 @@ fn right_head<'a>(data: &'a [u8], request: &Request, stream: &mut TcpStream) -> 
 }
 
 /// Everything as it should be, ranges too.
-pub fn right(data: &[u8]) -> Reply {
+pub(crate) fn right(data: &[u8]) -> Reply {
     let data = data.to_vec();
     Box::new(move |request, stream| {
         let rest = right_head(&data, request, stream)?;
@@ -136,7 +136,7 @@ pub fn right(data: &[u8]) -> Reply {
 }
 
 /// Announces everything, sends `n` bytes, and closes the connection.
-pub fn break_after(data: &[u8], n: usize) -> Reply {
+pub(crate) fn break_after(data: &[u8], n: usize) -> Reply {
     let data = data.to_vec();
     Box::new(move |request, stream| {
         let rest = right_head(&data, request, stream)?;
@@ -145,7 +145,7 @@ pub fn break_after(data: &[u8], n: usize) -> Reply {
 }
 
 /// Announces everything, sends `n` bytes, and keeps quiet until the client leaves.
-pub fn stall_after(data: &[u8], n: usize) -> Reply {
+pub(crate) fn stall_after(data: &[u8], n: usize) -> Reply {
     let data = data.to_vec();
     Box::new(move |request, stream| {
         let rest = right_head(&data, request, stream)?;
@@ -156,7 +156,7 @@ pub fn stall_after(data: &[u8], n: usize) -> Reply {
 }
 
 /// Sends everything in small pieces with a pause between them.
-pub fn trickle(data: &[u8], pieces: usize, pause: Duration) -> Reply {
+pub(crate) fn trickle(data: &[u8], pieces: usize, pause: Duration) -> Reply {
     let data = data.to_vec();
     Box::new(move |request, stream| {
         let rest = right_head(&data, request, stream)?;
@@ -169,7 +169,7 @@ pub fn trickle(data: &[u8], pieces: usize, pause: Duration) -> Reply {
 }
 
 /// Status 200, these headers and this body, whatever was asked.
-pub fn fixed(headers: &[&str], body: &[u8]) -> Reply {
+pub(crate) fn fixed(headers: &[&str], body: &[u8]) -> Reply {
     let (headers, body) = (headers.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>(), body.to_vec());
     Box::new(move |_, stream| {
         head(stream, "200 OK", &headers)?;
@@ -178,13 +178,13 @@ pub fn fixed(headers: &[&str], body: &[u8]) -> Reply {
 }
 
 /// A status and headers without a body.
-pub fn status(line: &'static str, headers: &[&str]) -> Reply {
+pub(crate) fn status(line: &'static str, headers: &[&str]) -> Reply {
     let mut headers: Vec<_> = headers.iter().map(|header| (*header).to_owned()).collect();
     headers.push("Content-Length: 0".to_owned());
     Box::new(move |_, stream| head(stream, line, &headers))
 }
 
 /// These bytes in place of HTTP.
-pub fn raw(bytes: &'static [u8]) -> Reply {
+pub(crate) fn raw(bytes: &'static [u8]) -> Reply {
     Box::new(move |_, stream| stream.write_all(bytes))
 }
