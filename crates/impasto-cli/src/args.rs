@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use impasto::settings::{Device, Init, LayerWeights, OptimizerKind, Overrides, PoolingKind, Preset, StyleFile};
 
+use crate::models::ModelsArgs;
 use crate::{Ending, output, version};
 
 /// Neural style transfer: paint a photograph in the style of a painting.
@@ -21,6 +22,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Paint a photograph in the style of one or more paintings.
     Paint(Box<PaintArgs>),
+    /// List, show and download networks.
+    Models(ModelsArgs),
     /// Print a script that completes commands and flags in a shell.
     Completions {
         /// The shell.

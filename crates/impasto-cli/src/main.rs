@@ -2,6 +2,7 @@
 
 mod args;
 mod interrupt;
+mod models;
 mod output;
 mod paint;
 mod progress;
@@ -28,6 +29,7 @@ enum Ending {
 fn main() -> ExitCode {
     let ending = match Args::parse().command {
         Command::Paint(args) => paint::run(*args),
+        Command::Models(args) => models::run(args).map(|()| Ending::Done).map_err(Into::into),
         Command::Completions { shell } => args::completions(shell),
     };
     match ending {
