@@ -1,8 +1,10 @@
 //! The seam between the objective and whatever computes the frozen network: kernels on the CPU, Burn elsewhere.
 
+#[cfg(feature = "burn")]
 pub mod burn;
 pub mod cpu;
 
+#[cfg(feature = "burn")]
 pub use burn::BurnTrunk;
 pub use cpu::CpuTrunk;
 pub use impasto_kernels::{
