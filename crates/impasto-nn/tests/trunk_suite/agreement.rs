@@ -1,8 +1,10 @@
 //! The kernels against Burn at sizes that people paint, and against themselves.
 
+#[cfg(feature = "burn")]
+use impasto_nn::trunk::BurnTrunk;
 use impasto_nn::{
     kernels::Isa,
-    trunk::{BurnTrunk, CpuTrunk, Pooling, Trunk},
+    trunk::{CpuTrunk, Pooling, Trunk},
 };
 
 use crate::{
@@ -20,7 +22,7 @@ fn cpu(pooling: Pooling, threads: usize, isa: Isa) -> CpuTrunk {
 fn mirrored(height: usize, width: usize) -> Vec<f32> {
     let fixture = Fixture::load((93, 70));
     let picture = fixture.picture("start");
-    let fold = |i: usize, n: usize| if i / n % 2 == 0 { i % n } else { n - 1 - i % n };
+    let fold = |i: usize, n: usize| if (i / n).is_multiple_of(2) { i % n } else { n - 1 - i % n };
     let at = |c: usize, y: usize, x: usize| picture[(c * 93 + fold(y, 93)) * 70 + fold(x, 70)];
     let rows = (0..3).flat_map(|c| (0..height).map(move |y| (c, y)));
     rows.flat_map(|(c, y)| (0..width).map(move |x| at(c, y, x))).collect()
@@ -39,6 +41,7 @@ fn pass(trunk: &mut dyn Trunk, picture: &[f32], height: usize, width: usize) -> 
 /// Large enough for every way of storing and splitting; in 10⁷ values some ReLU flips, so the gradient has a bar of
 /// 1e-3 here (the suite compares gradients to 1e-5 where none does).
 #[test]
+#[cfg(feature = "burn")]
 fn kernels_are_burn_at_working_sizes() {
     for (height, width, pooling) in [(261, 307, Pooling::Average), (15, 900, Pooling::Max), (130, 259, Pooling::L2)] {
         let picture = mirrored(height, width);
