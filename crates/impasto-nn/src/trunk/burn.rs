@@ -308,3 +308,17 @@ fn root(x: Tensor<4>) -> Tensor<4> {
 fn download<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data_as::<f32>().try_into_vec::<f32>().expect("the values are f32")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taps_are_checked() {
+        let vgg = Vgg::builtin();
+        let make = |taps: &[usize]| BurnTrunk::cpu(&vgg, Pooling::Max, taps).map(|_| ());
+        assert_eq!(make(&[]), Err(TrunkError::NoTaps));
+        assert_eq!(make(&[0, 16]), Err(TrunkError::NoSuchTap { tap: 16, convolutions: 16 }));
+        assert_eq!(make(&[0]), Ok(()));
+    }
+}
