@@ -1,8 +1,8 @@
 //! Which instruction set runs, chosen at run time.
 
-use crate::simd::{Op, Portable, Simd};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512};
+use crate::simd::{Op, Portable, Simd};
 
 /// An instruction set that this CPU has: no other value of this type can be made.
 #[derive(Clone, Copy)]

@@ -51,7 +51,10 @@ enum Owner {
     Nothing,
     Heap(std::alloc::Layout),
     #[cfg(target_os = "linux")]
-    Mapping { base: *mut libc::c_void, len: usize },
+    Mapping {
+        base: *mut libc::c_void,
+        len: usize,
+    },
 }
 
 // SAFETY: the region is owned alone and is plain memory.

@@ -90,7 +90,15 @@ impl Op for Sum<'_> {
         for chunk in self.mine {
             let (ys, xs) = self.chunks.get(chunk);
             for row_block in 0..blocks {
-                let at = Outer { feature: self.feature, mask: self.mask, ys: &ys, xs: &xs, sums, row_block, column_block: 0 };
+                let at = Outer {
+                    feature: self.feature,
+                    mask: self.mask,
+                    ys: &ys,
+                    xs: &xs,
+                    sums,
+                    row_block,
+                    column_block: 0,
+                };
                 s.vectorise(First(at));
                 // Pairs of column blocks, the pair of the diagonal first.
                 for column_block in (row_block / S::VECTORS * S::VECTORS..blocks).step_by(S::VECTORS) {
@@ -158,7 +166,8 @@ impl<const R: usize, const V: usize> Op for Rows<'_, R, V> {
             for y in ys.clone() {
                 let count = xs.len() * LANES;
                 let rows = feature.data.at(self.of.start(row_block, y), count).add(self.first);
-                let columns: [_; V] = std::array::from_fn(|v| feature.data.at(self.of.start(column_block + v, y), count));
+                let columns: [_; V] =
+                    std::array::from_fn(|v| feature.data.at(self.of.start(column_block + v, y), count));
                 for x in 0..xs.len() {
                     let mut values: [S::V; V] = std::array::from_fn(|v| s.load(columns[v].add(x * LANES)));
                     if let Some(mask) = mask {

@@ -136,9 +136,7 @@ impl Plan {
 fn scratch_len(trunk: &PackedTrunk, depth: usize, width: usize) -> usize {
     let layers = trunk.convolutions[..depth].iter().map(|convolution| match &convolution.weights {
         Weights::Direct(_) => Backward::scratch_len(width),
-        Weights::Winograd { forward, backward } => {
-            winograd::scratch_len(forward).max(winograd::scratch_len(backward))
-        }
+        Weights::Winograd { forward, backward } => winograd::scratch_len(forward).max(winograd::scratch_len(backward)),
     });
     layers.max().unwrap_or(0).max(taps::scratch_len())
 }
