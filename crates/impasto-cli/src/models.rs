@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use impasto::models::{
-    BUILT_IN, Listed, Manifest, ManifestError, NoFolder, PullError, PullEvent, PullOptions, ShowError, Shown,
-    default_dir, list_in, pull, show_in,
+    BUILT_IN, Listed, Manifest, ManifestError, ModelKind, NoFolder, PullError, PullEvent, PullOptions, ShowError,
+    Shown, default_dir, list_in, pull, show_in,
 };
 use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -168,7 +168,10 @@ fn sheet(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
     }
     line("size", &DecimalBytes(shown.size).to_string())?;
     line("format", &shown.format)?;
-    line("network", shown.network.map_or("none that impasto paints with", |kind| kind.name()))?;
+    line("kind", kind_text(shown.kind))?;
+    if let Some(network) = shown.network {
+        line("network", network.name())?;
+    }
     if let Some(p) = shown.preprocessing {
         line("preprocessing", &format!("(rgb − {}) · {}, rgb 0–255", triple(p.mean), triple(p.scale)))?;
     }
@@ -188,6 +191,14 @@ fn sheet(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
         line(if i == 0 { "tensors" } else { "" }, &text)?;
     }
     Ok(())
+}
+
+fn kind_text(kind: ModelKind) -> &'static str {
+    match kind {
+        ModelKind::Network => "network",
+        ModelKind::Style => "style",
+        ModelKind::Unknown => "nothing that impasto paints with",
+    }
 }
 
 /// Three numbers to four places; one if they are equal.
