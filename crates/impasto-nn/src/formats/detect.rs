@@ -67,7 +67,7 @@ fn matlab(source: &Source, head: &[u8]) -> Result<Option<Format>, LoadError> {
 /// A length, then JSON: a header of 100 MB and more is refused by the format itself.
 fn is_safetensors(head: &[u8]) -> bool {
     let Some(length) = head.first_chunk::<8>() else { return false };
-    u64::from_le_bytes(*length) < 100_000_000 && head.get(8).is_none_or(|&c| c == b'{')
+    u64::from_le_bytes(*length) < 100_000_000 && head.get(8) == Some(&b'{')
 }
 
 /// A pickle of protocol 2 to 5 that starts with the long integer which PyTorch has as its mark.

@@ -39,11 +39,17 @@ pub(in crate::formats) fn open(mut source: Source) -> Result<Contents, LoadError
     Ok(Contents { tensors, metadata: listing.metadata, values: Box::new(Reader { archive, windows, big_endian }) })
 }
 
-/// Whether the mark of a zip's end stands in the last 64 kB, where it has to.
+/// Whether the record that ends every zip is whole. It has 22 bytes, the last two of which say how long the comment
+/// behind it is: at most 64 kB.
 fn has_table_of_contents(source: &mut Source) -> Result<bool, LoadError> {
     let count = source.len().min(0xffff + 22);
     let tail = source.read_at(source.len() - count, count, "the table of contents")?;
-    Ok(tail.windows(4).any(|w| w == b"PK\x05\x06"))
+    let is_whole = |record: &[u8]| {
+        let comment = record.get(20..22).and_then(|c| c.first_chunk()).map(|c| u16::from_le_bytes(*c));
+        comment.is_some_and(|comment| record.len() >= 22 + usize::from(comment))
+    };
+    let mut marks = (0..tail.len()).filter(|&at| tail[at..].starts_with(b"PK\x05\x06"));
+    Ok(marks.any(|at| is_whole(&tail[at..])))
 }
 
 struct Archive {
