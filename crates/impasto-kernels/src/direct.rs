@@ -161,12 +161,12 @@ impl<const R: usize, const V: usize> Op for Group<'_, R, V> {
         // SAFETY: the positions exist, the picture has a border, the blocks exist, and the worker alone has this row.
         unsafe {
             let weights = View::new(&of.weights.forward).at(panel_start, WINDOW * V * LANES);
-            let bias: [S::V; V] = std::array::from_fn(|v| s.load(of.bias.at((first_block + v) * LANES, LANES)));
+            let bias: [S::V; V] = s.load_many(of.bias.at(first_block * LANES, V * LANES), LANES);
             let mut sums = [bias; R];
             for tap in 0..WINDOW {
                 let at = of.picture.at(tap / 9, y + tap / 3 % 3, x + tap % 3);
                 let input = of.picture.data.at(at, R);
-                let columns: [S::V; V] = std::array::from_fn(|v| s.load(weights.add((tap * V + v) * LANES)));
+                let columns: [S::V; V] = s.load_many(weights.add(tap * V * LANES), LANES);
                 for (r, sums) in sums.iter_mut().enumerate() {
                     let value = s.splat(*input.add(r));
                     for (sum, column) in sums.iter_mut().zip(columns) {

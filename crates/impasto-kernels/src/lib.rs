@@ -15,6 +15,9 @@ mod memory;
 mod moments;
 mod multiply;
 mod pool;
+mod profile;
+#[cfg(test)]
+mod reference;
 mod simd;
 mod sinks;
 mod taps;
@@ -29,6 +32,7 @@ mod winograd;
 pub use engine::Engine;
 pub use error::TrunkError;
 pub use isa::Isa;
+pub use profile::{Part, Timing, peak_flops};
 pub use threads::Threads;
 pub use trunk::PackedTrunk;
 pub use types::{

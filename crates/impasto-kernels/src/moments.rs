@@ -166,13 +166,15 @@ impl<const R: usize, const V: usize> Op for Rows<'_, R, V> {
             for y in ys.clone() {
                 let count = xs.len() * LANES;
                 let rows = feature.data.at(self.of.start(row_block, y), count).add(self.first);
-                let columns: [_; V] =
-                    std::array::from_fn(|v| feature.data.at(self.of.start(column_block + v, y), count));
+                feature.data.at(self.of.start(column_block + V - 1, y), count);
+                let columns = feature.data.at(self.of.start(column_block, y), count);
                 for x in 0..xs.len() {
-                    let mut values: [S::V; V] = std::array::from_fn(|v| s.load(columns[v].add(x * LANES)));
+                    let mut values: [S::V; V] = s.load_many(columns.add(x * LANES), feature.layout.block_len());
                     if let Some(mask) = mask {
                         let weight = s.splat(*mask.at(y * width + xs.start + x, 1));
-                        values = values.map(|value| s.mul(value, weight));
+                        for value in &mut values {
+                            *value = s.mul(*value, weight);
+                        }
                     }
                     for (r, found) in found.iter_mut().enumerate() {
                         let factor = s.splat(*rows.add(x * LANES + r));
@@ -209,7 +211,10 @@ impl Op for First<'_> {
             for y in ys.clone() {
                 let row = feature.data.at(self.0.start(row_block, y), xs.len() * LANES);
                 for x in 0..xs.len() {
-                    let weight = mask.map_or(1.0, |mask| *mask.at(y * width + xs.start + x, 1));
+                    let weight = match mask {
+                        Some(mask) => *mask.at(y * width + xs.start + x, 1),
+                        None => 1.0,
+                    };
                     found = s.mul_add(s.splat(weight), s.load(row.add(x * LANES)), found);
                 }
             }

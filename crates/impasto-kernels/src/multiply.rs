@@ -89,7 +89,7 @@ impl<const R: usize, const V: usize> Op for Group<'_, R, V> {
             for block in 0..depth / LANES {
                 let input = self.of.input.at(self.of.input_start + block * input_stride + row, R * LANES);
                 for k in 0..LANES {
-                    let columns: [S::V; V] = std::array::from_fn(|v| s.load(weights.add(v * LANES)));
+                    let columns: [S::V; V] = s.load_many(weights, LANES);
                     for (r, sums) in sums.iter_mut().enumerate() {
                         let value = s.splat(*input.add(r * LANES + k));
                         for (sum, column) in sums.iter_mut().zip(columns) {

@@ -61,6 +61,20 @@ fn l2<S: Simd>(s: S, values: [S::V; 4], present: [bool; 4]) -> S::V {
     s.sqrt(sum)
 }
 
+/// The four values of a window, those beyond the edge from the border.
+/// # Safety
+/// The window lies inside the plane or its border.
+#[inline(always)]
+unsafe fn corner<S: Simd>(s: S, plane: &Plane<'_>, block: usize, py: usize, px: usize) -> [S::V; 4] {
+    let mut values = [s.zero(); 4];
+    for (i, value) in values.iter_mut().enumerate() {
+        let at = plane.layout.at(block, 2 * py + i / 2, 2 * px + i % 2);
+        // SAFETY: the caller's promise.
+        *value = unsafe { s.load(plane.data.at(at, LANES)) };
+    }
+    values
+}
+
 /// Where the pooled values go.
 #[derive(Clone, Copy)]
 pub(crate) struct PoolTarget<'a> {
@@ -118,10 +132,7 @@ impl Op for Pool<'_> {
             for px in 0..shape.width {
                 // SAFETY: the window lies inside the source or its border; each row belongs to one worker.
                 unsafe {
-                    let values = std::array::from_fn(|i| {
-                        let at = self.source.layout.at(block, 2 * py + i / 2, 2 * px + i % 2);
-                        s.load(self.source.data.at(at, LANES))
-                    });
+                    let values = corner(s, &self.source, block, py, px);
                     self.target.put(s, self.source.layout.shape, (block, py, px), values);
                 }
             }
@@ -184,7 +195,12 @@ impl Unpool<'_> {
         // SAFETY: the caller's promise.
         let places = unsafe { *places.at(at, 1) };
         let (low, high) = (places as u16, (places >> 16) as u16);
-        [!low & !high, low & !high, !low & high, low & high].map(|here| s.keep(here, gradient))
+        [
+            s.keep(!low & !high, gradient),
+            s.keep(low & !high, gradient),
+            s.keep(!low & high, gradient),
+            s.keep(low & high, gradient),
+        ]
     }
 
     /// `gradient · x / ‖x‖`, 0 where the norm is.
@@ -199,15 +215,15 @@ impl Unpool<'_> {
         (block, py, px): (usize, usize, usize),
     ) -> [S::V; 4] {
         let Some(feature) = self.feature else { unreachable!("L2 pooling keeps the feature") };
-        let values = std::array::from_fn(|i| {
-            let at = feature.layout.at(block, 2 * py + i / 2, 2 * px + i % 2);
-            // SAFETY: the window lies inside the plane or its border.
-            unsafe { s.load(feature.data.at(at, LANES)) }
-        });
+        // SAFETY: the caller's promise.
+        let mut values = unsafe { corner(s, &feature, block, py, px) };
         let norm = l2(s, values, present);
         let positive = s.greater(norm, s.zero());
         let factor = s.keep(positive, s.div(gradient, norm));
-        values.map(|value| s.mul(value, factor))
+        for value in &mut values {
+            *value = s.mul(*value, factor);
+        }
+        values
     }
 }
 

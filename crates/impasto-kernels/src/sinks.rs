@@ -29,7 +29,10 @@ impl Sink for Activation<'_> {
         // SAFETY: the block exists, only positions inside the feature are written, and the caller alone has this tile.
         unsafe {
             let bias = s.load(self.bias.at(block * LANES, LANES));
-            let values = values.map(|value| s.max(s.add(value, bias), s.zero()));
+            let mut values = values;
+            for value in &mut values {
+                *value = s.max(s.add(*value, bias), s.zero());
+            }
             for (i, &value) in values.iter().enumerate() {
                 let (y, x) = (i / TILE, i % TILE);
                 if y < rows && x < columns {
@@ -48,7 +51,8 @@ impl Sink for Activation<'_> {
                     let (py, px) = (ty * TILE / 2 + i / 2, tx * TILE / 2 + i % 2);
                     if py < pooled.height && px < pooled.width {
                         let corner = i / 2 * 2 * TILE + i % 2 * 2;
-                        let four = [0, 1, TILE, TILE + 1].map(|offset| values[corner + offset]);
+                        let four =
+                            [values[corner], values[corner + 1], values[corner + TILE], values[corner + TILE + 1]];
                         target.put(s, layout.shape, (block, py, px), four);
                     }
                 }

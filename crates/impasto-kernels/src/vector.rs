@@ -112,11 +112,16 @@ impl<const N: usize, const M: usize, K: Each<N, M>> Op for EachPart<'_, N, M, K>
         for at in (0..whole).step_by(LANES) {
             // SAFETY: all slices hold sixteen values there.
             unsafe {
-                let values = sources.map(|source| s.load(source.at(at, LANES)));
-                let before = targets.map(|target| s.load(target.at(at, LANES)));
+                let (mut values, mut before) = ([s.zero(); N], [s.zero(); M]);
+                for i in 0..N {
+                    values[i] = s.load(sources[i].at(at, LANES));
+                }
+                for i in 0..M {
+                    before[i] = s.load(targets[i].at(at, LANES));
+                }
                 let after = kernel.apply(s, values, before);
-                for (target, value) in targets.into_iter().zip(after) {
-                    s.store(target.at(at, LANES), value);
+                for i in 0..M {
+                    s.store(targets[i].at(at, LANES), after[i]);
                 }
             }
         }

@@ -6,6 +6,7 @@ use crate::direct::Backward;
 use crate::layout::{Layout, Plane, PlaneMut, clear_border};
 use crate::memory::{Buffer, View, ViewMut};
 use crate::pool::{Unpool, unpool};
+use crate::profile::Part;
 use crate::sinks::Masked;
 use crate::taps::{Content, PackedMoments, Tap};
 use crate::threads::Threads;
@@ -31,21 +32,25 @@ impl Engine {
         let Some(plan) = &mut self.plan else { return };
         let pass = Pass { isa: self.trunk.isa(), threads: &self.threads, pooling: self.pooling };
         let mut incoming = Incoming::Nothing;
+        let profile = &mut self.profile;
+        profile.0.retain(|timing| timing.part == Part::Forward);
         for index in (0..plan.layers.len()).rev() {
             if let Incoming::Pooled(arena) = incoming {
-                incoming = Incoming::Feature(pass.unpool(plan, index, arena));
+                incoming = Incoming::Feature(profile.time(Part::Unpool, index, || pass.unpool(plan, index, arena)));
             }
             for gradient in gradients.iter().filter(|gradient| gradient.tap == index) {
-                incoming = Incoming::Feature(pass.tap(plan, gradient, incoming));
+                incoming = Incoming::Feature(profile.time(Part::Tap, index, || pass.tap(plan, gradient, incoming)));
             }
             let Incoming::Feature(arena) = incoming else { continue };
             match &self.trunk.convolutions[index].weights {
-                Weights::Winograd { backward, .. } => incoming = pass.layer(plan, index, backward, arena),
+                Weights::Winograd { backward, .. } => {
+                    incoming = profile.time(Part::Backward, index, || pass.layer(plan, index, backward, arena));
+                }
                 Weights::Direct(weights) => {
                     let Plan { layers, planes, scratch, .. } = plan;
                     let gradient = Plane::new(layers[0].layout, &planes[arena]);
                     let job = Backward { weights, gradient, scale: self.scale, out: ViewMut::new(out) };
-                    job.run(pass.isa, pass.threads, scratch);
+                    profile.time(Part::Backward, 0, || job.run(pass.isa, pass.threads, scratch));
                 }
             }
         }

@@ -6,6 +6,7 @@ use crate::direct::{self, Direct, Padded};
 use crate::layout::{Layout, Plane, PlaneMut, clear_border};
 use crate::memory::{View, ViewMut};
 use crate::pool::{PoolTarget, pool};
+use crate::profile::Part;
 use crate::sinks::Activation;
 use crate::threads::Threads;
 use crate::trunk::{PackedConvolution, Weights};
@@ -18,13 +19,16 @@ impl Engine {
         let Some(plan) = &mut self.plan else { return };
         prepare(plan, picture, self.mean, self.scale);
         let pass = Pass { isa: self.trunk.isa(), threads: &self.threads, pooling: self.pooling, keep: self.kept };
+        self.profile.0.clear();
         for index in 0..plan.layers.len() {
             let convolution = &self.trunk.convolutions[index];
-            pass.clear_borders(plan, index);
-            match &convolution.weights {
-                Weights::Direct(weights) => pass.first(plan, convolution, weights),
-                Weights::Winograd { forward, .. } => pass.layer(plan, index, convolution, forward),
-            }
+            self.profile.time(Part::Forward, index, || {
+                pass.clear_borders(plan, index);
+                match &convolution.weights {
+                    Weights::Direct(weights) => pass.first(plan, convolution, weights),
+                    Weights::Winograd { forward, .. } => pass.layer(plan, index, convolution, forward),
+                }
+            });
         }
     }
 }

@@ -5,6 +5,7 @@ mod forward;
 mod plan;
 
 use crate::layout::{Layout, Plane};
+use crate::profile::{Profile, Timing};
 use crate::{Features, Moments, Pooling, Shape, TapGradient, Threads, TrunkError};
 use crate::{moments, trunk::PackedTrunk};
 use plan::Plan;
@@ -23,6 +24,7 @@ pub struct Engine {
     taps: Vec<usize>,
     plan: Option<Plan>,
     kept: bool,
+    profile: Profile,
 }
 
 impl Engine {
@@ -45,7 +47,7 @@ impl Engine {
             Some(&tap) if tap >= convolutions => return Err(TrunkError::NoSuchTap { tap, convolutions }),
             Some(_) => {}
         }
-        Ok(Self { trunk, threads, pooling, mean, scale, taps, plan: None, kept: false })
+        Ok(Self { trunk, threads, pooling, mean, scale, taps, plan: None, kept: false, profile: Profile::default() })
     }
 
     /// The taps, ascending.
@@ -64,6 +66,11 @@ impl Engine {
     /// Where the network has no such convolution.
     pub fn tap_shape(&self, tap: usize, height: usize, width: usize) -> Shape {
         plan::shapes(&self.trunk, height, width)[tap]
+    }
+
+    /// How long the parts of the last forward pass and of the last backward pass took, in the order they ran.
+    pub fn timings(&self) -> &[Timing] {
+        &self.profile.0
     }
 
     /// Bytes of the buffers of the present size, without the packed weights.
@@ -131,6 +138,38 @@ impl Engine {
     pub fn backward(&mut self, gradients: &[TapGradient<'_>], out: &mut [f32]) {
         assert!(self.kept, "a backward pass needs a forward pass with `keep`");
         self.run_backward(gradients, out);
+    }
+
+    /// The ReLU signs of the last forward pass for each convolution and the places of the largest values for each
+    /// pooling, planar.
+    #[cfg(test)]
+    pub(crate) fn masks(&self) -> (Vec<Vec<bool>>, Vec<Vec<usize>>) {
+        use crate::simd::LANES;
+        let Some(plan) = &self.plan else { panic!("no picture has passed through the trunk yet") };
+        let planar = |layout: Layout, bit: &dyn Fn(usize, usize) -> usize| -> Vec<usize> {
+            let positions = layout.shape.positions();
+            let value = |i: usize| {
+                let (channel, position) = (i / positions, i % positions);
+                bit(channel / LANES * positions + position, channel % LANES)
+            };
+            (0..layout.shape.len()).map(value).collect()
+        };
+        let signs = plan.layers.iter().zip(&plan.signs).map(|(layer, signs)| {
+            let bits = planar(layer.layout, &|at, lane| usize::from(signs[at] >> lane & 1));
+            bits.into_iter().map(|bit| bit == 1).collect()
+        });
+        let places = plan.layers.iter().zip(&plan.places).filter_map(|(layer, places)| {
+            let ((pooled, _), places) = (layer.pooled?, places.as_ref()?);
+            let (shape, small) = (layer.layout.shape, pooled.shape);
+            let bits =
+                planar(pooled, &|at, lane| ((places[at] >> lane & 1) | (places[at] >> (lane + 16) & 1) << 1) as usize);
+            let full = |(i, place): (usize, usize)| {
+                let (channel, y, x) = (i / small.positions(), i / small.width % small.height, i % small.width);
+                (channel * shape.height + 2 * y + place / 2) * shape.width + 2 * x + place % 2
+            };
+            Some(bits.into_iter().enumerate().map(full).collect())
+        });
+        (signs.collect(), places.collect())
     }
 
     fn feature(&self, tap: usize) -> (Layout, &[f32]) {

@@ -15,6 +15,7 @@ impl Avx2 {
 }
 
 #[target_feature(enable = "avx2,fma")]
+#[inline(never)]
 fn enter<O: Op>(s: Avx2, op: O) -> O::Output {
     op.run(s)
 }

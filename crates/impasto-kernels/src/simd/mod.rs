@@ -30,6 +30,8 @@ pub(crate) trait Op {
 /// An instruction set, as a value that only exists where the CPU has it.
 ///
 /// `V` is sixteen `f32`, `D` sixteen `f64`.
+///
+/// Closures do not inherit the features of the function around them: hot code works on arrays of vectors in loops.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Sixteen `f32`.
     type V: Copy;
@@ -96,6 +98,19 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// `p` is good for writing 16 doubles.
     unsafe fn wide_store(self, p: *mut f64, v: Self::D);
+
+    /// `N` vectors, the first at `p`, each `stride` floats behind the one before.
+    /// # Safety
+    /// Each of them is good for reading 16 floats.
+    #[inline(always)]
+    unsafe fn load_many<const N: usize>(self, p: *const f32, stride: usize) -> [Self::V; N] {
+        let mut values = [self.zero(); N];
+        for (i, value) in values.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            *value = unsafe { self.load(p.add(i * stride)) };
+        }
+        values
+    }
 
     /// Sixteen zeros.
     #[inline(always)]

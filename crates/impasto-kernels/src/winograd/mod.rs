@@ -38,11 +38,18 @@ pub(crate) trait Sink: Copy + Sync {
 impl Source for Plane<'_> {
     #[inline(always)]
     unsafe fn tile<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize) -> [S::V; 36] {
-        std::array::from_fn(|i| {
-            let at = self.layout.bordered(block, ty * TILE + i / 6, tx * TILE + i % 6);
-            // SAFETY: the border of the plane fills whole tiles.
-            unsafe { s.load(self.data.at(at, LANES)) }
-        })
+        let mut values = [s.zero(); 36];
+        let stride = self.layout.columns * LANES;
+        // SAFETY: the border of the plane fills whole tiles.
+        unsafe {
+            let corner = self.data.at(self.layout.bordered(block, ty * TILE, tx * TILE), 5 * stride + 6 * LANES);
+            for row in 0..6 {
+                for column in 0..6 {
+                    values[row * 6 + column] = s.load(corner.add(row * stride + column * LANES));
+                }
+            }
+        }
+        values
     }
 }
 
@@ -222,9 +229,8 @@ impl<I: Source, O: Sink> Op for TransformOutput<'_, I, O> {
                 let start = (index * stage.tiles + tile) * LANES;
                 // SAFETY: the scratch holds 36 frequencies of this stride; this worker alone has this tile.
                 unsafe {
-                    let values: [S::V; 36] = std::array::from_fn(|frequency| {
-                        s.load(self.output.at(start + frequency * stage.output_stride, LANES))
-                    });
+                    let length = (FREQUENCIES - 1) * stage.output_stride + LANES;
+                    let values: [S::V; 36] = s.load_many(self.output.at(start, length), stage.output_stride);
                     stage.job.sink.put(s, block, ty, tx, transform::output(s, &values));
                 }
             }

@@ -129,7 +129,7 @@ impl Op for Pack<'_> {
             // SAFETY: each of the nine arrays holds 16 floats; frequency, channel in and panel lie inside the target,
             // and no other task has the same sixteen channels out and channel in.
             unsafe {
-                let kernels: [S::V; 9] = std::array::from_fn(|tap| s.load(kernels[tap].as_ptr()));
+                let kernels: [S::V; 9] = s.load_many(kernels.as_flattened().as_ptr(), LANES);
                 for (frequency, value) in transform::weight(s, &kernels).into_iter().enumerate() {
                     let at = base + (frequency * self.depth + channel_in) * width;
                     s.store(self.target.at(at, LANES), value);

@@ -52,54 +52,61 @@ fn weight_pass<S: Simd>(s: S, g: [S::V; 3]) -> [S::V; 6] {
 
 /// `Bᵀ·d·B` of a 6×6 tile, row major.
 #[inline(always)]
-pub(super) fn input<S: Simd>(s: S, tile: &[S::V; 36]) -> [S::V; 36] {
+pub(super) fn input<S: Simd>(s: S, d: &[S::V; 36]) -> [S::V; 36] {
     let mut half = [s.zero(); 36];
-    for column in 0..6 {
-        let pass = input_pass(s, std::array::from_fn(|row| tile[row * 6 + column]));
+    for i in 0..6 {
+        let pass = input_pass(s, [d[i], d[i + 6], d[i + 12], d[i + 18], d[i + 24], d[i + 30]]);
         for row in 0..6 {
-            half[row * 6 + column] = pass[row];
+            half[row * 6 + i] = pass[row];
         }
     }
     let mut out = [s.zero(); 36];
-    for row in 0..6 {
-        let pass = input_pass(s, std::array::from_fn(|column| half[row * 6 + column]));
-        out[row * 6..row * 6 + 6].copy_from_slice(&pass);
+    for i in (0..36).step_by(6) {
+        let pass = input_pass(s, [half[i], half[i + 1], half[i + 2], half[i + 3], half[i + 4], half[i + 5]]);
+        for column in 0..6 {
+            out[i + column] = pass[column];
+        }
     }
     out
 }
 
 /// `Aᵀ·m·A` of 36 frequencies: a 4×4 tile, row major.
 #[inline(always)]
-pub(super) fn output<S: Simd>(s: S, tile: &[S::V; 36]) -> [S::V; 16] {
+pub(super) fn output<S: Simd>(s: S, m: &[S::V; 36]) -> [S::V; 16] {
     let mut half = [s.zero(); 24];
-    for column in 0..6 {
-        let pass = output_pass(s, std::array::from_fn(|row| tile[row * 6 + column]));
+    for i in 0..6 {
+        let pass = output_pass(s, [m[i], m[i + 6], m[i + 12], m[i + 18], m[i + 24], m[i + 30]]);
         for row in 0..4 {
-            half[row * 6 + column] = pass[row];
+            half[row * 6 + i] = pass[row];
         }
     }
     let mut out = [s.zero(); 16];
     for row in 0..4 {
-        let pass = output_pass(s, std::array::from_fn(|column| half[row * 6 + column]));
-        out[row * 4..row * 4 + 4].copy_from_slice(&pass);
+        let i = row * 6;
+        let pass = output_pass(s, [half[i], half[i + 1], half[i + 2], half[i + 3], half[i + 4], half[i + 5]]);
+        for column in 0..4 {
+            out[row * 4 + column] = pass[column];
+        }
     }
     out
 }
 
 /// `G·g·Gᵀ` of a 3×3 kernel, row major.
 #[inline(always)]
-pub(super) fn weight<S: Simd>(s: S, kernel: &[S::V; 9]) -> [S::V; 36] {
+pub(super) fn weight<S: Simd>(s: S, g: &[S::V; 9]) -> [S::V; 36] {
     let mut half = [s.zero(); 18];
-    for column in 0..3 {
-        let pass = weight_pass(s, std::array::from_fn(|row| kernel[row * 3 + column]));
+    for i in 0..3 {
+        let pass = weight_pass(s, [g[i], g[i + 3], g[i + 6]]);
         for row in 0..6 {
-            half[row * 3 + column] = pass[row];
+            half[row * 3 + i] = pass[row];
         }
     }
     let mut out = [s.zero(); 36];
     for row in 0..6 {
-        let pass = weight_pass(s, std::array::from_fn(|column| half[row * 3 + column]));
-        out[row * 6..row * 6 + 6].copy_from_slice(&pass);
+        let pass = weight_pass(s, [half[row * 3], half[row * 3 + 1], half[row * 3 + 2]]);
+        for column in 0..6 {
+            out[row * 6 + column] = pass[column];
+        }
     }
     out
 }

@@ -1,12 +1,17 @@
 //! One suite over every trunk: against PyTorch's vectors, finite differences, and its own promises.
+//!
+//! The kernels always run; Burn's trunk, and the kernels against it, with the feature `burn`.
 
+mod agreement;
 mod fixture;
 mod objective;
 mod suite;
 
+#[cfg(feature = "burn")]
+use impasto_nn::trunk::BurnTrunk;
 use impasto_nn::{
     kernels::Isa,
-    trunk::{BurnTrunk, CpuTrunk, Pooling},
+    trunk::{CpuTrunk, Pooling},
     vgg::Vgg,
 };
 use suite::Made;
@@ -35,11 +40,13 @@ macro_rules! suite {
     };
 }
 
+#[cfg(feature = "burn")]
 suite!(burn, true, burn_trunk);
 suite!(avx512, Isa::by_name("avx512").is_some(), cpu_trunk("avx512"));
 suite!(avx2, Isa::by_name("avx2").is_some(), cpu_trunk("avx2"));
 suite!(portable, true, cpu_trunk("portable"));
 
+#[cfg(feature = "burn")]
 fn burn_trunk(vgg: &Vgg, pooling: Pooling, taps: &[usize]) -> Made {
     Box::new(BurnTrunk::cpu(vgg, pooling, taps).unwrap())
 }

@@ -82,7 +82,7 @@ impl Article {
     }
 }
 
-/// `Σ_taps ⟨A, second⟩ + ⟨b, mean⟩ + ½·c·Σ w·(F − target)²` with random A, b, weights and targets.
+/// `Σ_taps s₀·⟨A, second⟩ + s₁·⟨b, mean⟩ + s₂·½·Σ w·(F − target)²` with random A, b and weights w.
 pub(crate) struct Functional {
     parts: Vec<Part>,
 }
@@ -98,8 +98,9 @@ struct Part {
 }
 
 impl Functional {
-    /// For pictures of this size; the targets are near the features of the trunk's last forward pass.
-    pub(crate) fn new(trunk: &mut dyn Trunk, height: usize, width: usize) -> Self {
+    /// For pictures of this size, with the three factors s. The targets are near the features of the trunk's last
+    /// forward pass.
+    pub(crate) fn new(trunk: &mut dyn Trunk, height: usize, width: usize, factors: [f64; 3]) -> Self {
         let taps = trunk.taps().to_vec();
         let part = |tap: usize| {
             let Shape { channels, height, width } = trunk.tap_shape(tap, height, width);
@@ -109,12 +110,12 @@ impl Functional {
             target.data.iter_mut().for_each(|v| *v *= 0.9);
             Part {
                 tap,
-                second: noise(seed + 100, channels * channels),
-                mean: noise(seed + 200, channels),
+                second: scaled(&noise(seed + 100, channels * channels), factors[0]),
+                mean: scaled(&noise(seed + 200, channels), factors[1]),
                 weight: weights.iter().map(|&w| f64::from(w)).sum(),
                 weights,
                 target,
-                scale: 0.01,
+                scale: factors[2] as f32,
             }
         };
         Self { parts: taps.into_iter().map(part).collect() }

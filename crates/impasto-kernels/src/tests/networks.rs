@@ -1,0 +1,132 @@
+//! Small networks of random weights: many sizes, channel counts and poolings.
+
+use super::{Case, distance};
+use crate::reference;
+use crate::{Isa, Pooling, Threads};
+
+const POOLINGS: [Pooling; 3] = [Pooling::Average, Pooling::Max, Pooling::L2];
+
+/// Height and width: one pixel, single rows and columns, odd and even, more and less than a tile.
+const SIZES: [(usize, usize); 10] =
+    [(1, 1), (2, 3), (1, 9), (11, 1), (5, 7), (4, 8), (15, 40), (16, 16), (17, 33), (37, 53)];
+
+/// Widths that fill panels and that do not, poolings after the first layer and not.
+const NETWORKS: [&[usize]; 3] = [&[16, 32, 0, 48, 64, 0, 128], &[64, 64, 0, 128, 0, 16], &[32, 0, 80, 0, 32, 0, 64]];
+
+/// For every instruction set, network, pooling and size, with few and with all taps.
+fn every_case(sizes: &[(usize, usize)], mut check: impl FnMut(&Case, Isa, &Threads, String)) {
+    let threads = Threads::new(2);
+    for isa in Isa::available() {
+        for (number, channels) in NETWORKS.iter().enumerate() {
+            let convolutions = channels.iter().filter(|&&channels| channels > 0).count();
+            for pooling in POOLINGS {
+                for &(height, width) in sizes {
+                    for taps in [vec![convolutions - 1], (0..convolutions).collect(), vec![0, convolutions - 2]] {
+                        let case = Case::new(channels, pooling, height, width, &taps);
+                        let name = format!("{isa:?} network {number} {pooling:?} {height}×{width} taps {taps:?}");
+                        check(&case, isa, &threads, name);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn features_and_moments_are_the_reference() {
+    every_case(&SIZES, |case, isa, threads, name| {
+        let (features, moments) = case.feature_errors(isa, threads);
+        assert!(features < 3e-6, "{name}: features {features:e}");
+        assert!(moments < 3e-6, "{name}: moments {moments:e}");
+    });
+}
+
+#[test]
+fn gradients_are_the_reference_under_the_same_masks() {
+    every_case(&SIZES, |case, isa, threads, name| {
+        let error = case.gradient_error(isa, threads);
+        assert!(error < 1e-5, "{name}: gradient {error:e}");
+    });
+}
+
+/// The reference's own gradient against differences of the loss that it belongs to.
+#[test]
+fn the_gradient_of_the_reference_is_that_of_its_loss() {
+    for pooling in POOLINGS {
+        let case = Case::new(NETWORKS[0], pooling, 9, 11, &[0, 1, 3, 4]);
+        let mut engine = case.engine(Isa::best(), &Threads::new(1));
+        engine.forward(&case.picture(), case.height, case.width, true);
+        let pulls = case.pulls(&mut engine);
+        let reference = case.reference();
+        let loss = |picture: &[f64]| -> f64 {
+            let trace = reference.forward(picture, case.height, case.width);
+            pulls.iter().map(|pull| pull.loss(trace.feature(&case.layers, pull.tap))).sum()
+        };
+        let trace = case.trace(&reference);
+        let gradients: Vec<_> =
+            pulls.iter().map(|pull| (pull.tap, pull.reference(trace.feature(&case.layers, pull.tap).1))).collect();
+        let gradient = reference.backward(&trace, &gradients);
+        let picture: Vec<f64> = case.picture().into_iter().map(f64::from).collect();
+        for index in (0..picture.len()).step_by(17) {
+            let at = |step: f64| {
+                let mut moved = picture.clone();
+                moved[index] += step;
+                loss(&moved)
+            };
+            let step = 1e-4;
+            let slope = (at(step) - at(-step)) / (2.0 * step);
+            let error = (slope - gradient[index]).abs() / (gradient[index].abs() + 1e-3);
+            assert!(error < 1e-4, "{pooling:?} pixel {index}: slope {slope}, gradient {}", gradient[index]);
+        }
+    }
+}
+
+#[test]
+fn the_content_distance_is_the_sum_of_squares() {
+    for isa in Isa::available() {
+        let case = Case::new(NETWORKS[0], Pooling::Average, 13, 22, &[1, 3]);
+        let mut engine = case.engine(isa, &Threads::new(2));
+        engine.forward(&case.picture(), case.height, case.width, false);
+        for tap in [1, 3] {
+            let mut target = engine.capture(tap);
+            let feature = engine.features(tap);
+            target.data.iter_mut().for_each(|value| *value *= 0.5);
+            let square = |value: f32| f64::from(value * 0.5).powi(2);
+            let positions = target.shape.positions();
+            let expected: f64 = feature.iter().map(|&value| square(value)).sum();
+            let found = engine.squared_distance(tap, &target, None);
+            assert!((found / expected - 1.0).abs() < 1e-9, "{isa:?}: {found} for {expected}");
+            let mask: Vec<f32> = (0..positions).map(|p| (p % 4) as f32 * 0.5).collect();
+            let weighted = |(i, &value): (usize, &f32)| square(value) * f64::from(mask[i % positions]);
+            let expected: f64 = feature.iter().enumerate().map(weighted).sum();
+            let found = engine.squared_distance(tap, &target, Some(&mask));
+            assert!((found / expected - 1.0).abs() < 1e-7, "{isa:?}: {found} for {expected}");
+        }
+    }
+}
+
+/// The backward convolution is the transpose of the forward one.
+#[test]
+fn the_reference_convolutions_are_transposes() {
+    let case = Case::new(&[16, 32], Pooling::Average, 6, 5, &[1]);
+    let crate::TrunkLayer::Convolution(convolution) = &case.layers[1] else { panic!("a convolution") };
+    let mut numbers = super::Numbers::new(1);
+    let mut many = |count| numbers.many(count).into_iter().map(f64::from).collect::<Vec<_>>();
+    let (x, y) = (many(16 * 30), many(32 * 30));
+    let shape = |channels| crate::Shape { channels, height: 6, width: 5 };
+    let mut forward = reference::convolve(convolution, &x, shape(16));
+    forward.iter_mut().enumerate().for_each(|(i, value)| *value -= f64::from(convolution.bias[i / 30]));
+    let backward = reference::convolve_back(convolution, &y, shape(32));
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    assert!((dot(&forward, &y) - dot(&x, &backward)).abs() < 1e-9);
+}
+
+#[test]
+fn no_gradients_give_none() {
+    let case = Case::new(NETWORKS[0], Pooling::Max, 6, 7, &[2]);
+    let mut engine = case.engine(Isa::best(), &Threads::new(1));
+    engine.forward(&case.picture(), 6, 7, true);
+    let mut out = vec![f32::NAN; 3 * 42];
+    engine.backward(&[], &mut out);
+    assert!(distance(&out, &[0.0; 126]) == 0.0);
+}
