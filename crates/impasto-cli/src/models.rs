@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use impasto::models::{
-    Listed, Manifest, ManifestError, NoFolder, PullError, PullEvent, PullOptions, ShowError, Shown, default_dir,
-    list_in, pull, show_in,
+    BUILT_IN, Listed, Manifest, ManifestError, ModelKind, NoFolder, PullError, PullEvent, PullOptions, ShowError,
+    Shown, default_dir, list_in, pull, show_in,
 };
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -85,6 +85,8 @@ pub(crate) enum ModelsError {
     Pull(#[from] PullError),
     #[error(transparent)]
     Show(#[from] ShowError),
+    #[error("`{0}` is built in, so there is nothing to pull")]
+    BuiltIn(&'static str),
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
 }
@@ -105,6 +107,9 @@ pub(crate) fn run(args: ModelsArgs) -> Result<(), ModelsError> {
 }
 
 fn run_pull(args: PullArgs) -> Result<(), ModelsError> {
+    if args.name == BUILT_IN && args.manifest.is_none() {
+        return Err(ModelsError::BuiltIn(BUILT_IN));
+    }
     let own = args.manifest.as_deref().map(Manifest::load).transpose()?;
     let mut entry = own.as_ref().unwrap_or(Manifest::built_in()).get(&args.name)?.clone();
     if let Some(base) = &args.url_base {
@@ -135,7 +140,8 @@ fn json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
 /// The list as an aligned table.
 fn table(out: &mut dyn Write, models: &[Listed]) -> io::Result<()> {
     let row = |model: &Listed| {
-        let (kind, size, state) = (model.kind.to_string(), megabytes(model.size), model.state.to_string());
+        let (kind, size, state) =
+            (model.kind.to_string(), DecimalBytes(model.size).to_string(), model.state.to_string());
         [model.name.clone(), kind, size, state, model.licence.clone(), model.origin.clone()]
     };
     let heading = ["name", "kind", "size", "state", "licence", "origin"].map(str::to_owned);
@@ -160,9 +166,12 @@ fn sheet(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
     if let Some(path) = &shown.path {
         line("file", &path.display().to_string())?;
     }
-    line("size", &megabytes(shown.size))?;
+    line("size", &DecimalBytes(shown.size).to_string())?;
     line("format", &shown.format)?;
-    line("network", shown.network.map_or("none that impasto paints with", |kind| kind.name()))?;
+    line("kind", kind_text(shown.kind))?;
+    if let Some(network) = shown.network {
+        line("network", network.name())?;
+    }
     if let Some(p) = shown.preprocessing {
         line("preprocessing", &format!("(rgb − {}) · {}, rgb 0–255", triple(p.mean), triple(p.scale)))?;
     }
@@ -184,17 +193,20 @@ fn sheet(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
     Ok(())
 }
 
-/// Three numbers; one if they are equal.
-fn triple(numbers: [f32; 3]) -> String {
-    match numbers {
-        [r, g, b] if r == g && g == b => format!("{r}"),
-        [r, g, b] => format!("({r:.4}, {g:.4}, {b:.4})"),
+fn kind_text(kind: ModelKind) -> &'static str {
+    match kind {
+        ModelKind::Network => "network",
+        ModelKind::Style => "style",
+        ModelKind::Unknown => "nothing that impasto paints with",
     }
 }
 
-/// Bytes as megabytes of 10⁶.
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
+/// Three numbers to four places; one if they are equal.
+fn triple(numbers: [f32; 3]) -> String {
+    match numbers.map(|number| (number * 1e4).round() / 1e4) {
+        [r, g, b] if r == g && g == b => format!("{r}"),
+        [r, g, b] => format!("({r}, {g}, {b})"),
+    }
 }
 
 /// A number with its digits in threes.
@@ -216,7 +228,7 @@ impl Progress {
     fn new(quiet: bool) -> Self {
         let terminal = io::stderr().is_terminal();
         let bar = if quiet || !terminal { ProgressBar::hidden() } else { ProgressBar::new(0) };
-        let style = "{wide_bar} {bytes} of {total_bytes}, {msg}";
+        let style = "{wide_bar} {decimal_bytes} of {decimal_total_bytes}, {msg}";
         bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self { bar, lines: !quiet && !terminal, told: 0 }
     }
@@ -225,7 +237,7 @@ impl Progress {
         match event {
             PullEvent::Started { url, have: 0, .. } => self.line(&format!("pulling {url}")),
             PullEvent::Started { url, have, total } => {
-                self.line(&format!("pulling {url}, going on from {} of {}", megabytes(*have), megabytes(*total)));
+                self.line(&format!("pulling {url}, going on from {} of {}", DecimalBytes(*have), DecimalBytes(*total)));
             }
             PullEvent::Progress { bytes, total, rate } => self.advance(*bytes, *total, *rate),
             PullEvent::Retrying { reason, pause, .. } => {
@@ -241,14 +253,14 @@ impl Progress {
 
     fn advance(&mut self, bytes: u64, total: u64, rate: f64) {
         let left = Duration::from_secs_f64(((total - bytes) as f64 / rate.max(1.0)).min(1e6));
-        let message = format!("{}/s, {} s left", HumanBytes(rate as u64), left.as_secs());
+        let message = format!("{}/s, {} s left", DecimalBytes(rate as u64), left.as_secs());
         self.bar.set_length(total);
         self.bar.set_position(bytes);
         self.bar.set_message(message.clone());
         let part = bytes * LINES / total.max(1);
         if self.lines && part != self.told {
             self.told = part;
-            self.line(&format!("{} of {}, {message}", megabytes(bytes), megabytes(total)));
+            self.line(&format!("{} of {}, {message}", DecimalBytes(bytes), DecimalBytes(total)));
         }
     }
 
@@ -264,5 +276,47 @@ impl Progress {
 
     fn clear(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        write(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_table_is_aligned() {
+        let text = text(|out| table(out, &list_in(None)));
+        let column = text.lines().next().unwrap().find("licence").unwrap();
+        assert!(text.lines().count() > 4);
+        for line in text.lines() {
+            assert!(line.is_char_boundary(column) && &line[column - 2..column] == "  ", "{line}");
+            assert!(!line[column..].starts_with(' ') && !line.ends_with(' '), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_sheet_of_the_built_in_network_says_what_matters() {
+        let text = text(|out| sheet(out, &show_in("vgg19", None).unwrap()));
+        for part in ["VGG19", "(123.68, 116.779, 103.939)", "CC BY 4.0", "20 024 384", "conv5_4.weight  512×512×3×3"]
+        {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_grouped_in_threes() {
+        assert_eq!([0, 999, 1_000, 143_667_240].map(grouped), ["0", "999", "1 000", "143 667 240"]);
+    }
+
+    #[test]
+    fn a_reader_that_leaves_is_no_error() {
+        assert!(print(|_| Err(io::ErrorKind::BrokenPipe.into())).is_ok());
+        assert!(print(|_| Err(io::ErrorKind::StorageFull.into())).is_err());
     }
 }

@@ -67,12 +67,13 @@ pub(crate) struct Winograd<'a, I, O> {
     pub(crate) sink: O,
 }
 
-/// How many tiles a worker takes at a time.
+/// How many tiles a worker takes at a time: as many as keep the transformed input in the second-level cache, but for
+/// deep layers, where weights come from memory and are better read seldom (measured on a Zen 5 with 1 MB of it).
 pub(crate) fn tiles_at_a_time(depth: usize) -> usize {
     match depth {
         0..=64 => 56,
         65..=256 => 42,
-        _ => 28,
+        _ => 84,
     }
 }
 

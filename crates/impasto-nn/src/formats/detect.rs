@@ -39,13 +39,13 @@ pub(super) fn detect(source: &mut Source) -> Result<Format, LoadError> {
     }
     if head.get(257..262) == Some(b"ustar".as_slice()) {
         let advice = "open it in a newer PyTorch and store it with `torch.save`";
-        return Err(source.unsupported("a tar archive, as PyTorch wrote before version 0.1.10", advice));
+        return Err(source.label().unsupported("a tar archive, as PyTorch wrote before version 0.1.10", advice));
     }
     if head.windows(10).take(64).any(|w| w == b"VGG_ILSVRC") {
         let advice = "give the same weights as a .mat, .pth or safetensors file";
-        return Err(source.unsupported("a Caffe model", advice));
+        return Err(source.label().unsupported("a Caffe model", advice));
     }
-    Err(LoadError::NotAModel { path: source.path().to_path_buf(), what: foreign(&head) })
+    Err(source.label().not_a_model(foreign(&head)))
 }
 
 /// MATLAB 5 has its version and the two letters of its byte order at 124; MATLAB 7.3 is HDF5 behind such a header.
@@ -54,9 +54,11 @@ fn matlab(source: &Source, head: &[u8]) -> Result<Option<Format>, LoadError> {
     match head.get(124..128) {
         Some([0, 1, b'I', b'M'] | [1, 0, b'M', b'I']) => Ok(Some(Format::Matlab)),
         Some([0, 2, b'I', b'M'] | [2, 0, b'M', b'I']) => {
-            Err(source.unsupported("a MATLAB 7.3 file (HDF5 inside)", advice))
+            Err(source.label().unsupported("a MATLAB 7.3 file (HDF5 inside)", advice))
         }
-        _ if head.starts_with(HDF5) => Err(source.unsupported("an HDF5 file, as Keras and MATLAB 7.3 write", advice)),
+        _ if head.starts_with(HDF5) => {
+            Err(source.label().unsupported("an HDF5 file, as Keras and MATLAB 7.3 write", advice))
+        }
         _ if head.starts_with(b"MATLAB 5.0 MAT-file") && head.len() < 128 => Ok(Some(Format::Matlab)),
         _ => Ok(None),
     }
@@ -65,7 +67,7 @@ fn matlab(source: &Source, head: &[u8]) -> Result<Option<Format>, LoadError> {
 /// A length, then JSON: a header of 100 MB and more is refused by the format itself.
 fn is_safetensors(head: &[u8]) -> bool {
     let Some(length) = head.first_chunk::<8>() else { return false };
-    u64::from_le_bytes(*length) < 100_000_000 && head.get(8).is_none_or(|&c| c == b'{')
+    u64::from_le_bytes(*length) < 100_000_000 && head.get(8) == Some(&b'{')
 }
 
 /// A pickle of protocol 2 to 5 that starts with the long integer which PyTorch has as its mark.

@@ -13,9 +13,12 @@ mod detect;
 mod dtype;
 mod error;
 mod input;
+mod matlab;
 mod network;
 mod safetensors;
 mod source;
+mod strided;
+mod torch;
 
 use std::{
     borrow::Cow,
@@ -130,7 +133,10 @@ impl TensorFile {
         let (path, bytes) = (source.path().to_path_buf(), source.len());
         let contents = match format {
             Format::Safetensors => safetensors::open(source)?,
-            _ => return Err(LoadError::NotAModel { path, what: "of an unknown kind" }),
+            Format::PytorchZip => torch::open_zip(source)?,
+            Format::PytorchLegacy => torch::open_legacy(source)?,
+            Format::Matlab => matlab::open(source)?,
+            Format::Unknown => return Err(source.label().not_a_model("of an unknown kind")),
         };
         Ok(Self { path, bytes, format, contents })
     }

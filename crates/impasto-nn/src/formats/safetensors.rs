@@ -14,23 +14,23 @@ const LONGEST_HEADER: u64 = 16 << 20;
 /// Reads the header.
 pub(super) fn open(mut source: Source) -> Result<Contents, LoadError> {
     if source.len() < 8 {
-        return Err(source.truncated("there is no header"));
+        return Err(source.label().truncated("there is no header"));
     }
     let length = source.read_at(0, 8, "the header")?;
     let length = length.first_chunk().map_or(0, |c| u64::from_le_bytes(*c));
     if length > LONGEST_HEADER {
-        return Err(source.malformed(format!("it announces a header of {length} bytes")));
+        return Err(source.label().malformed(format!("it announces a header of {length} bytes")));
     }
     let header = source.read_at(8, length, "the header")?;
     // Metadata checks itself: shapes against sizes, and that the tensors lie end to end.
-    let header: Metadata = serde_json::from_slice(&header).map_err(|e| source.malformed(e.to_string()))?;
+    let header: Metadata = serde_json::from_slice(&header).map_err(|e| source.label().malformed(e.to_string()))?;
 
     let mut listed: Vec<_> = header.tensors().into_iter().collect();
     listed.sort_by(|a, b| (a.1.data_offsets, &a.0).cmp(&(b.1.data_offsets, &b.0)));
     let data = 8 + length;
     let end = listed.iter().map(|(_, info)| info.data_offsets.1 as u64).max().unwrap_or(0);
     if data.checked_add(end).is_none_or(|end| end > source.len()) {
-        return Err(source.truncated(format!("its tensors should reach to byte {}", data.saturating_add(end))));
+        return Err(source.label().truncated(format!("its tensors should reach to byte {}", data.saturating_add(end))));
     }
     let metadata: BTreeMap<_, _> = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
     let place =

@@ -9,11 +9,10 @@ use std::{
 
 use super::{Format, LoadError};
 
-/// A file with its name and its length; errors made here carry the name.
+/// A file with its name and its length.
 #[derive(Debug)]
 pub(super) struct Source {
-    path: PathBuf,
-    format: Format,
+    label: Label,
     data: Data,
     length: u64,
     position: u64,
@@ -45,7 +44,8 @@ impl Source {
             return Err(LoadError::Empty { path });
         }
         let file = File::open(&path).map_err(|e| system(&path, e))?;
-        Ok(Self { path, format: Format::Unknown, length: about.len(), data: Data::Disk(file), position: 0 })
+        let label = Label { path, format: Format::Unknown };
+        Ok(Self { label, length: about.len(), data: Data::Disk(file), position: 0 })
     }
 
     /// Takes bytes in memory; `path` is what errors call them.
@@ -54,11 +54,17 @@ impl Source {
             return Err(LoadError::Empty { path });
         }
         let length = bytes.len() as u64;
-        Ok(Self { path, format: Format::Unknown, length, data: Data::Memory(bytes), position: 0 })
+        let label = Label { path, format: Format::Unknown };
+        Ok(Self { label, length, data: Data::Memory(bytes), position: 0 })
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        &self.label.path
+    }
+
+    /// Its name, for errors.
+    pub(super) fn label(&self) -> &Label {
+        &self.label
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -67,7 +73,7 @@ impl Source {
 
     /// Settles what the errors call the file.
     pub(super) fn set_format(&mut self, format: Format) {
-        self.format = format;
+        self.label.format = format;
     }
 
     /// The first `count` bytes, or fewer where the file is shorter.
@@ -80,14 +86,24 @@ impl Source {
     /// file is long.
     pub(super) fn read_at(&mut self, offset: u64, count: u64, what: &str) -> Result<Vec<u8>, LoadError> {
         if offset.checked_add(count).is_none_or(|end| end > self.length) {
-            return Err(self.truncated(format!("{what} should reach to byte {}", offset.saturating_add(count))));
+            return Err(self.label.truncated(format!("{what} should reach to byte {}", offset.saturating_add(count))));
         }
-        let mut bytes = vec![0; usize::try_from(count).map_err(|_| self.malformed(format!("{what} is too large")))?];
+        let mut bytes =
+            vec![0; usize::try_from(count).map_err(|_| self.label.malformed(format!("{what} is too large")))?];
         let read = self.seek(SeekFrom::Start(offset)).and_then(|_| self.read_exact(&mut bytes));
-        read.map_err(|e| self.io(e))?;
+        read.map_err(|e| self.label.io(e))?;
         Ok(bytes)
     }
+}
 
+/// The name of a file and what it begins as: makes the errors of its readers.
+#[derive(Clone, Debug)]
+pub(super) struct Label {
+    path: PathBuf,
+    format: Format,
+}
+
+impl Label {
     pub(super) fn truncated(&self, detail: impl Into<String>) -> LoadError {
         LoadError::Truncated { path: self.path.clone(), format: self.format, detail: detail.into() }
     }
@@ -100,7 +116,15 @@ impl Source {
         LoadError::Unsupported { path: self.path.clone(), what: what.into(), advice }
     }
 
-    /// An error of a reader on top of this source: the end of the file, spoilt data, or the system's own.
+    pub(super) fn not_a_model(&self, what: &'static str) -> LoadError {
+        LoadError::NotAModel { path: self.path.clone(), what }
+    }
+
+    pub(super) fn forbidden(&self, global: String) -> LoadError {
+        LoadError::ForbiddenGlobal { path: self.path.clone(), global }
+    }
+
+    /// An error of a reader on top of the file: its end, spoilt data, or the system's own.
     pub(super) fn io(&self, source: io::Error) -> LoadError {
         match source.kind() {
             io::ErrorKind::UnexpectedEof => self.truncated("there are fewer bytes than it announces"),
@@ -139,4 +163,21 @@ impl Seek for Source {
         self.position = target;
         Ok(target)
     }
+}
+
+/// Reads exactly `count` bytes, taking memory only as they arrive: an announced length alone allocates nothing.
+pub(super) fn read_bounded(reader: &mut impl Read, count: u64) -> io::Result<Vec<u8>> {
+    const STEP: u64 = 1 << 20;
+    let mut bytes = Vec::with_capacity(count.min(STEP) as usize);
+    let got = reader.take(count).read_to_end(&mut bytes)?;
+    if (got as u64) < count {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(bytes)
+}
+
+/// Passes over exactly `count` bytes.
+pub(super) fn skip(reader: &mut impl Read, count: u64) -> io::Result<()> {
+    let passed = io::copy(&mut reader.take(count), &mut io::sink())?;
+    if passed < count { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }

@@ -33,7 +33,7 @@ pub enum PullError {
         reason: String,
     },
     /// Nothing arrived for a while, several times in a row.
-    #[error("{url} sent nothing for {seconds} s; pull again to go on from {have} of {size} bytes")]
+    #[error("{url} sent nothing for {seconds} s; {have} of {size} bytes are kept for the next attempt")]
     Stalled {
         /// The address asked.
         url: String,
@@ -45,7 +45,7 @@ pub enum PullError {
         size: u64,
     },
     /// The connection broke, several times in a row.
-    #[error("{url} keeps breaking off; pull again to go on from {have} of {size} bytes")]
+    #[error("the connection to {url} broke off; {have} of {size} bytes are kept for the next attempt")]
     BrokenOff {
         /// The address asked.
         url: String,

@@ -28,4 +28,4 @@ pub use error::PullError;
 pub use folder::{FOLDER_VARIABLE, NoFolder, default_dir};
 pub use manifest::{Entry, Kind, Manifest, ManifestError};
 pub use pull::{PullEvent, PullOptions, pull};
-pub use show::{ShowError, Shown, Tensor, show, show_in};
+pub use show::{ModelKind, ShowError, Shown, Tensor, show, show_in};

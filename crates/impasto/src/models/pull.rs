@@ -163,7 +163,10 @@ fn write_receipt(entry: &Entry, target: &Path) -> Result<(), PullError> {
     let manifest = Manifest { entries: vec![entry.clone()] };
     let text = toml::to_string(&manifest).expect("an entry has only text and a number");
     let write = || {
-        let file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask, as any other file
+        let file = builder.tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
         fs::write(file.path(), text)?;
         file.persist(&path).map_err(|e| e.error)
     };

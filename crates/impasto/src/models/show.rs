@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use impasto_nn::formats::{LoadError, ModelKind, TensorFile};
+pub use impasto_nn::formats::ModelKind;
+use impasto_nn::formats::{LoadError, TensorFile};
 use impasto_nn::vgg::{Preprocessing, Vgg, VggKind};
 use serde::Serialize;
 use thiserror::Error;

@@ -1,9 +1,10 @@
 //! One request: from what the part file has to what the server sends.
 
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 use std::time::Duration;
 
 use ureq::http::{Response, header};
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Error, Timeout};
 
 use super::error::PullError;
@@ -51,12 +52,14 @@ pub(super) struct Source<'a> {
 }
 
 impl Client {
-    /// A client that waits at most `stall` for a connection, an answer, or more bytes.
+    /// A client that waits at most `stall` for a connection, an answer, or more bytes. It trusts the certificates
+    /// that the system trusts, as behind a company's proxy.
     pub(super) fn new(stall: Duration, use_proxy: bool) -> Self {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(REDIRECTS)
             .accept_encoding("identity")
+            .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
             .user_agent(concat!("impasto/", env!("CARGO_PKG_VERSION")))
             .timeout_resolve(Some(stall))
             .timeout_connect(Some(stall))
@@ -151,15 +154,28 @@ impl Client {
                 Fault::Again(PullError::Stalled { url, seconds, have: part.len(), size: source.size })
             }
             Error::HostNotFound => Fault::Again(unreachable("there is no such host, or no network".into())),
-            Error::Io(e) if e.kind() == std::io::ErrorKind::ConnectionRefused => {
-                Fault::Again(unreachable("it refuses the connection".into()))
-            }
-            Error::Io(_) => broken(source, part),
+            Error::Io(e) => self.io_fault(&e, source, part),
             Error::ConnectionFailed | Error::ConnectProxyFailed(_) | Error::InvalidProxyUrl | Error::Tls(_) => {
                 Fault::Elsewhere(unreachable(error.to_string()))
             }
             Error::Rustls(e) => Fault::Elsewhere(unreachable(e.to_string())),
             other => Fault::Elsewhere(PullError::Nonsense { url, reason: other.to_string() }),
+        }
+    }
+
+    fn io_fault(&self, error: &io::Error, source: &Source, part: &Part) -> Fault {
+        let unreachable = |reason: String| PullError::Unreachable { url: source.url.to_owned(), reason };
+        match error.kind() {
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
+                broken(source, part)
+            }
+            ErrorKind::ConnectionRefused if self.agent.config().proxy().is_some() => {
+                Fault::Again(unreachable("it, or the proxy that the environment names, refuses the connection".into()))
+            }
+            ErrorKind::ConnectionRefused => Fault::Again(unreachable("it refuses the connection".into())),
+            // A certificate that is not trusted comes so.
+            ErrorKind::InvalidData => Fault::Elsewhere(unreachable(error.to_string())),
+            _ => Fault::Again(unreachable(error.to_string())),
         }
     }
 }

@@ -14,7 +14,7 @@ use impasto::models::{Entry, Kind, PullError, PullEvent, PullOptions, State, fin
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use server::{Reply, Server, break_after, fixed, raw, right, stall_after, status, trickle};
+use server::{Reply, Server, break_after, fixed, raw, right, silent, stall_after, status, trickle};
 
 /// A photograph of 111 kB.
 fn data() -> Vec<u8> {
@@ -59,7 +59,7 @@ impl Scene {
     /// As [`new`](Self::new), for a client that soon loses patience.
     fn impatient(replies: Vec<Reply>) -> Self {
         let mut scene = Self::new(replies);
-        scene.options.stall = Duration::from_millis(500);
+        scene.options.stall = Duration::from_secs(1);
         scene
     }
 
@@ -167,11 +167,7 @@ fn a_server_that_stalls_is_asked_again_and_then_given_up() {
 
 #[test]
 fn a_server_that_never_answers_is_given_up() {
-    let quiet: Reply = Box::new(|_, _| {
-        thread::sleep(Duration::from_millis(1_000));
-        Ok(())
-    });
-    let mut scene = Scene::impatient(vec![quiet]);
+    let mut scene = Scene::impatient(vec![silent()]);
     let error = scene.fails(None);
     assert!(matches!(error, PullError::Stalled { have: 0, .. }), "{error:?}");
 }
@@ -358,7 +354,8 @@ fn redirects_in_a_circle_end() {
 
 #[test]
 fn a_slow_trickle_is_no_stall() {
-    let mut scene = Scene::impatient(vec![trickle(&data(), 20, Duration::from_millis(50))]);
+    let mut scene = Scene::impatient(vec![trickle(&data(), 16, Duration::from_millis(150))]);
+    scene.options.stall = Duration::from_secs(2);
     scene.succeeds();
     assert_eq!(scene.starts(), [None]);
     let bytes: Vec<_> = scene

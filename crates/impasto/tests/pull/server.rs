@@ -150,9 +150,18 @@ pub(crate) fn stall_after(data: &[u8], n: usize) -> Reply {
     Box::new(move |request, stream| {
         let rest = right_head(&data, request, stream)?;
         stream.write_all(&rest[..n.min(rest.len())])?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        stream.read(&mut [0]).map(drop)
+        keep_quiet(stream)
     })
+}
+
+/// Takes the request and says nothing until the client leaves.
+pub(crate) fn silent() -> Reply {
+    Box::new(|_, stream| keep_quiet(stream))
+}
+
+fn keep_quiet(stream: &mut TcpStream) -> io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    stream.read(&mut [0]).map(drop)
 }
 
 /// Sends everything in small pieces with a pause between them.
