@@ -26,6 +26,7 @@ mod tests;
 mod threads;
 mod trunk;
 mod types;
+mod unpool;
 pub mod vector;
 mod winograd;
 

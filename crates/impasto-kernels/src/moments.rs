@@ -12,36 +12,73 @@ use std::ops::Range;
 /// conversions cheap, few enough to keep the error of a Gram matrix below 1e-6.
 const CHUNK: usize = 512;
 
-/// `Σ w·F` and `Σ w·F·Fᵀ`, divided by `Σ w`.
-pub(crate) fn moments(isa: Isa, threads: &Threads, feature: Plane<'_>, weights: Option<&[f32]>) -> Moments {
+/// Doubles of scratch that each worker needs for a feature of so many channels.
+pub(crate) fn scratch_len(channels: usize) -> usize {
+    (channels + 1) * channels
+}
+
+/// `Σ w·F` and `Σ w·F·Fᵀ`, divided by `Σ w`; `scratch` holds [`scratch_len`] doubles for each worker.
+pub(crate) fn moments(
+    isa: Isa,
+    threads: &Threads,
+    feature: Plane<'_>,
+    weights: Option<&[f32]>,
+    scratch: &mut [f64],
+) -> Moments {
     let shape = feature.layout.shape;
-    let channels = shape.channels;
-    let count = threads.count();
+    let (count, share) = (threads.count(), scratch_len(shape.channels));
     let chunks = Chunks::new(shape.height, shape.width, count);
     let mask = weights.map(View::new);
-    let sums = threads.run(|worker| {
-        let mut sums = vec![0.0f64; (channels + 1) * channels];
-        isa.run(Sum { feature, mask, chunks, mine: part(chunks.len(), count, worker), sums: &mut sums });
-        sums
+    let sums = ViewMut::new(&mut scratch[..count * share]);
+    threads.run(|worker| {
+        // SAFETY: each worker has its own share.
+        let sums = unsafe { sums.slice(worker * share, share) };
+        sums.fill(0.0);
+        isa.run(Sum { feature, mask, chunks, mine: part(chunks.len(), count, worker), sums });
     });
     let weight = weights.map_or(shape.positions() as f64, |weights| weights.iter().map(|&w| f64::from(w)).sum());
-    finish(channels, weight, &sums)
+    finish(threads, shape.channels, weight, scratch)
 }
 
 /// Adds up the workers and mirrors the half that was computed.
-fn finish(channels: usize, weight: f64, sums: &[Vec<f64>]) -> Moments {
-    let divisor = if weight == 0.0 { 1.0 } else { weight };
-    let total = |i: usize| (sums.iter().map(|sums| sums[i]).sum::<f64>() / divisor) as f32;
-    let mut second = vec![0.0; channels * channels];
-    for row in 0..channels {
-        for column in row..channels {
-            let value = total(row * channels + column);
-            second[row * channels + column] = value;
-            second[column * channels + row] = value;
+fn finish(threads: &Threads, channels: usize, weight: f64, scratch: &[f64]) -> Moments {
+    let factor = if weight == 0.0 { 1.0 } else { 1.0 / weight };
+    let (count, share) = (threads.count(), scratch_len(channels));
+    let total = |row: usize, from: usize, target: &mut [f32]| {
+        for (i, target) in target.iter_mut().enumerate() {
+            let at = row * channels + from + i;
+            let sum: f64 = (0..count).map(|worker| scratch[worker * share + at]).sum();
+            *target = (sum * factor) as f32;
         }
-    }
-    let mean = (0..channels).map(|channel| total(channels * channels + channel)).collect();
+    };
+    let mut second = vec![0.0; channels * channels];
+    let rows = ViewMut::new(&mut second);
+    // Rows get shorter downwards: each worker takes every so manieth.
+    threads.run(|worker| {
+        for row in (worker..channels).step_by(count) {
+            // SAFETY: each row belongs to one worker.
+            total(row, row, unsafe { rows.slice(row * channels + row, channels - row) });
+        }
+    });
+    mirror(threads, channels, &mut second);
+    let mut mean = vec![0.0; channels];
+    total(channels, 0, &mut mean);
     Moments { channels, weight, mean, second }
+}
+
+/// Copies what lies above the diagonal to below it.
+fn mirror(threads: &Threads, channels: usize, second: &mut [f32]) {
+    let (count, second) = (threads.count(), ViewMut::new(second));
+    threads.run(|worker| {
+        for block in (worker..channels / LANES).step_by(count) {
+            for column in 0..(block + 1) * LANES {
+                for row in (block * LANES).max(column + 1)..(block + 1) * LANES {
+                    // SAFETY: both places exist; nobody writes above the diagonal, and the row belongs to this worker.
+                    unsafe { *second.at(row * channels + column, 1) = *second.at(column * channels + row, 1) };
+                }
+            }
+        }
+    });
 }
 
 /// The positions of a feature in rectangles of about [`CHUNK`].

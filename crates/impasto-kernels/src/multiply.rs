@@ -46,9 +46,9 @@ impl Op for Multiply<'_> {
         for group in 0..groups {
             let rows = crate::threads::part(self.rows, groups, group);
             if S::VECTORS == 2 && self.blocks == 2 {
-                self.group::<S, 2>(s, rows.start, rows.len(), group..groups);
+                self.group::<S, 2>(s, rows, (group, groups));
             } else {
-                self.group::<S, 1>(s, rows.start, rows.len(), group..groups);
+                self.group::<S, 1>(s, rows, (group, groups));
             }
         }
     }
@@ -56,12 +56,12 @@ impl Op for Multiply<'_> {
 
 impl Multiply<'_> {
     #[inline(always)]
-    fn group<S: Simd, const V: usize>(&self, s: S, first: usize, rows: usize, groups: Range<usize>) {
+    fn group<S: Simd, const V: usize>(&self, s: S, rows: Range<usize>, share: (usize, usize)) {
         /// Picks the kernel of so many rows; those that an instruction set never needs are not compiled.
         macro_rules! pick {
             ($($n:literal)*) => {
-                match rows {
-                    $($n if $n <= S::ROWS => s.vectorise(Group::<$n, V> { of: self, first, groups: groups.clone() }),)*
+                match rows.len() {
+                    $($n if $n <= S::ROWS => s.vectorise(Group::<$n, V> { of: self, first: rows.start, share }),)*
                     _ => unreachable!("a group has at most {} rows", S::ROWS),
                 }
             };
@@ -74,7 +74,7 @@ struct Group<'a, const R: usize, const V: usize> {
     of: &'a Multiply<'a>,
     first: usize,
     /// Which group of rows this is, and how many there are.
-    groups: Range<usize>,
+    share: (usize, usize),
 }
 
 impl<const R: usize, const V: usize> Op for Group<'_, R, V> {
@@ -93,7 +93,7 @@ impl<const R: usize, const V: usize> Op for Group<'_, R, V> {
             for block in 0..depth / LANES {
                 let input = self.of.input.at(self.of.input_start + block * input_stride + row, R * LANES);
                 // What the next multiply will read lies right behind; each group asks for its share of it.
-                let asks = block % self.groups.end == self.groups.start;
+                let asks = block % self.share.1 == self.share.0;
                 let ahead = if asks { depth * width } else { 0 };
                 for k in 0..LANES {
                     for v in 0..V {

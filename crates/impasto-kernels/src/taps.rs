@@ -22,16 +22,26 @@ pub(crate) struct PackedMoments<'a> {
 
 impl<'a> PackedMoments<'a> {
     /// Packs a gradient for a feature of so many channels.
-    pub(crate) fn new(isa: Isa, channels: usize, gradient: &MomentGradient<'a>) -> Self {
+    pub(crate) fn new(isa: Isa, threads: &Threads, channels: usize, gradient: &MomentGradient<'a>) -> Self {
         let panel_blocks = isa.panel_blocks();
         let factor = if gradient.weight == 0.0 { 0.0 } else { (1.0 / gradient.weight) as f32 };
         let mut second = vec![0.0; channels * channels];
-        for row in 0..channels {
-            for column in 0..channels {
-                let sum = gradient.second[row * channels + column] + gradient.second[column * channels + row];
-                second[packed_at(panel_blocks, channels, channels, row, column)] = sum * factor;
+        let (count, target) = (threads.count(), ViewMut::new(&mut second));
+        threads.run(|worker| {
+            for row_block in part(channels / LANES, count, worker) {
+                for column in (0..channels).step_by(LANES) {
+                    for row in row_block * LANES..(row_block + 1) * LANES {
+                        let at = packed_at(panel_blocks, channels, channels, row, column);
+                        // SAFETY: sixteen columns of a row lie together; the rows belong to this worker.
+                        let target = unsafe { target.slice(at, LANES) };
+                        let across = &gradient.second[row * channels + column..][..LANES];
+                        for (i, target) in target.iter_mut().enumerate() {
+                            *target = (across[i] + gradient.second[(column + i) * channels + row]) * factor;
+                        }
+                    }
+                }
             }
-        }
+        });
         let mean = gradient.mean.iter().map(|value| value * factor).collect();
         Self { panel_blocks, second, mean, weights: gradient.weights }
     }

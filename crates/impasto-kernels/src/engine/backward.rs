@@ -1,17 +1,17 @@
 //! The backward pass, from the taps to the picture.
 
-use super::plan::{ARENAS, Plan};
+use super::plan::{ARENAS, Layer, Plan};
 use super::{Engine, check_weights};
 use crate::direct::Backward;
 use crate::layout::{Layout, Plane, PlaneMut, clear_border};
 use crate::memory::{Buffer, View, ViewMut};
-use crate::pool::{Unpool, unpool};
 use crate::profile::Part;
 use crate::sinks::Masked;
 use crate::taps::{Content, PackedMoments, Tap};
 use crate::threads::Threads;
 use crate::trunk::Weights;
-use crate::winograd::{self, Packed, Winograd};
+use crate::unpool::{Unpool, unpool};
+use crate::winograd::{self, Packed, Source, Winograd};
 use crate::{Isa, Pooling, TapGradient};
 
 /// What has arrived at a layer from the one behind it, and the arena it lies in.
@@ -35,24 +35,28 @@ impl Engine {
         let profile = &mut self.profile;
         profile.0.retain(|timing| timing.part == Part::Forward);
         for index in (0..plan.layers.len()).rev() {
-            if let Incoming::Pooled(arena) = incoming {
+            let here = || gradients.iter().filter(|gradient| gradient.tap == index);
+            if let Incoming::Pooled(arena) = incoming
+                && (index == 0 || here().next().is_some())
+            {
                 incoming = Incoming::Feature(profile.time(Part::Unpool, index, || pass.unpool(plan, index, arena)));
             }
-            for gradient in gradients.iter().filter(|gradient| gradient.tap == index) {
+            for gradient in here() {
                 incoming = Incoming::Feature(profile.time(Part::Tap, index, || pass.tap(plan, gradient, incoming)));
             }
-            let Incoming::Feature(arena) = incoming else { continue };
-            match &self.trunk.convolutions[index].weights {
-                Weights::Winograd { backward, .. } => {
-                    incoming = profile.time(Part::Backward, index, || pass.layer(plan, index, backward, arena));
+            incoming = match (&self.trunk.convolutions[index].weights, incoming) {
+                (_, Incoming::Nothing) => continue,
+                (Weights::Winograd { backward, .. }, _) => {
+                    profile.time(Part::Backward, index, || pass.layer(plan, index, backward, incoming))
                 }
-                Weights::Direct(weights) => {
+                (Weights::Direct(weights), Incoming::Feature(arena) | Incoming::Pooled(arena)) => {
                     let Plan { layers, planes, scratch, .. } = plan;
                     let gradient = Plane::new(layers[0].layout, &planes[arena]);
                     let job = Backward { weights, gradient, scale: self.scale, out: ViewMut::new(out) };
                     profile.time(Part::Backward, 0, || job.run(pass.isa, pass.threads, scratch));
+                    incoming
                 }
-            }
+            };
         }
         if matches!(incoming, Incoming::Nothing) {
             out.fill(0.0);
@@ -89,22 +93,34 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// Carries the gradient of a pooled feature to the feature; the arena it then lies in.
     fn unpool(&self, plan: &mut Plan, index: usize, arena: usize) -> usize {
-        let layer = &plan.layers[index];
-        let Some((pooled, _)) = layer.pooled else { unreachable!("this layer is followed by a pooling") };
+        let layout = plan.layers[index].layout;
         let (arenas, kept) = plan.planes.split_at_mut(ARENAS);
         let (source, target) = pair(arenas, arena);
-        clear_border(self.isa, self.threads, layer.layout, target);
+        clear_border(self.isa, self.threads, layout, target);
+        let job = self.unpooled(&plan.layers[index], source, kept, &plan.signs[index], plan.places[index].as_deref());
+        unpool(self.isa, self.threads, job, PlaneMut::new(layout, target));
+        1 - arena
+    }
+
+    /// The gradient of a feature whose pooled gradient is `source`.
+    fn unpooled<'a>(
+        &self,
+        layer: &Layer,
+        source: &'a [f32],
+        kept: &'a [Buffer<f32>],
+        signs: &'a [u16],
+        places: Option<&'a [u32]>,
+    ) -> Unpool<'a> {
+        let Some((pooled, _)) = layer.pooled else { unreachable!("this layer is followed by a pooling") };
         let feature = layer.feature.filter(|_| self.pooling == Pooling::L2);
-        let job = Unpool {
+        Unpool {
             gradient: Plane::new(pooled, source),
             pooling: self.pooling,
-            places: plan.places[index].as_deref().map(View::new),
+            places: places.map(View::new),
             feature: feature.map(|plane| Plane::new(layer.layout, &kept[plane - ARENAS])),
             layout: layer.layout,
-            signs: View::new(&plan.signs[index]),
-        };
-        unpool(self.isa, self.threads, job, PlaneMut::new(layer.layout, target));
-        1 - arena
+            signs: View::new(signs),
+        }
     }
 
     /// Adds what flows in at a tap; the arena where the gradient of the feature lies.
@@ -119,7 +135,8 @@ impl Pass<'_> {
         if !add {
             clear_border(self.isa, self.threads, layout, &mut arenas[arena]);
         }
-        let moments = gradient.moments.map(|moments| PackedMoments::new(self.isa, layout.shape.channels, &moments));
+        let moments =
+            gradient.moments.map(|moments| PackedMoments::new(self.isa, self.threads, layout.shape.channels, &moments));
         let content = gradient.content.map(|content| Content {
             target: Plane::new(layout, &content.target.data),
             scale: content.scale,
@@ -137,22 +154,32 @@ impl Pass<'_> {
         arena
     }
 
-    /// From the gradient of a layer's feature to that of its input.
-    fn layer(&self, plan: &mut Plan, index: usize, weights: &Packed, arena: usize) -> Incoming {
-        let Plan { layers, planes, signs, scratch, .. } = plan;
-        let before = &layers[index - 1];
-        let (target_layout, signs): (Layout, _) = match before.pooled {
+    /// From the gradient of a layer's feature, or of that pooled, to that of its input.
+    fn layer(&self, plan: &mut Plan, index: usize, weights: &Packed, incoming: Incoming) -> Incoming {
+        let Plan { layers, planes, signs, places, scratch, .. } = plan;
+        let (Incoming::Feature(arena) | Incoming::Pooled(arena)) = incoming else { return Incoming::Nothing };
+        let (before, layer) = (&layers[index - 1], &layers[index]);
+        let (target_layout, mask): (Layout, _) = match before.pooled {
             Some((pooled, _)) => (pooled, None),
             None => (before.layout, Some(View::new(&signs[index - 1]))),
         };
-        let (source, target) = pair(&mut planes[..ARENAS], arena);
+        let (arenas, kept) = planes.split_at_mut(ARENAS);
+        let (source, target) = pair(arenas, arena);
         clear_border(self.isa, self.threads, target_layout, target);
-        let sink = Masked { plane: PlaneMut::new(target_layout, target), signs };
-        let source = Plane::new(layers[index].layout, source);
-        let shape = target_layout.shape;
+        let sink = Masked { plane: PlaneMut::new(target_layout, target), signs: mask };
+        if let Incoming::Feature(_) = incoming {
+            self.convolve(weights, Plane::new(layer.layout, source), sink, scratch);
+        } else {
+            let source = self.unpooled(layer, source, kept, &signs[index], places[index].as_deref());
+            self.convolve(weights, source, sink, scratch);
+        }
+        if before.pooled.is_some() { Incoming::Pooled(1 - arena) } else { Incoming::Feature(1 - arena) }
+    }
+
+    fn convolve<I: Source>(&self, weights: &Packed, source: I, sink: Masked<'_>, scratch: &mut [f32]) {
+        let shape = sink.plane.layout.shape;
         let job = Winograd { weights, height: shape.height, width: shape.width, source, sink };
         winograd::run(self.isa, self.threads, &job, scratch);
-        if before.pooled.is_some() { Incoming::Pooled(1 - arena) } else { Incoming::Feature(1 - arena) }
     }
 }
 

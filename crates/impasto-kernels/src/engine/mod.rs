@@ -113,9 +113,12 @@ impl Engine {
 
     /// The moments of the last forward pass; `weights` has one value for each position.
     pub fn moments(&mut self, tap: usize, weights: Option<&[f32]>) -> Moments {
-        let (layout, data) = self.feature(tap);
+        let (layout, _) = self.feature(tap);
         check_weights(weights, layout.shape);
-        moments::moments(self.trunk.isa(), &self.threads, Plane::new(layout, data), weights)
+        let Some(Plan { layers, planes, sums, .. }) = &mut self.plan else { unreachable!("the tap has a feature") };
+        let Some(plane) = layers[tap].feature else { unreachable!("the feature of a tap is kept") };
+        let feature = Plane::new(layout, &planes[plane]);
+        moments::moments(self.trunk.isa(), &self.threads, feature, weights, sums)
     }
 
     /// `Σ w[p] · (F − target)²` over channels and positions, added up in double precision.

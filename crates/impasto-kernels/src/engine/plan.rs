@@ -5,7 +5,7 @@ use crate::layout::Layout;
 use crate::memory::Buffer;
 use crate::pool::pooled_shape;
 use crate::trunk::{PackedTrunk, Weights};
-use crate::{Pooling, Shape, taps, winograd};
+use crate::{Pooling, Shape, moments, taps, winograd};
 
 /// The two buffers that features and gradients pass through.
 pub(super) const ARENAS: usize = 2;
@@ -47,6 +47,8 @@ pub(super) struct Plan {
     pub(super) places: Vec<Option<Buffer<u32>>>,
     /// Scratch of all workers.
     pub(super) scratch: Buffer<f32>,
+    /// Where all workers add up moments.
+    pub(super) sums: Buffer<f64>,
 }
 
 /// The shapes of the convolutions' features for a picture of this size.
@@ -95,15 +97,16 @@ impl Plan {
             }
             layers.push(Layer { layout, feature, pooled });
         }
-        Self::allocate(trunk, workers, pooling, height, width, layers, &sizes)
+        let channels = taps.iter().map(|&tap| layers[tap].layout.shape.channels).max().unwrap_or(0);
+        let sums = Buffer::new(workers * moments::scratch_len(channels));
+        Self { sums, ..Self::allocate(trunk, workers, pooling, (height, width), layers, &sizes) }
     }
 
     fn allocate(
         trunk: &PackedTrunk,
         workers: usize,
         pooling: Pooling,
-        height: usize,
-        width: usize,
+        (height, width): (usize, usize),
         layers: Vec<Layer>,
         sizes: &[usize],
     ) -> Self {
@@ -119,6 +122,7 @@ impl Plan {
             signs: layers.iter().map(|layer| Buffer::new(layer.layout.signs())).collect(),
             places: layers.iter().map(places).collect(),
             scratch: Buffer::new(workers * scratch_len(trunk, layers.len(), width)),
+            sums: Buffer::new(0),
             layers,
         }
     }
@@ -128,7 +132,7 @@ impl Plan {
         let planes: usize = self.planes.iter().map(|plane| size_of_val(&**plane)).sum();
         let signs: usize = self.signs.iter().map(|signs| size_of_val(&**signs)).sum();
         let places: usize = self.places.iter().flatten().map(|places| size_of_val(&**places)).sum();
-        planes + signs + places + size_of_val(&*self.picture) + size_of_val(&*self.scratch)
+        planes + signs + places + size_of_val(&*self.picture) + size_of_val(&*self.scratch) + size_of_val(&*self.sums)
     }
 }
 
