@@ -5,6 +5,7 @@
 mod agreement;
 mod fixture;
 mod objective;
+mod painting;
 mod suite;
 
 #[cfg(feature = "burn")]
