@@ -1,3 +1,43 @@
 //! The command `impasto`.
 
-fn main() {}
+mod args;
+mod interrupt;
+mod models;
+mod output;
+mod paint;
+mod progress;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+/// The exit code of everything that the person at the keyboard can mend.
+const BAD_INPUT: u8 = 2;
+
+/// The exit code of a run that Ctrl-C ended: 128 and the number of SIGINT, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+/// How a command ended when nothing was wrong.
+enum Ending {
+    Done,
+    Interrupted,
+}
+
+fn main() -> ExitCode {
+    let ending = match Args::parse().command {
+        Command::Paint(args) => paint::run(*args),
+        Command::Models(args) => models::run(args).map(|()| Ending::Done).map_err(Into::into),
+        Command::Completions { shell } => args::completions(shell),
+    };
+    match ending {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(error) => {
+            output::complain(error.as_ref());
+            ExitCode::from(BAD_INPUT)
+        }
+    }
+}

@@ -1,9 +1,18 @@
 //! VGG16 and VGG19 (Simonyan & Zisserman 2014): the convolutions, as plain arrays.
 
+use std::{fmt, path::Path};
+
 use impasto_kernels::{Convolution, TrunkLayer};
+use serde::Serialize;
+
+use crate::{
+    builtin,
+    formats::{LoadError, TensorFile},
+};
 
 /// Which of the two networks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum VggKind {
     /// Configuration D, 13 convolutions.
     Vgg16,
@@ -12,6 +21,14 @@ pub enum VggKind {
 }
 
 impl VggKind {
+    /// `VGG16` or `VGG19`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vgg16 => "VGG16",
+            Self::Vgg19 => "VGG19",
+        }
+    }
+
     /// Number of convolutions in each of the five blocks.
     pub fn blocks(self) -> [usize; 5] {
         match self {
@@ -38,10 +55,28 @@ impl VggKind {
         }
         channels
     }
+
+    /// The N of torchvision's `features.N` for each convolution in order: every convolution has its ReLU behind it,
+    /// every block a pooling.
+    pub fn torchvision_numbers(self) -> Vec<usize> {
+        let mut numbers = Vec::new();
+        let mut next = 0;
+        for n in self.blocks() {
+            numbers.extend((0..n).map(|i| next + 2 * i));
+            next += 2 * n + 1;
+        }
+        numbers
+    }
+}
+
+impl fmt::Display for VggKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// What a network was trained on, so what a picture must become before it enters: `(rgb − mean) · scale`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Preprocessing {
     /// Subtracted from red, green, blue, each 0–255.
     pub mean: [f32; 3],
@@ -75,6 +110,17 @@ pub struct Vgg {
 }
 
 impl Vgg {
+    /// The VGG19 that comes with the program: its authors' own weights, in 8-bit codebooks.
+    pub fn builtin() -> Self {
+        builtin::vgg19()
+    }
+
+    /// Reads a VGG16 or VGG19 from a MatConvNet `.mat`, a PyTorch `.pth` or a safetensors file. What it is, is told by
+    /// its contents, never by its name.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        TensorFile::open(path)?.vgg()
+    }
+
     /// The convolutions up to and with number `deepest` (from 0), and the poolings between them.
     pub fn trunk_layers(&self, deepest: usize) -> Vec<TrunkLayer> {
         let mut layers = Vec::new();

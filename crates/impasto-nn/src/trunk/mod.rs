@@ -1,6 +1,15 @@
 //! The seam between the objective and whatever computes the frozen network: kernels on the CPU, Burn elsewhere.
 
-pub use impasto_kernels::{ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient};
+#[cfg(feature = "burn")]
+pub mod burn;
+pub mod cpu;
+
+#[cfg(feature = "burn")]
+pub use burn::BurnTrunk;
+pub use cpu::CpuTrunk;
+pub use impasto_kernels::{
+    ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, TrunkError,
+};
 
 /// A frozen VGG up to its deepest tap, which keeps what its last [`forward`](Trunk::forward) found.
 ///

@@ -1,1 +1,31 @@
 //! The networks that come with the program, and where others can be had.
+//!
+//! ```text
+//! Manifest ── Entry ──▶ pull ──▶ <file>.part ──▶ checksum ──▶ <file> and its receipt <file>.toml
+//!                                                                └▶ list, find, show
+//! ```
+//!
+//! ```no_run
+//! use impasto::models::{Manifest, PullOptions, default_dir, find, pull};
+//!
+//! let entry = Manifest::built_in().get("vgg16-torchvision")?;
+//! let path = pull(entry, &default_dir()?, &PullOptions::default(), &mut |event| eprintln!("{event:?}"))?;
+//! assert_eq!(find("vgg16"), Some(path));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod catalogue;
+mod error;
+mod folder;
+mod manifest;
+mod part;
+mod pull;
+mod show;
+mod transfer;
+
+pub use catalogue::{BUILT_IN, Listed, State, find, find_in, list, list_in};
+pub use error::PullError;
+pub use folder::{FOLDER_VARIABLE, NoFolder, default_dir};
+pub use manifest::{Entry, Kind, Manifest, ManifestError};
+pub use pull::{PullEvent, PullOptions, pull};
+pub use show::{ModelKind, ShowError, Shown, Tensor, show, show_in};

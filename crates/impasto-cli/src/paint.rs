@@ -1,0 +1,41 @@
+//! `impasto paint`.
+
+use std::error::Error;
+
+use impasto::PaintJob;
+use impasto::progress::End;
+use impasto::settings::Overrides;
+
+use crate::args::PaintArgs;
+use crate::progress::{Bar, Json, Lines, Quiet, Watch};
+use crate::{Ending, interrupt, output};
+
+pub(crate) fn run(args: PaintArgs) -> Result<Ending, Box<dyn Error>> {
+    let file = args.config.as_deref().map(Overrides::read).transpose()?;
+    let given = args.overrides().over(file.unwrap_or_default());
+    if args.print_config {
+        let settings = given.settings();
+        settings.check()?;
+        let files = Overrides { preset: None, ..given };
+        output::print(&Overrides::from(&settings).over(files).to_toml())?;
+        return Ok(Ending::Done);
+    }
+    let job = PaintJob::new(given)?;
+    let watch = watcher(&args, &job);
+    interrupt::watch();
+    let painting = job.run(&mut { watch })?;
+    Ok(if painting.end == End::Stopped { Ending::Interrupted } else { Ending::Done })
+}
+
+/// A bar where a person looks at a terminal, plain lines where not, JSON where a program reads.
+fn watcher(args: &PaintArgs, job: &PaintJob) -> Watch {
+    if args.json {
+        Watch::Json(Json::new(args.quiet))
+    } else if args.quiet {
+        Watch::Quiet(Quiet)
+    } else if std::io::IsTerminal::is_terminal(&std::io::stderr()) && !args.verbose {
+        Watch::Bar(Bar::new(job.settings.iterations))
+    } else {
+        Watch::Lines(Lines::new(args.verbose))
+    }
+}

@@ -1,0 +1,137 @@
+//! The losses of a run as a picture or a table.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Once;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::{FontStyle, register_font};
+
+use crate::objective::Losses;
+use crate::picture::{Picture, WriteError, write_whole};
+
+const SIZE: (u32, u32) = (900, 560);
+
+/// How a curve is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CurveFormat {
+    /// A vector drawing.
+    Svg,
+    /// A picture of 900×560 pixels.
+    Png,
+    /// A table: `iteration,elapsed,loss,content,style,total_variation`.
+    Csv,
+}
+
+impl CurveFormat {
+    /// The format that the ending of a path stands for.
+    ///
+    /// # Errors
+    /// If it is none of these.
+    pub fn of(path: &Path) -> Result<Self, WriteError> {
+        match path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase().as_str() {
+            "svg" => Ok(Self::Svg),
+            "png" => Ok(Self::Png),
+            "csv" => Ok(Self::Csv),
+            _ => Err(WriteError::CurveFormat(path.into())),
+        }
+    }
+
+    /// Checks that a curve can be written there later.
+    ///
+    /// # Errors
+    /// If the ending is unknown or the folder cannot be written to.
+    pub fn check_writable(path: &Path) -> Result<(), WriteError> {
+        Self::of(path)?;
+        crate::picture::check_place(path)
+    }
+}
+
+/// Writes the losses of a run, each with the seconds since its start, to a file.
+///
+/// # Errors
+/// If the ending is unknown or the file cannot be written.
+pub fn write(history: &[(f64, Losses)], path: &Path) -> Result<(), WriteError> {
+    let format = CurveFormat::of(path)?;
+    write_whole(path, |file| match format {
+        CurveFormat::Csv => file.write_all(csv(history).as_bytes()).map_err(|error| error.to_string()),
+        CurveFormat::Svg => file.write_all(svg(history)?.as_bytes()).map_err(|error| error.to_string()),
+        CurveFormat::Png => file.write_all(&png(history)?).map_err(|error| error.to_string()),
+    })
+}
+
+fn csv(history: &[(f64, Losses)]) -> String {
+    let row = |(i, (elapsed, l)): (usize, &(f64, Losses))| {
+        format!("{},{elapsed:.4},{},{},{},{}\n", i + 1, l.loss, l.content, l.style, l.total_variation)
+    };
+    let rows: String = history.iter().enumerate().map(row).collect();
+    format!("iteration,elapsed,loss,content,style,total_variation\n{rows}")
+}
+
+fn svg(history: &[(f64, Losses)]) -> Result<String, String> {
+    let mut text = String::new();
+    draw(history, SVGBackend::with_string(&mut text, SIZE).into_drawing_area())?;
+    Ok(text)
+}
+
+fn png(history: &[(f64, Losses)]) -> Result<Vec<u8>, String> {
+    let (width, height) = (SIZE.0 as usize, SIZE.1 as usize);
+    let mut rgb = vec![0; width * height * 3];
+    draw(history, BitMapBackend::with_buffer(&mut rgb, SIZE).into_drawing_area())?;
+    Picture::from_rgb8(height, width, &rgb).to_png()
+}
+
+/// Total, content and style over the iterations, the losses on a logarithmic axis.
+fn draw<B: DrawingBackend>(history: &[(f64, Losses)], area: DrawingArea<B, Shift>) -> Result<(), String> {
+    static FONT: Once = Once::new();
+    FONT.call_once(|| {
+        // Only an unreadable font is refused, and this one is part of the program.
+        let _ = register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
+    });
+    let told = |error: DrawingAreaErrorKind<B::ErrorType>| error.to_string();
+    area.fill(&WHITE).map_err(told)?;
+    let mut chart = ChartBuilder::on(&area)
+        .margin(16)
+        .x_label_area_size(44)
+        .y_label_area_size(80)
+        .build_cartesian_2d(1f64..(history.len().max(2) as f64), range(history).log_scale())
+        .map_err(told)?;
+    chart
+        .configure_mesh()
+        .x_desc("iteration")
+        .y_desc("loss")
+        .x_label_formatter(&|v| format!("{v:.0}"))
+        .y_label_formatter(&|v| format!("{v:.1e}"))
+        .label_style(("sans-serif", 15))
+        .light_line_style(WHITE)
+        .draw()
+        .map_err(told)?;
+    let parts: [(&str, RGBColor, fn(&Losses) -> f64); 4] = [
+        ("total", BLACK, |l| l.loss),
+        ("content", RGBColor(0x1b, 0x6c, 0xa8), |l| l.content),
+        ("style", RGBColor(0xd1, 0x7a, 0x22), |l| l.style),
+        ("total variation", RGBColor(0x5a, 0x8f, 0x3c), |l| l.total_variation),
+    ];
+    for (name, color, part) in parts {
+        let points: Vec<(f64, f64)> = (1..).map(f64::from).zip(history.iter().map(|(_, l)| part(l))).collect();
+        if points.iter().any(|(_, v)| *v > 0.0) {
+            let drawn = points.into_iter().filter(|(_, v)| *v > 0.0 && v.is_finite());
+            let line = chart.draw_series(LineSeries::new(drawn, color.stroke_width(2))).map_err(told)?;
+            line.label(name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+        }
+    }
+    let mut legend = chart.configure_series_labels();
+    legend.background_style(WHITE).border_style(BLACK.mix(0.2)).label_font(("sans-serif", 16));
+    legend.draw().map_err(told)?;
+    area.present().map_err(told)
+}
+
+/// From a bit below the lowest part to a bit above the highest total; at most six decades.
+fn range(history: &[(f64, Losses)]) -> Range<f64> {
+    let good = |v: &f64| *v > 0.0 && v.is_finite();
+    let high = history.iter().map(|(_, l)| l.loss).filter(good).fold(f64::MIN_POSITIVE, f64::max);
+    let parts = history.iter().flat_map(|(_, l)| [l.loss, l.content, l.style, l.total_variation]);
+    let low = parts.filter(good).fold(high, f64::min);
+    (low.max(high * 1e-6) * 0.8)..(high * 1.3)
+}

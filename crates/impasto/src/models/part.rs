@@ -1,0 +1,128 @@
+//! The part file: what has arrived so far, locked, and hashed as it grows.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::error::PullError;
+
+/// `<target>.part`, held under an exclusive lock until this is dropped.
+pub(super) struct Part {
+    file: File,
+    path: PathBuf,
+    target: PathBuf,
+    hash: Sha256,
+    len: u64,
+}
+
+impl Part {
+    /// Opens or makes the part file of `target`, takes its lock, and hashes what is in it.
+    ///
+    /// More than `size` bytes cannot be the beginning of the file, so such a part starts over.
+    pub(super) fn open(target: &Path, size: u64) -> Result<Self, PullError> {
+        let path = beside(target, ".part");
+        let file = open_locked(&path)?;
+        let mut part = Self { file, path, target: target.to_owned(), hash: Sha256::new(), len: 0 };
+        let len = part.file.metadata().map_err(|e| PullError::file(&part.path, e))?.len();
+        if len > size {
+            part.restart()?;
+        } else {
+            (part.len, part.hash) = digest_so_far(&mut part.file).map_err(|e| PullError::file(&part.path, e))?;
+        }
+        Ok(part)
+    }
+
+    /// Bytes that have arrived.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Adds to the end.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), PullError> {
+        self.file.write_all(bytes).map_err(|e| {
+            // What a failed write left behind is not in the hash: cut it off again.
+            let _ = self.file.set_len(self.len);
+            PullError::file(&self.path, e)
+        })?;
+        self.hash.update(bytes);
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Throws away what has arrived.
+    pub(super) fn restart(&mut self) -> Result<(), PullError> {
+        let reset = self.file.set_len(0).and_then(|()| self.file.seek(SeekFrom::Start(0)));
+        reset.map_err(|e| PullError::file(&self.path, e))?;
+        (self.len, self.hash) = (0, Sha256::new());
+        Ok(())
+    }
+
+    /// SHA-256 of what has arrived, in hexadecimal.
+    pub(super) fn digest(&self) -> String {
+        hexadecimal(self.hash.clone())
+    }
+
+    /// Gives the file its name, once it is safe on the disk.
+    pub(super) fn finish(self) -> Result<(), PullError> {
+        let renamed = self.file.sync_all().and_then(|()| fs::rename(&self.path, &self.target));
+        renamed.map_err(|e| PullError::file(&self.target, e))
+    }
+
+    /// Removes the part file.
+    pub(super) fn discard(self) {
+        // Where the system refuses, the next pull starts over from what is left: nothing depends on the removal.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// `path` with `ending` added to its file name.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// SHA-256 of the file at `path`, in hexadecimal.
+pub(super) fn digest_of(path: &Path) -> io::Result<String> {
+    Ok(hexadecimal(digest_so_far(&mut File::open(path)?)?.1))
+}
+
+fn digest_so_far(file: &mut File) -> io::Result<(u64, Sha256)> {
+    let (mut len, mut hash, mut buffer) = (0, Sha256::new(), vec![0; 1 << 18]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((len, hash)),
+            n => {
+                hash.update(&buffer[..n]);
+                len += n as u64;
+            }
+        }
+    }
+}
+
+fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Opens `path` and locks it; where the file system has no locks, goes on without.
+fn open_locked(path: &Path) -> Result<File, PullError> {
+    let fault = |e| PullError::file(path, e);
+    loop {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(fault)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(PullError::Busy { path: path.to_owned() }),
+            Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => return Ok(file),
+            Err(TryLockError::Error(e)) => return Err(fault(e)),
+        }
+        // Between opening and locking, another pull may have finished and renamed the file: then the lock is on
+        // that finished file, and the part file must be made anew.
+        let locked = file.try_clone().and_then(same_file::Handle::from_file).map_err(fault)?;
+        if same_file::Handle::from_path(path).is_ok_and(|current| current == locked) {
+            return Ok(file);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! L-BFGS: Nocedal & Wright, "Numerical Optimization", 2nd edition 2006, algorithms 7.4 and 7.5, with the strong Wolfe
+//! line search beside it. It restarts itself from the steepest descent when a step fails.
+
+use std::collections::VecDeque;
+
+use super::line_search::{LineSearch, Next, Point};
+use super::vector::{add_scaled, dot, scale};
+use super::{Optimizer, Outcome, is_finite};
+
+/// How many steps are remembered.
+const HISTORY: usize = 20;
+
+/// L-BFGS' state for one picture.
+#[derive(Debug)]
+pub struct Lbfgs {
+    /// How far a value moves on average in the first step.
+    first_step: f64,
+    history: VecDeque<Pair>,
+    search: Option<Search>,
+}
+
+/// A step, the change of the gradient along it, and `1 / (step · change)`.
+#[derive(Debug)]
+struct Pair {
+    step: Vec<f32>,
+    change: Vec<f32>,
+    rho: f64,
+}
+
+/// A line search under way.
+#[derive(Debug)]
+struct Search {
+    line: LineSearch,
+    origin: Vec<f32>,
+    gradient: Vec<f32>,
+    direction: Vec<f32>,
+    step: f64,
+    /// When the search gives up: go to this distance, evaluate once more, and restart there.
+    last_resort: bool,
+}
+
+impl Lbfgs {
+    /// `first_step` is how far a value moves on average in the first step, before anything is known of the loss.
+    pub fn new(first_step: f64) -> Self {
+        Self { first_step, history: VecDeque::new(), search: None }
+    }
+
+    /// Begins a line search at `picture`, and moves it to the first place to try.
+    fn descend(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Outcome {
+        let mut direction = self.direction(gradient);
+        let mut slope = dot(gradient, &direction);
+        let mut outcome = Outcome::Moved;
+        if !(slope < 0.0) && !self.history.is_empty() {
+            self.history.clear();
+            direction = self.direction(gradient);
+            slope = dot(gradient, &direction);
+            outcome = Outcome::Restarted("the direction did not lead downhill".into());
+        }
+        if !(slope < 0.0) {
+            return Outcome::Converged("the gradient is zero".into());
+        }
+        let step = if self.history.is_empty() {
+            let length = dot(&direction, &direction).sqrt();
+            self.first_step * (picture.len() as f64).sqrt() / length
+        } else {
+            1.0
+        };
+        let line = LineSearch::new(loss, slope);
+        let (origin, gradient) = (picture.to_vec(), gradient.to_vec());
+        let search = Search { line, origin, gradient, direction, step, last_resort: false };
+        search.place(picture);
+        self.search = Some(search);
+        outcome
+    }
+
+    /// `−H·gradient`, by the two loops of algorithm 7.4.
+    fn direction(&self, gradient: &[f32]) -> Vec<f32> {
+        let mut q: Vec<f32> = gradient.iter().map(|g| -g).collect();
+        let mut alphas = Vec::with_capacity(self.history.len());
+        for pair in self.history.iter().rev() {
+            let alpha = pair.rho * dot(&pair.step, &q);
+            add_scaled(&mut q, -alpha, &pair.change);
+            alphas.push(alpha);
+        }
+        if let Some(last) = self.history.back() {
+            scale(&mut q, 1.0 / (last.rho * dot(&last.change, &last.change)));
+        }
+        for (pair, alpha) in self.history.iter().zip(alphas.iter().rev()) {
+            let beta = pair.rho * dot(&pair.change, &q);
+            add_scaled(&mut q, alpha - beta, &pair.step);
+        }
+        q
+    }
+
+    /// Remembers the step that a search took.
+    fn learn(&mut self, search: Search, picture: &[f32], gradient: &[f32]) {
+        let Search { origin: mut step, gradient: mut change, .. } = search;
+        step.iter_mut().zip(picture).for_each(|(s, x)| *s = x - *s);
+        change.iter_mut().zip(gradient).for_each(|(y, g)| *y = g - *y);
+        let curvature = dot(&step, &change);
+        if curvature > 1e-10 * dot(&change, &change) {
+            if self.history.len() == HISTORY {
+                self.history.pop_front();
+            }
+            self.history.push_back(Pair { step, change, rho: 1.0 / curvature });
+        }
+    }
+
+    /// The search found no step: back to its origin, and from there down the steepest slope, unless that was it.
+    fn restart(&mut self, search: Search, picture: &mut [f32]) -> Outcome {
+        picture.copy_from_slice(&search.origin);
+        if self.history.is_empty() {
+            return Outcome::Converged("no step lowers the loss any more, not even down the steepest slope".into());
+        }
+        self.history.clear();
+        let loss = search.line.start_loss();
+        match self.descend(picture, loss, &search.gradient) {
+            Outcome::Moved => Outcome::Restarted("the line search found no lower point".into()),
+            outcome => outcome,
+        }
+    }
+}
+
+impl Search {
+    fn place(&self, picture: &mut [f32]) {
+        picture.copy_from_slice(&self.origin);
+        add_scaled(picture, self.step, &self.direction);
+    }
+}
+
+impl Optimizer for Lbfgs {
+    fn tell(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Outcome {
+        let Some(mut search) = self.search.take() else {
+            return self.descend(picture, loss, gradient);
+        };
+        if search.last_resort && is_finite(loss, gradient) {
+            self.history.clear();
+            return match self.descend(picture, loss, gradient) {
+                Outcome::Moved => Outcome::Restarted("the line search ran out of evaluations".into()),
+                outcome => outcome,
+            };
+        }
+        let finite = is_finite(loss, gradient);
+        let loss = if finite { loss } else { f64::INFINITY };
+        let slope = if finite { dot(gradient, &search.direction) } else { f64::NAN };
+        match search.line.tell(Point { step: search.step, loss, slope }) {
+            Next::Accept => {
+                self.learn(search, picture, gradient);
+                self.descend(picture, loss, gradient)
+            }
+            Next::GiveUp(None) => self.restart(search, picture),
+            next @ (Next::Try(step) | Next::GiveUp(Some(step))) => {
+                search.step = step;
+                search.last_resort = matches!(next, Next::GiveUp(_));
+                search.place(picture);
+                self.search = Some(search);
+                if finite { Outcome::Moved } else { Outcome::RolledBack(format!("trying a step of {step:.3e}")) }
+            }
+        }
+    }
+
+    fn keeps_best(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optimizer::Adam;
+
+    /// Rosenbrock's valley in 2·n dimensions: its minimum is 0 where all are 1.
+    fn rosenbrock(x: &[f32], gradient: &mut [f32]) -> f64 {
+        let mut loss = 0.0;
+        for (x, g) in x.chunks_exact(2).zip(gradient.chunks_exact_mut(2)) {
+            let (a, b) = (f64::from(x[0]), f64::from(x[1]));
+            loss += (1.0 - a).powi(2) + 100.0 * (b - a * a).powi(2);
+            g[0] = (-2.0 * (1.0 - a) - 400.0 * a * (b - a * a)) as f32;
+            g[1] = (200.0 * (b - a * a)) as f32;
+        }
+        loss
+    }
+
+    fn run(optimizer: &mut dyn Optimizer, evaluations: usize) -> (f64, Vec<Outcome>) {
+        let mut x: Vec<f32> = [-1.2, 1.0].repeat(10);
+        let mut gradient = vec![0.0; x.len()];
+        let (mut best, mut outcomes) = (f64::INFINITY, Vec::new());
+        for _ in 0..evaluations {
+            let loss = rosenbrock(&x, &mut gradient);
+            best = best.min(loss);
+            match optimizer.tell(&mut x, loss, &gradient) {
+                Outcome::Moved => {}
+                outcome => outcomes.push(outcome),
+            }
+        }
+        (best, outcomes)
+    }
+
+    #[test]
+    fn it_finds_the_end_of_the_valley_and_adam_does_not_yet() {
+        let (best, _) = run(&mut Lbfgs::new(0.1), 100);
+        assert!(best < 1e-8, "{best}");
+        let (adam, _) = run(&mut Adam::new(0.1), 100);
+        assert!(adam > 1e-3, "{adam}");
+    }
+
+    #[test]
+    fn at_the_minimum_it_says_so_and_keeps_still() {
+        let (best, outcomes) = run(&mut Lbfgs::new(0.1), 400);
+        assert!(best < 1e-9, "{best}");
+        assert!(outcomes.iter().any(|outcome| matches!(outcome, Outcome::Converged(_))), "{outcomes:?}");
+    }
+
+    #[test]
+    fn a_wall_of_infinity_only_shortens_the_step() {
+        let mut optimizer = Lbfgs::new(100.0);
+        let mut x = [3.0f32; 4];
+        let mut best = f64::INFINITY;
+        for _ in 0..30 {
+            // −log x: infinite left of 0, so a first step of 100 lands in the wall.
+            let walled = |v: f32| if v > 0.0 { f64::from(v) - f64::from(v).ln() } else { f64::NAN };
+            let loss: f64 = x.iter().map(|v| walled(*v)).sum();
+            let gradient = x.map(|v| if v > 0.0 { 1.0 - 1.0 / v } else { f32::NAN });
+            best = if loss.is_finite() { best.min(loss) } else { best };
+            optimizer.tell(&mut x, loss, &gradient);
+        }
+        assert!((best - 4.0).abs() < 1e-6, "{best}");
+    }
+}

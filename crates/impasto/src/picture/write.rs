@@ -1,0 +1,180 @@
+//! Writing picture files: whole or not at all.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use image::ExtendedColorType::Rgb8;
+use image::ImageEncoder;
+use image::codecs::{jpeg::JpegEncoder, tiff::TiffEncoder, webp::WebPEncoder};
+
+use super::Picture;
+
+/// JPEG quality: paintings have fine strokes everywhere, and 95 keeps them.
+const JPEG_QUALITY: u8 = 95;
+
+/// The keyword of the PNG text in which the settings are stored.
+const SETTINGS_KEYWORD: &str = "impasto:settings";
+
+/// Why a picture could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The ending says nothing we know.
+    #[error("cannot tell a picture format from `{}`: end the name in .png, .jpg, .webp or .tiff", .0.display())]
+    Format(PathBuf),
+    /// The ending of a loss curve says nothing we know.
+    #[error("cannot tell how to write the curve `{}`: end the name in .svg, .png or .csv", .0.display())]
+    CurveFormat(PathBuf),
+    /// The folder is not there.
+    #[error("the folder `{}` does not exist: make it first", .0.display())]
+    NoFolder(PathBuf),
+    /// The path is a folder.
+    #[error("`{}` is a folder: name a file in it", .0.display())]
+    IsFolder(PathBuf),
+    /// The folder would not take a file.
+    #[error("cannot write into the folder `{}`: {error}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The file could not be written; nothing is left under its name that was not there before.
+    #[error("cannot write `{}`: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+/// The picture formats that can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PictureFormat {
+    /// `.png`, with the settings as text.
+    Png,
+    /// `.jpg`, `.jpeg`, quality 95.
+    Jpeg,
+    /// `.webp`, lossless.
+    WebP,
+    /// `.tif`, `.tiff`, not compressed.
+    Tiff,
+}
+
+impl PictureFormat {
+    /// The format that the ending of a path stands for.
+    ///
+    /// # Errors
+    /// If it has none, or one not listed here.
+    pub fn of(path: &Path) -> Result<Self, WriteError> {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        match ending.as_str() {
+            "png" => Ok(Self::Png),
+            "jpg" | "jpeg" => Ok(Self::Jpeg),
+            "webp" => Ok(Self::WebP),
+            "tif" | "tiff" => Ok(Self::Tiff),
+            _ => Err(WriteError::Format(path.into())),
+        }
+    }
+}
+
+impl Picture {
+    /// Writes the picture in the format of the path's ending, under a temporary name first, so that a reader never
+    /// sees half of it. `settings` go into a PNG as text.
+    ///
+    /// # Errors
+    /// If the ending is unknown or the folder cannot be written to.
+    pub fn write(&self, path: &Path, settings: Option<&str>) -> Result<(), WriteError> {
+        let format = PictureFormat::of(path)?;
+        write_whole(path, |file| self.encode(format, settings, file))
+    }
+
+    /// Checks, before any work is done, that [`Picture::write`] will find a known format and a folder it may write to.
+    ///
+    /// # Errors
+    /// As [`Picture::write`].
+    pub fn check_writable(path: &Path) -> Result<(), WriteError> {
+        PictureFormat::of(path)?;
+        check_place(path)
+    }
+
+    /// The picture as a PNG file in memory.
+    pub(crate) fn to_png(&self) -> Result<Vec<u8>, String> {
+        let mut bytes = Vec::new();
+        self.encode(PictureFormat::Png, None, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn encode(&self, format: PictureFormat, settings: Option<&str>, mut to: &mut dyn Write) -> Result<(), String> {
+        let (width, height) = (self.width as u32, self.height as u32);
+        let rgb = self.to_rgb8();
+        let text = |error: image::ImageError| error.to_string();
+        match format {
+            PictureFormat::Png => encode_png(&rgb, width, height, settings, to).map_err(|error| error.to_string()),
+            PictureFormat::Jpeg => {
+                JpegEncoder::new_with_quality(to, JPEG_QUALITY).write_image(&rgb, width, height, Rgb8).map_err(text)
+            }
+            PictureFormat::WebP => WebPEncoder::new_lossless(to).write_image(&rgb, width, height, Rgb8).map_err(text),
+            PictureFormat::Tiff => {
+                let mut bytes = io::Cursor::new(Vec::new());
+                TiffEncoder::new(&mut bytes).write_image(&rgb, width, height, Rgb8).map_err(text)?;
+                io::copy(&mut bytes.into_inner().as_slice(), &mut to).map(drop).map_err(|error| error.to_string())
+            }
+        }
+    }
+}
+
+fn encode_png(
+    rgb: &[u8],
+    width: u32,
+    height: u32,
+    settings: Option<&str>,
+    to: &mut dyn Write,
+) -> Result<(), png::EncodingError> {
+    let mut encoder = png::Encoder::new(to, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
+    if let Some(settings) = settings {
+        encoder.add_itxt_chunk(SETTINGS_KEYWORD.into(), settings.into())?;
+    }
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(rgb)?;
+    writer.finish()
+}
+
+/// Whether a file can be made at this place, found out by making one under another name.
+pub(crate) fn check_place(path: &Path) -> Result<(), WriteError> {
+    temporary_beside(path).map(drop)
+}
+
+fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile, WriteError> {
+    if path.is_dir() {
+        return Err(WriteError::IsFolder(path.into()));
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return Err(WriteError::NoFolder(folder.into()));
+    }
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".impasto-").suffix(".tmp");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder).map_err(|error| WriteError::Folder { folder: folder.into(), error })
+}
+
+/// Writes a file under a temporary name beside its own, then renames it: a reader sees all of it or none.
+pub(crate) fn write_whole(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), String>,
+) -> Result<(), WriteError> {
+    let failed = |reason: String| WriteError::File { path: path.into(), reason };
+    let file = temporary_beside(path)?;
+    let mut buffered = BufWriter::new(file);
+    write(&mut buffered).map_err(failed)?;
+    let file = buffered.into_inner().map_err(|error| failed(error.to_string()))?;
+    file.persist(path).map(drop).map_err(|error| failed(error.error.to_string()))
+}

@@ -1,0 +1,113 @@
+//! What a run tells to whoever watches: a bar, a web page, a log, a test.
+
+use serde::Serialize;
+
+use crate::objective::Losses;
+use crate::picture::Picture;
+
+/// What the watcher wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Stop after this step, and keep what there is.
+    Stop,
+}
+
+/// Something happened. As JSON, an object with the name of the event under `event`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The pictures are read, the network is ready, the first step begins.
+    Started {
+        /// Columns of the picture that is painted.
+        width: usize,
+        /// Rows of it.
+        height: usize,
+        /// How many iterations are wanted.
+        iterations: usize,
+        /// The network.
+        network: String,
+        /// What computes, such as `cpu, avx512, 2 threads`.
+        device: String,
+    },
+    /// One evaluation of loss and gradient, and the step made of it.
+    Step {
+        /// From 1.
+        iteration: usize,
+        /// How many are wanted.
+        iterations: usize,
+        /// Seconds since the first step began.
+        elapsed: f64,
+        /// The losses of the picture before the step.
+        #[serde(flatten)]
+        losses: Losses,
+    },
+    /// The optimiser forgot what it knew and goes on.
+    Restarted {
+        /// The iteration after which it did.
+        iteration: usize,
+        /// Why.
+        reason: String,
+    },
+    /// A loss was not finite: the run went back and shortened its step.
+    RolledBack {
+        /// The iteration that failed.
+        iteration: usize,
+        /// What it does now.
+        reason: String,
+    },
+    /// Something went wrong that does not stop the run.
+    Warning {
+        /// What.
+        message: String,
+    },
+    /// A picture was written.
+    Saved {
+        /// The iterations behind it.
+        iteration: usize,
+        /// The file.
+        path: std::path::PathBuf,
+    },
+    /// The run is over.
+    Finished {
+        /// The iterations that were made.
+        iteration: usize,
+        /// Seconds since the first step began.
+        elapsed: f64,
+        /// Why it ended.
+        end: End,
+        /// The losses of the picture that it leaves.
+        #[serde(flatten)]
+        losses: Losses,
+    },
+}
+
+/// Why a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// All iterations were made.
+    Complete,
+    /// The watcher said so.
+    Stopped,
+    /// No step lowers the loss any more, for this reason.
+    Converged(String),
+}
+
+/// Whoever watches a run. Any `FnMut(&Event) -> Flow` is one.
+pub trait Observer {
+    /// Something happened.
+    fn event(&mut self, event: &Event) -> Flow;
+
+    /// The picture as it stands, every so many iterations as the settings want.
+    fn picture(&mut self, iteration: usize, picture: &Picture) {
+        let _ = (iteration, picture);
+    }
+}
+
+impl<F: FnMut(&Event) -> Flow> Observer for F {
+    fn event(&mut self, event: &Event) -> Flow {
+        self(event)
+    }
+}

@@ -1,0 +1,138 @@
+//! The settings file: TOML with the keys of [`Overrides`].
+
+use std::path::Path;
+
+use super::{Overrides, SettingsError, nearest};
+
+/// Every key of a settings file.
+const KEYS: [&str; 21] = [
+    "content",
+    "style",
+    "output",
+    "curve",
+    "preset",
+    "size",
+    "iterations",
+    "optimizer",
+    "learning_rate",
+    "content_weight",
+    "style_weight",
+    "tv_weight",
+    "init",
+    "pooling",
+    "network",
+    "device",
+    "threads",
+    "seed",
+    "save_every",
+    "content_layers",
+    "style_layers",
+];
+
+impl Overrides {
+    /// Reads a settings file. Paths in it are taken from the folder the program runs in, as on the command line.
+    ///
+    /// # Errors
+    /// If it cannot be read, is not TOML, has an unknown key or a value of a wrong type.
+    pub fn read(path: &Path) -> Result<Self, SettingsError> {
+        let text = std::fs::read_to_string(path).map_err(|error| SettingsError::File { path: path.into(), error })?;
+        Self::from_toml(&text, path)
+    }
+
+    /// Settings from TOML; `path` is named in errors.
+    ///
+    /// # Errors
+    /// As [`Overrides::read`].
+    pub fn from_toml(text: &str, path: &Path) -> Result<Self, SettingsError> {
+        let wrong = |error: toml::de::Error| {
+            let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            SettingsError::Toml { path: path.into(), reason: format!("{place}{}", error.message().replace('\n', ", ")) }
+        };
+        let mut table: toml::Table = toml::from_str(text).map_err(wrong)?;
+        if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
+            let nearest = nearest(key, KEYS.into_iter());
+            return Err(SettingsError::UnknownKey { path: path.into(), key: key.clone(), nearest });
+        }
+        // One style may stand without brackets; then the line numbers of the text no longer matter.
+        if let Some(one @ toml::Value::String(_)) = table.get("style").cloned() {
+            table.insert("style".into(), toml::Value::Array(vec![one]));
+            return table.try_into().map_err(wrong);
+        }
+        toml::from_str(text).map_err(wrong)
+    }
+
+    /// The same as TOML.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("settings are plain values, then tables")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Preset, Settings};
+
+    fn read(text: &str) -> Result<Overrides, SettingsError> {
+        Overrides::from_toml(text, Path::new("s.toml"))
+    }
+
+    #[test]
+    fn every_preset_comes_back_from_its_own_text() {
+        for preset in [Preset::Article, Preset::Default, Preset::Fast] {
+            let settings = Settings { size: Some(300), threads: Some(2), ..Settings::preset(preset) };
+            let all = Overrides { save_every: Some(5), ..Overrides::from(&settings) };
+            let back = read(&all.to_toml()).unwrap();
+            assert_eq!(back, all);
+            assert_eq!(back.settings(), Settings { save_every: Some(5), ..settings });
+        }
+    }
+
+    #[test]
+    fn the_known_keys_are_those_of_the_structure() {
+        let all = Overrides {
+            content: Some("c".into()),
+            style: vec!["s:2".parse().unwrap()],
+            output: Some("o".into()),
+            curve: Some("k".into()),
+            preset: Some(Preset::Fast),
+            size: Some(1),
+            threads: Some(1),
+            save_every: Some(1),
+            ..Overrides::from(&Settings::default())
+        };
+        let table: toml::Table = toml::from_str(&all.to_toml()).unwrap();
+        let mut keys: Vec<&str> = KEYS.to_vec();
+        keys.sort_unstable();
+        assert_eq!(table.keys().map(String::as_str).collect::<Vec<_>>(), keys);
+    }
+
+    #[test]
+    fn an_unknown_key_is_answered_with_the_nearest() {
+        let message = read("style_wieght = 3").unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "the settings file `s.toml` has an unknown key `style_wieght`: did you mean `style_weight`?"
+        );
+        assert!(read("zzzzzzzzzzzzzzzzzz = 3").unwrap_err().to_string().ends_with("`zzzzzzzzzzzzzzzzzz`"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_answered_with_its_line() {
+        let message = read("size = 3\niterations = \"many\"\n").unwrap_err().to_string();
+        assert!(message.contains("line 2") && message.contains("many"), "{message}");
+        let message = read("optimizer = \"sgd\"").unwrap_err().to_string();
+        assert!(message.contains("`adam` or `lbfgs`"), "{message}");
+        assert!(read("size = ").unwrap_err().to_string().contains("line 1"));
+    }
+
+    #[test]
+    fn flags_lie_over_the_file_and_the_file_over_the_preset() {
+        let file = read("preset = \"article\"\nstyle_weight = 7\niterations = 9\nstyle = \"a.jpg:2\"").unwrap();
+        let flags = Overrides { iterations: Some(3), ..Overrides::default() };
+        let all = flags.over(file);
+        assert_eq!(all.style[0].weight, 2.0);
+        let expected = Settings { style_weight: 7.0, iterations: 3, ..Settings::preset(Preset::Article) };
+        assert_eq!(all.settings(), expected);
+    }
+}
