@@ -57,11 +57,11 @@ pub(crate) struct PaintArgs {
     pub(crate) print_config: bool,
 
     /// The longer side of the picture in pixels [default: the content's].
-    #[arg(long, value_name = "N", help_heading = "Settings")]
+    #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) size: Option<usize>,
 
     /// How often the loss and its gradient are evaluated.
-    #[arg(short = 'n', long, value_name = "N", help_heading = "Settings")]
+    #[arg(short = 'n', long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) iterations: Option<usize>,
 
     /// What takes the steps: `adam` or `lbfgs`.
@@ -101,7 +101,7 @@ pub(crate) struct PaintArgs {
     pub(crate) pooling: Option<PoolingKind>,
 
     /// The seed of the noise.
-    #[arg(long, value_name = "N", help_heading = "Settings")]
+    #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
 
     /// The network: `vgg19` (built in), `vgg16`, or a weight file (.mat, .pth, .safetensors).
@@ -113,11 +113,11 @@ pub(crate) struct PaintArgs {
     pub(crate) device: Option<Device>,
 
     /// Threads of the CPU [default: all cores].
-    #[arg(long, value_name = "N", help_heading = "Machine")]
+    #[arg(long, value_name = "N", help_heading = "Machine", allow_negative_numbers = true)]
     pub(crate) threads: Option<usize>,
 
     /// Also write the picture after every N iterations, as OUTPUT-0050.png and so on.
-    #[arg(long, value_name = "N", help_heading = "Progress")]
+    #[arg(long, value_name = "N", help_heading = "Progress", allow_negative_numbers = true)]
     pub(crate) save_every: Option<usize>,
 
     /// Draw the losses: .svg, .png, or .csv for a table.

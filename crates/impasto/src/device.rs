@@ -1,5 +1,6 @@
 //! What computes: the one place that knows which trunks there are.
 
+use impasto_nn::kernels::{Isa, Threads, vector};
 use impasto_nn::trunk::{CpuTrunk, Trunk, TrunkError};
 use impasto_nn::vgg::Vgg;
 
@@ -9,6 +10,8 @@ use crate::settings::Settings;
 pub struct Machine {
     /// The network, ready.
     pub trunk: Box<dyn Trunk>,
+    /// What works on the picture between the passes of the network.
+    pub cpu: Cpu,
     /// For people, such as `cpu, avx512, 2 threads`.
     pub device: String,
 }
@@ -23,6 +26,47 @@ impl Machine {
         let threads = settings.threads.unwrap_or_else(cores);
         let trunk = CpuTrunk::new(network, settings.pooling.into(), taps, threads, None)?;
         let device = format!("cpu, {}, {threads} thread{}", trunk.isa().name(), if threads == 1 { "" } else { "s" });
-        Ok(Self { trunk: Box::new(trunk), device })
+        let cpu = Cpu { isa: trunk.isa(), threads: trunk.threads().clone() };
+        Ok(Self { trunk: Box::new(trunk), cpu, device })
+    }
+}
+
+/// The processor, for what happens to a picture between the passes of the network: sums over long slices, the same
+/// bits for the same instruction set and number of threads.
+#[derive(Clone)]
+pub struct Cpu {
+    isa: Isa,
+    threads: Threads,
+}
+
+impl Cpu {
+    /// The fastest instruction set there is, on this many threads.
+    pub fn new(threads: usize) -> Self {
+        Self { isa: Isa::best(), threads: Threads::new(threads) }
+    }
+
+    /// `Σ a·b`, in `f64`.
+    pub(crate) fn dot(&self, a: &[f32], b: &[f32]) -> f64 {
+        vector::dot(self.isa, &self.threads, a, b)
+    }
+
+    /// `y += factor · x`.
+    pub(crate) fn add_scaled(&self, y: &mut [f32], factor: f64, x: &[f32]) {
+        vector::axpy(self.isa, &self.threads, factor as f32, x, y);
+    }
+
+    /// `y *= factor`.
+    pub(crate) fn scale(&self, y: &mut [f32], factor: f64) {
+        vector::scale(self.isa, &self.threads, factor as f32, y);
+    }
+
+    /// One step of Adam; `m` and `v` are its moments.
+    pub(crate) fn adam_step(&self, adam: vector::Adam, gradient: &[f32], x: &mut [f32], m: &mut [f32], v: &mut [f32]) {
+        vector::adam_step(self.isa, &self.threads, adam, gradient, x, m, v);
+    }
+
+    /// `Σ` of squared differences between neighbours; `factor` times its gradient is added to `gradient`.
+    pub(crate) fn variation(&self, planes: &[f32], size: (usize, usize), factor: f64, gradient: &mut [f32]) -> f64 {
+        vector::total_variation(self.isa, &self.threads, planes, size.0, size.1, factor as f32, gradient)
     }
 }

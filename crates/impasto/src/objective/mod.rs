@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use impasto_nn::trunk::{ContentGradient, Features, MomentGradient, Moments, TapGradient, Trunk};
 use serde::Serialize;
 
+use crate::device::{Cpu, Machine};
 use crate::picture::Picture;
 use crate::settings::{Settings, SettingsError};
 use impasto_nn::vgg::VggKind;
@@ -81,6 +82,7 @@ struct StyleTerm {
 /// The loss of a picture of one size against a content and styles, and its gradient.
 pub struct Objective {
     trunk: Box<dyn Trunk>,
+    cpu: Cpu,
     height: usize,
     width: usize,
     content: Vec<ContentTerm>,
@@ -93,7 +95,8 @@ impl Objective {
     ///
     /// # Panics
     /// If the trunk does not offer [`Weights::taps`].
-    pub fn new(mut trunk: Box<dyn Trunk>, weights: &Weights, content: &Picture, styles: &[(Picture, f64)]) -> Self {
+    pub fn new(machine: Machine, weights: &Weights, content: &Picture, styles: &[(Picture, f64)]) -> Self {
+        let Machine { mut trunk, cpu, .. } = machine;
         let mut style: Vec<StyleTerm> =
             weights.style.iter().map(|&(tap, factor)| StyleTerm { tap, factor, targets: Vec::new() }).collect();
         if !style.is_empty() {
@@ -111,7 +114,7 @@ impl Objective {
             let term = |&(tap, factor): &(usize, f64)| ContentTerm { tap, factor, target: trunk.capture(tap) };
             terms = weights.content.iter().map(term).collect();
         }
-        Self { trunk, height, width, content: terms, style, total_variation: weights.total_variation }
+        Self { trunk, cpu, height, width, content: terms, style, total_variation: weights.total_variation }
     }
 
     /// The losses of a planar `3 × height × width` picture, without a gradient.
@@ -120,8 +123,8 @@ impl Objective {
     /// If the picture is not of the content's size.
     pub fn value(&mut self, picture: &[f32]) -> Losses {
         self.trunk.forward(picture, self.height, self.width, false);
-        let (losses, _) = self.losses(picture);
-        losses
+        let (losses, _) = self.losses();
+        self.with_variation(losses, picture, &mut vec![0.0; picture.len()])
     }
 
     /// The losses of a picture; their gradient with respect to it is written to `gradient`.
@@ -130,7 +133,7 @@ impl Objective {
     /// If the picture or the gradient is not of the content's size.
     pub fn value_and_gradient(&mut self, picture: &[f32], gradient: &mut [f32]) -> Losses {
         self.trunk.forward(picture, self.height, self.width, true);
-        let (losses, style_gradients) = self.losses(picture);
+        let (losses, style_gradients) = self.losses();
         let scale = |term: &ContentTerm| (term.factor / term.target.shape.len() as f64) as f32;
         let content = self.content.iter().map(|term| TapGradient {
             tap: term.tap,
@@ -148,14 +151,23 @@ impl Objective {
         } else {
             self.trunk.backward(&taps, gradient);
         }
-        total_variation::add_gradient(picture, self.height, self.width, self.total_variation, gradient);
+        self.with_variation(losses, picture, gradient)
+    }
+
+    /// The whole loss: total variation comes on top, and its gradient too.
+    fn with_variation(&self, mut losses: Losses, picture: &[f32], gradient: &mut [f32]) -> Losses {
+        if self.total_variation > 0.0 {
+            let size = (self.height, self.width);
+            losses.total_variation = total_variation(&self.cpu, picture, size, self.total_variation, gradient);
+        }
+        losses.loss = losses.content + losses.style + losses.total_variation;
         losses
     }
 
-    /// The losses of the picture that the trunk saw last, and the gradients of the style losses: `∂L/∂S`, `∂L/∂μ`,
+    /// Content and style of the picture that the trunk saw last, and the gradients of the style losses: `∂L/∂S`, `∂L/∂μ`,
     /// and the sum of the position weights.
     #[allow(clippy::type_complexity, reason = "three values that go straight into a `MomentGradient`")]
-    fn losses(&mut self, picture: &[f32]) -> (Losses, Vec<(Vec<f32>, Vec<f32>, f64)>) {
+    fn losses(&mut self) -> (Losses, Vec<(Vec<f32>, Vec<f32>, f64)>) {
         let mut losses = Losses::default();
         for ContentTerm { tap, factor, target } in &self.content {
             let distance = self.trunk.squared_distance(*tap, target, None);
@@ -170,8 +182,6 @@ impl Objective {
             }
             gradients.push((second, vec![0.0; moments.channels], moments.weight));
         }
-        losses.total_variation = self.total_variation * total_variation(picture, self.height, self.width);
-        losses.loss = losses.content + losses.style + losses.total_variation;
         (losses, gradients)
     }
 }

@@ -1,16 +1,19 @@
 //! Adam: Kingma & Ba 2015 (arXiv:1412.6980), algorithm 1, with its β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.
 
-use super::{Optimizer, Outcome, is_finite};
+use impasto_nn::kernels::vector;
 
-const BETA1: f64 = 0.9;
-const BETA2: f64 = 0.999;
+use super::{Optimizer, Outcome, is_finite};
+use crate::device::Cpu;
+
+const BETA1: f32 = 0.9;
+const BETA2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 
 /// Adam's state for one picture.
-#[derive(Clone, Debug)]
 pub struct Adam {
+    cpu: Cpu,
     learning_rate: f64,
-    steps: i32,
+    steps: u32,
     first: Vec<f32>,
     second: Vec<f32>,
     /// The last picture whose loss was finite.
@@ -19,8 +22,8 @@ pub struct Adam {
 
 impl Adam {
     /// `learning_rate` is about how far a value moves in a step.
-    pub fn new(learning_rate: f64) -> Self {
-        Self { learning_rate, steps: 0, first: Vec::new(), second: Vec::new(), good: Vec::new() }
+    pub fn new(learning_rate: f64, cpu: Cpu) -> Self {
+        Self { cpu, learning_rate, steps: 0, first: Vec::new(), second: Vec::new(), good: Vec::new() }
     }
 
     fn roll_back(&mut self, picture: &mut [f32]) -> Outcome {
@@ -35,7 +38,7 @@ impl Adam {
 
 impl Optimizer for Adam {
     fn tell(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Outcome {
-        if !is_finite(loss, gradient) && !self.good.is_empty() {
+        if !is_finite(&self.cpu, loss, gradient) && !self.good.is_empty() {
             return self.roll_back(picture);
         }
         self.good.clear();
@@ -43,16 +46,9 @@ impl Optimizer for Adam {
         self.first.resize(picture.len(), 0.0);
         self.second.resize(picture.len(), 0.0);
         self.steps += 1;
-        let (keep1, keep2) = (BETA1 as f32, BETA2 as f32);
-        let (new1, new2) = ((1.0 - BETA1) as f32, (1.0 - BETA2) as f32);
-        let step = (self.learning_rate / (1.0 - BETA1.powi(self.steps))) as f32;
-        let unbias2 = (1.0 / (1.0 - BETA2.powi(self.steps)).sqrt()) as f32;
-        let state = self.first.iter_mut().zip(&mut self.second);
-        for ((x, g), (m, v)) in picture.iter_mut().zip(gradient).zip(state) {
-            *m = keep1 * *m + new1 * g;
-            *v = keep2 * *v + new2 * g * g;
-            *x -= step * *m / (v.sqrt() * unbias2 + EPSILON);
-        }
+        let learning_rate = self.learning_rate as f32;
+        let adam = vector::Adam { step: self.steps, learning_rate, beta1: BETA1, beta2: BETA2, epsilon: EPSILON };
+        self.cpu.adam_step(adam, gradient, picture, &mut self.first, &mut self.second);
         Outcome::Moved
     }
 
@@ -67,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_first_steps_are_those_of_the_papers_algorithm() {
-        let (mut x, mut adam) = ([1.0f32, -2.0], Adam::new(0.1));
+        let (mut x, mut adam) = ([1.0f32, -2.0], Adam::new(0.1, Cpu::new(1)));
         let (mut m, mut v, mut expected) = ([0.0f64; 2], [0.0f64; 2], [1.0f64, -2.0]);
         for t in 1..=5 {
             let gradient = x.map(|x| 2.0 * x);
@@ -87,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_loss_that_is_not_finite_takes_the_last_step_back_and_halves_the_next() {
-        let (mut x, mut adam) = ([1.0f32], Adam::new(0.5));
+        let (mut x, mut adam) = ([1.0f32], Adam::new(0.5, Cpu::new(1)));
         adam.tell(&mut x, 1.0, &[2.0]);
         assert!((x[0] - 0.5).abs() < 1e-6);
         assert!(matches!(adam.tell(&mut x, f64::INFINITY, &[f32::NAN]), Outcome::RolledBack(_)));

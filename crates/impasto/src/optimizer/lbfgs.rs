@@ -4,15 +4,15 @@
 use std::collections::VecDeque;
 
 use super::line_search::{LineSearch, Next, Point};
-use super::vector::{add_scaled, dot, scale};
 use super::{Optimizer, Outcome, is_finite};
+use crate::device::Cpu;
 
 /// How many steps are remembered.
 const HISTORY: usize = 20;
 
 /// L-BFGS' state for one picture.
-#[derive(Debug)]
 pub struct Lbfgs {
+    cpu: Cpu,
     /// How far a value moves on average in the first step.
     first_step: f64,
     history: VecDeque<Pair>,
@@ -41,26 +41,26 @@ struct Search {
 
 impl Lbfgs {
     /// `first_step` is how far a value moves on average in the first step, before anything is known of the loss.
-    pub fn new(first_step: f64) -> Self {
-        Self { first_step, history: VecDeque::new(), search: None }
+    pub fn new(first_step: f64, cpu: Cpu) -> Self {
+        Self { cpu, first_step, history: VecDeque::new(), search: None }
     }
 
     /// Begins a line search at `picture`, and moves it to the first place to try.
     fn descend(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Outcome {
         let mut direction = self.direction(gradient);
-        let mut slope = dot(gradient, &direction);
+        let mut slope = self.cpu.dot(gradient, &direction);
         let mut outcome = Outcome::Moved;
         if !(slope < 0.0) && !self.history.is_empty() {
             self.history.clear();
             direction = self.direction(gradient);
-            slope = dot(gradient, &direction);
+            slope = self.cpu.dot(gradient, &direction);
             outcome = Outcome::Restarted("the direction did not lead downhill".into());
         }
         if !(slope < 0.0) {
             return Outcome::Converged("the gradient is zero".into());
         }
         let step = if self.history.is_empty() {
-            let length = dot(&direction, &direction).sqrt();
+            let length = self.cpu.dot(&direction, &direction).sqrt();
             self.first_step * (picture.len() as f64).sqrt() / length
         } else {
             1.0
@@ -68,7 +68,7 @@ impl Lbfgs {
         let line = LineSearch::new(loss, slope);
         let (origin, gradient) = (picture.to_vec(), gradient.to_vec());
         let search = Search { line, origin, gradient, direction, step, last_resort: false };
-        search.place(picture);
+        search.place(&self.cpu, picture);
         self.search = Some(search);
         outcome
     }
@@ -78,16 +78,16 @@ impl Lbfgs {
         let mut q: Vec<f32> = gradient.iter().map(|g| -g).collect();
         let mut alphas = Vec::with_capacity(self.history.len());
         for pair in self.history.iter().rev() {
-            let alpha = pair.rho * dot(&pair.step, &q);
-            add_scaled(&mut q, -alpha, &pair.change);
+            let alpha = pair.rho * self.cpu.dot(&pair.step, &q);
+            self.cpu.add_scaled(&mut q, -alpha, &pair.change);
             alphas.push(alpha);
         }
         if let Some(last) = self.history.back() {
-            scale(&mut q, 1.0 / (last.rho * dot(&last.change, &last.change)));
+            self.cpu.scale(&mut q, 1.0 / (last.rho * self.cpu.dot(&last.change, &last.change)));
         }
         for (pair, alpha) in self.history.iter().zip(alphas.iter().rev()) {
-            let beta = pair.rho * dot(&pair.change, &q);
-            add_scaled(&mut q, alpha - beta, &pair.step);
+            let beta = pair.rho * self.cpu.dot(&pair.change, &q);
+            self.cpu.add_scaled(&mut q, alpha - beta, &pair.step);
         }
         q
     }
@@ -97,8 +97,8 @@ impl Lbfgs {
         let Search { origin: mut step, gradient: mut change, .. } = search;
         step.iter_mut().zip(picture).for_each(|(s, x)| *s = x - *s);
         change.iter_mut().zip(gradient).for_each(|(y, g)| *y = g - *y);
-        let curvature = dot(&step, &change);
-        if curvature > 1e-10 * dot(&change, &change) {
+        let curvature = self.cpu.dot(&step, &change);
+        if curvature > 1e-10 * self.cpu.dot(&change, &change) {
             if self.history.len() == HISTORY {
                 self.history.pop_front();
             }
@@ -122,9 +122,9 @@ impl Lbfgs {
 }
 
 impl Search {
-    fn place(&self, picture: &mut [f32]) {
+    fn place(&self, cpu: &Cpu, picture: &mut [f32]) {
         picture.copy_from_slice(&self.origin);
-        add_scaled(picture, self.step, &self.direction);
+        cpu.add_scaled(picture, self.step, &self.direction);
     }
 }
 
@@ -133,16 +133,16 @@ impl Optimizer for Lbfgs {
         let Some(mut search) = self.search.take() else {
             return self.descend(picture, loss, gradient);
         };
-        if search.last_resort && is_finite(loss, gradient) {
+        if search.last_resort && is_finite(&self.cpu, loss, gradient) {
             self.history.clear();
             return match self.descend(picture, loss, gradient) {
                 Outcome::Moved => Outcome::Restarted("the line search ran out of evaluations".into()),
                 outcome => outcome,
             };
         }
-        let finite = is_finite(loss, gradient);
+        let finite = is_finite(&self.cpu, loss, gradient);
         let loss = if finite { loss } else { f64::INFINITY };
-        let slope = if finite { dot(gradient, &search.direction) } else { f64::NAN };
+        let slope = if finite { self.cpu.dot(gradient, &search.direction) } else { f64::NAN };
         match search.line.tell(Point { step: search.step, loss, slope }) {
             Next::Accept => {
                 self.learn(search, picture, gradient);
@@ -152,7 +152,7 @@ impl Optimizer for Lbfgs {
             next @ (Next::Try(step) | Next::GiveUp(Some(step))) => {
                 search.step = step;
                 search.last_resort = matches!(next, Next::GiveUp(_));
-                search.place(picture);
+                search.place(&self.cpu, picture);
                 self.search = Some(search);
                 if finite { Outcome::Moved } else { Outcome::RolledBack(format!("trying a step of {step:.3e}")) }
             }
@@ -198,22 +198,22 @@ mod tests {
 
     #[test]
     fn it_finds_the_end_of_the_valley_and_adam_does_not_yet() {
-        let (best, _) = run(&mut Lbfgs::new(0.1), 100);
+        let (best, _) = run(&mut Lbfgs::new(0.1, Cpu::new(2)), 100);
         assert!(best < 1e-8, "{best}");
-        let (adam, _) = run(&mut Adam::new(0.1), 100);
+        let (adam, _) = run(&mut Adam::new(0.1, Cpu::new(1)), 100);
         assert!(adam > 1e-3, "{adam}");
     }
 
     #[test]
     fn at_the_minimum_it_says_so_and_keeps_still() {
-        let (best, outcomes) = run(&mut Lbfgs::new(0.1), 400);
+        let (best, outcomes) = run(&mut Lbfgs::new(0.1, Cpu::new(2)), 400);
         assert!(best < 1e-9, "{best}");
         assert!(outcomes.iter().any(|outcome| matches!(outcome, Outcome::Converged(_))), "{outcomes:?}");
     }
 
     #[test]
     fn a_wall_of_infinity_only_shortens_the_step() {
-        let mut optimizer = Lbfgs::new(100.0);
+        let mut optimizer = Lbfgs::new(100.0, Cpu::new(1));
         let mut x = [3.0f32; 4];
         let mut best = f64::INFINITY;
         for _ in 0..30 {

@@ -7,13 +7,13 @@
 mod adam;
 mod lbfgs;
 mod line_search;
-mod vector;
 
 use serde::Serialize;
 
 pub use adam::Adam;
 pub use lbfgs::Lbfgs;
 
+use crate::device::Cpu;
 use crate::settings::{OptimizerKind, Settings};
 
 /// What an optimiser made of an evaluation.
@@ -43,14 +43,14 @@ pub trait Optimizer: Send {
 }
 
 /// Whether an evaluation can be built on.
-pub(crate) fn is_finite(loss: f64, gradient: &[f32]) -> bool {
-    loss.is_finite() && vector::dot(gradient, gradient).is_finite()
+pub(crate) fn is_finite(cpu: &Cpu, loss: f64, gradient: &[f32]) -> bool {
+    loss.is_finite() && cpu.dot(gradient, gradient).is_finite()
 }
 
 /// The optimiser that the settings name.
-pub fn optimizer(settings: &Settings) -> Box<dyn Optimizer> {
+pub fn optimizer(settings: &Settings, cpu: Cpu) -> Box<dyn Optimizer> {
     match settings.optimizer {
-        OptimizerKind::Adam => Box::new(Adam::new(settings.learning_rate)),
-        OptimizerKind::Lbfgs => Box::new(Lbfgs::new(settings.learning_rate)),
+        OptimizerKind::Adam => Box::new(Adam::new(settings.learning_rate, cpu)),
+        OptimizerKind::Lbfgs => Box::new(Lbfgs::new(settings.learning_rate, cpu)),
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use impasto_nn::trunk::TrunkError;
 use impasto_nn::vgg::Vgg;
 
-use crate::device::Machine;
+use crate::device::{Cpu, Machine};
 use crate::objective::{Losses, Objective, Weights};
 use crate::optimizer::{self, Optimizer, Outcome};
 use crate::picture::{MIN_SIDE, Picture};
@@ -79,7 +79,7 @@ pub fn paint(
     settings.check()?;
     let weights = Weights::new(settings, network.kind)?;
     let scene = scene.at_size(settings.size)?;
-    let Machine { trunk, device } = Machine::new(network, settings, &weights.taps())?;
+    let machine = Machine::new(network, settings, &weights.taps())?;
     let start = start::start(&scene, settings, &network.preprocessing);
     let (width, height) = (start.width(), start.height());
     observer.event(&Event::Started {
@@ -87,10 +87,11 @@ pub fn paint(
         height,
         iterations: settings.iterations,
         network: settings.network.clone(),
-        device,
+        device: machine.device.clone(),
     });
-    let objective = Objective::new(trunk, &weights, &scene.content, &scene.styles);
-    Run::new(objective, optimizer::optimizer(settings), settings, start).run(observer)
+    let cpu = machine.cpu.clone();
+    let objective = Objective::new(machine, &weights, &scene.content, &scene.styles);
+    Run::new(objective, optimizer::optimizer(settings, cpu.clone()), cpu, settings, start).run(observer)
 }
 
 impl Scene {
@@ -115,6 +116,7 @@ impl Scene {
 struct Run<'a> {
     objective: Objective,
     optimizer: Box<dyn Optimizer>,
+    cpu: Cpu,
     settings: &'a Settings,
     height: usize,
     width: usize,
@@ -125,9 +127,25 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(objective: Objective, optimizer: Box<dyn Optimizer>, settings: &'a Settings, start: Picture) -> Self {
+    fn new(
+        objective: Objective,
+        optimizer: Box<dyn Optimizer>,
+        cpu: Cpu,
+        settings: &'a Settings,
+        start: Picture,
+    ) -> Self {
         let (height, width) = (start.height(), start.width());
-        Self { objective, optimizer, settings, height, width, picture: start.into_data(), best: None, history: vec![] }
+        Self {
+            objective,
+            optimizer,
+            cpu,
+            settings,
+            height,
+            width,
+            picture: start.into_data(),
+            best: None,
+            history: vec![],
+        }
     }
 
     fn run(mut self, observer: &mut dyn Observer) -> Result<Painting, PaintError> {
@@ -136,7 +154,7 @@ impl<'a> Run<'a> {
         let mut gradient = vec![0.0; self.picture.len()];
         for iteration in 1..=self.settings.iterations {
             let losses = self.objective.value_and_gradient(&self.picture, &mut gradient);
-            if iteration == 1 && !optimizer::is_finite(losses.loss, &gradient) {
+            if iteration == 1 && !optimizer::is_finite(&self.cpu, losses.loss, &gradient) {
                 return Err(PaintError::NotFinite);
             }
             self.remember(losses);
