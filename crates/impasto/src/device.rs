@@ -6,6 +6,20 @@ use impasto_nn::vgg::Vgg;
 
 use crate::settings::Settings;
 
+/// The environment variable that forces an instruction set, for measurements: `avx512`, `avx2` or `portable`.
+pub const ISA_VARIABLE: &str = "IMPASTO_ISA";
+
+/// Why there is nothing to compute with.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// The layers cannot be looked at.
+    #[error(transparent)]
+    Trunk(#[from] TrunkError),
+    /// [`ISA_VARIABLE`] names an instruction set that this processor does not have.
+    #[error("{ISA_VARIABLE} is `{0}`, but this processor has {1}: name one of these, or unset it")]
+    Isa(String, String),
+}
+
 /// A trunk and where it runs.
 pub struct Machine {
     /// The network, ready.
@@ -20,15 +34,22 @@ impl Machine {
     /// The trunk that the settings ask for.
     ///
     /// # Errors
-    /// If a tap is beyond the network, or there is none.
-    pub fn new(network: &Vgg, settings: &Settings, taps: &[usize]) -> Result<Self, TrunkError> {
+    /// If a tap is beyond the network or there is none, or [`ISA_VARIABLE`] asks for what is not there.
+    pub fn new(network: &Vgg, settings: &Settings, taps: &[usize]) -> Result<Self, DeviceError> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = settings.threads.unwrap_or_else(cores);
-        let trunk = CpuTrunk::new(network, settings.pooling.into(), taps, threads, None)?;
+        let trunk = CpuTrunk::new(network, settings.pooling.into(), taps, threads, forced_isa()?)?;
         let device = format!("cpu, {}, {threads} thread{}", trunk.isa().name(), if threads == 1 { "" } else { "s" });
         let cpu = Cpu { isa: trunk.isa(), threads: trunk.threads().clone() };
         Ok(Self { trunk: Box::new(trunk), cpu, device })
     }
+}
+
+fn forced_isa() -> Result<Option<Isa>, DeviceError> {
+    let Some(name) = std::env::var_os(ISA_VARIABLE).filter(|name| !name.is_empty()) else { return Ok(None) };
+    let name = name.to_string_lossy();
+    let available = || Isa::available().iter().map(|isa| isa.name()).collect::<Vec<_>>().join(", ");
+    Isa::by_name(&name).map(Some).ok_or_else(|| DeviceError::Isa(name.into_owned(), available()))
 }
 
 /// The processor, for what happens to a picture between the passes of the network: sums over long slices, the same

@@ -5,10 +5,9 @@ mod start;
 
 use std::time::Instant;
 
-use impasto_nn::trunk::TrunkError;
 use impasto_nn::vgg::Vgg;
 
-use crate::device::{Cpu, Machine};
+use crate::device::{Cpu, DeviceError, Machine};
 use crate::objective::{Losses, Objective, Weights};
 use crate::optimizer::{self, Optimizer, Outcome};
 use crate::picture::{MIN_SIDE, Picture};
@@ -23,9 +22,9 @@ pub enum PaintError {
     /// The settings cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The layers cannot be looked at.
+    /// There is nothing to compute with.
     #[error(transparent)]
-    Trunk(#[from] TrunkError),
+    Device(#[from] DeviceError),
     /// There is no style, or all styles weigh nothing.
     #[error("no style to paint by: give at least one style picture a weight above 0")]
     NoStyle,
