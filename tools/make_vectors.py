@@ -21,7 +21,7 @@ Pictures are planar (3, height, width), red, green, blue, 0–255. In each file:
     POOLING.gradient        of the total with respect to `start`
     variation.value         Σ (x[i+1,j] − x[i,j])² + (x[i,j+1] − x[i,j])² over `start`
     variation.gradient      of that
-    adam.loss               total before each of 20 Adam steps (rate 5, PyTorch's defaults) from `start`, and behind them
+    adam.loss               total before each of 20 Adam steps (rate 5, PyTorch's defaults) from `start`, and after them
     adam.picture            where they end
 
 with M positions and N channels (Gatys, Ecker, Bethge 2015: "A Neural Algorithm of Artistic Style"). POOLING is average,
@@ -33,6 +33,7 @@ path on or off, and one such flip moves a small picture's gradient by 1e-3. So `
 until nothing under any pooling lies within MARGIN of such a place, and gradients can be compared to 1e-5.
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -289,10 +290,10 @@ def main():
         assert all(distance(exact[f"{p}.gradient"], single[f"{p}.gradient"]) < 1e-5 for p in POOLINGS)
         exact = {k: v.astype("f4") if k.endswith((".value", ".gradient", ".picture")) else v for k, v in exact.items()}
         exact |= dict(zip(["content", "style", "start"], shown))
-        header = {"made by": "tools/make_vectors.py", "torch": torch.__version__}
-        header |= {f"float32 off by, {k}": v for k, v in figures.items()}
+        # One entry, as the order of several changes from run to run.
+        about = {"made by": "tools/make_vectors.py", "torch": torch.__version__, "float32 is off by": figures}
         path = OUT / "vgg19-{}x{}.safetensors".format(*size[0])
-        save_file({k: np.ascontiguousarray(v) for k, v in exact.items()}, path, metadata=header)
+        save_file({k: np.ascontiguousarray(v) for k, v in exact.items()}, path, metadata={"about": json.dumps(about)})
         print(path.name, path.stat().st_size, figures)
 
 

@@ -182,7 +182,12 @@ impl<const R: usize, const V: usize> Op for Group<'_, R, V> {
             for (r, sums) in sums.into_iter().enumerate() {
                 for (v, sum) in sums.into_iter().enumerate() {
                     let value = s.max(sum, s.zero());
-                    s.store(of.feature.at(of.layout.at(first_block + v, y, x + r), LANES), value);
+                    let target = of.feature.at(of.layout.at(first_block + v, y, x + r), LANES);
+                    if of.layout.is_large() {
+                        s.stream(target, value);
+                    } else {
+                        s.store(target, value);
+                    }
                     if let Some(signs) = of.signs {
                         let at = of.layout.sign_at(first_block + v, y, x + r);
                         *signs.at(at, 1) = s.greater(value, s.zero());

@@ -41,6 +41,13 @@ impl Layout {
         self.blocks() * self.block_len()
     }
 
+    /// Whether it is so large that it will have left the caches before it is read again: it is then written past them.
+    pub(crate) fn is_large(&self) -> bool {
+        /// Floats in 16 MB.
+        const LARGE: usize = 4 << 20;
+        self.len() >= LARGE
+    }
+
     /// Where the sixteen channels of a position begin; row and column −1 may be reached through
     /// [`bordered`](Layout::bordered).
     #[inline(always)]

@@ -33,8 +33,11 @@ pub(crate) fn moments(
     threads.run(|worker| {
         // SAFETY: each worker has its own share.
         let sums = unsafe { sums.slice(worker * share, share) };
-        sums.fill(0.0);
-        isa.run(Sum { feature, mask, chunks, mine: part(chunks.len(), count, worker), sums });
+        let mine = part(chunks.len(), count, worker);
+        if mine.is_empty() {
+            sums.fill(0.0);
+        }
+        isa.run(Sum { feature, mask, chunks, mine, sums });
     });
     let weight = weights.map_or(shape.positions() as f64, |weights| weights.iter().map(|&w| f64::from(w)).sum());
     finish(threads, shape.channels, weight, scratch)
@@ -124,8 +127,9 @@ impl Op for Sum<'_> {
     fn run<S: Simd>(self, s: S) {
         let blocks = self.feature.layout.blocks();
         let sums = ViewMut::new(self.sums);
-        for chunk in self.mine {
+        for chunk in self.mine.clone() {
             let (ys, xs) = self.chunks.get(chunk);
+            let add = chunk > self.mine.start;
             for row_block in 0..blocks {
                 let at = Outer {
                     feature: self.feature,
@@ -133,6 +137,7 @@ impl Op for Sum<'_> {
                     ys: &ys,
                     xs: &xs,
                     sums,
+                    add,
                     row_block,
                     column_block: 0,
                 };
@@ -159,6 +164,8 @@ struct Outer<'a> {
     ys: &'a Range<usize>,
     xs: &'a Range<usize>,
     sums: ViewMut<'a, f64>,
+    /// Whether to add to what is there.
+    add: bool,
     row_block: usize,
     column_block: usize,
 }
@@ -195,7 +202,7 @@ impl<const R: usize, const V: usize> Op for Rows<'_, R, V> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Outer { feature, mask, ys, xs, sums, row_block, column_block } = self.of;
+        let Outer { feature, mask, ys, xs, sums, add, row_block, column_block } = self.of;
         let (channels, width) = (feature.layout.shape.channels, feature.layout.shape.width);
         let mut found = [[s.zero(); V]; R];
         // SAFETY: blocks and positions exist; the sums are the worker's own.
@@ -225,7 +232,8 @@ impl<const R: usize, const V: usize> Op for Rows<'_, R, V> {
                 for (v, found) in found.into_iter().enumerate() {
                     let row = row_block * LANES + self.first + r;
                     let sum = sums.at(row * channels + (column_block + v) * LANES, LANES);
-                    s.wide_store(sum, s.wide_add(found, s.wide_load(sum)));
+                    let before = if add { s.wide_load(sum) } else { s.wide_zero() };
+                    s.wide_store(sum, s.wide_add(found, before));
                 }
             }
         }
@@ -240,7 +248,7 @@ impl Op for First<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Outer { feature, mask, ys, xs, sums, row_block, .. } = self.0;
+        let Outer { feature, mask, ys, xs, sums, add, row_block, .. } = self.0;
         let (channels, width) = (feature.layout.shape.channels, feature.layout.shape.width);
         let mut found = s.zero();
         // SAFETY: block and positions exist; the sums are the worker's own.
@@ -256,7 +264,8 @@ impl Op for First<'_> {
                 }
             }
             let sum = sums.at(channels * channels + row_block * LANES, LANES);
-            s.wide_store(sum, s.wide_add(found, s.wide_load(sum)));
+            let before = if add { s.wide_load(sum) } else { s.wide_zero() };
+            s.wide_store(sum, s.wide_add(found, before));
         }
     }
 }

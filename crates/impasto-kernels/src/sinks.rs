@@ -26,6 +26,7 @@ impl Sink for Activation<'_> {
     unsafe fn put<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize, values: [S::V; 16]) {
         let layout = self.layout;
         let (rows, columns) = (layout.shape.height - ty * TILE, layout.shape.width - tx * TILE);
+        let large = layout.is_large();
         // SAFETY: the block exists, only positions inside the feature are written, and the caller alone has this tile.
         unsafe {
             let bias = s.load(self.bias.at(block * LANES, LANES));
@@ -38,7 +39,12 @@ impl Sink for Activation<'_> {
                 if y < rows && x < columns {
                     let (y, x) = (ty * TILE + y, tx * TILE + x);
                     if let Some(feature) = self.feature {
-                        s.store(feature.at(layout.at(block, y, x), LANES), value);
+                        let target = feature.at(layout.at(block, y, x), LANES);
+                        if large {
+                            s.stream(target, value);
+                        } else {
+                            s.store(target, value);
+                        }
                     }
                     if let Some(signs) = self.signs {
                         *signs.at(layout.sign_at(block, y, x), 1) = s.greater(value, s.zero());

@@ -2,7 +2,11 @@
 
 use std::time::Instant;
 
-use impasto_nn::vgg::{Preprocessing, Vgg, VggKind};
+use impasto_nn::{
+    describe_builtin,
+    formats::ModelKind,
+    vgg::{Preprocessing, Vgg, VggKind},
+};
 
 /// Layer, sum of weights, sum of squares.
 const SUMS: [(usize, f64, f64); 3] = [
@@ -44,6 +48,15 @@ fn builtin_takes_red_first() {
     let first = &Vgg::builtin().convolutions[0].weight;
     assert_eq!(first[..3], [0.393_571_32, 0.377_178_73, -0.045_668_34]);
     assert_eq!(first[18..21], [0.340_632_8, 0.340_632_8, -0.045_668_34]);
+}
+
+#[test]
+fn builtin_is_described_with_its_licence() {
+    let description = describe_builtin();
+    assert_eq!((description.kind, description.network), (ModelKind::Network, Some(VggKind::Vgg19)));
+    assert_eq!(description.preprocessing, Some(Preprocessing::CAFFE));
+    assert_eq!(description.metadata["license"], "CC BY 4.0");
+    assert_eq!(description.problem, None);
 }
 
 #[test]

@@ -2,10 +2,14 @@
 
 mod common;
 
-use std::{io::Write, time::Instant};
+use std::{
+    io::{Cursor, Write},
+    time::Instant,
+};
 
 use flate2::{Compression, write::ZlibEncoder};
 use impasto_nn::{LoadError, formats::TensorFile};
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 #[test]
 fn hostile_pickles_are_answered() {
@@ -113,6 +117,44 @@ fn packed_zeros_are_passed_over() {
     assert_eq!(tensors(matlab(&[tag, packed].concat())).unwrap(), 1);
 }
 
+/// Stored without compression, a changed byte is known by the checksum behind it alone. Sizes around that of the read
+/// buffer, so that the checksum is read with the data, apart from them, and in two parts.
+#[test]
+fn checksums_of_packed_variables_count() {
+    for count in (800..1000).chain(65_340..65_540).step_by(2) {
+        let inside = [head(9, &[1, count], b"a"), [2, count].map(i32::to_le_bytes).concat(), vec![7; count as usize]];
+        let inside = inside.concat();
+        let mut packer = ZlibEncoder::new(Vec::new(), Compression::none());
+        packer.write_all(&[14, inside.len() as u32].map(u32::to_le_bytes).concat()).unwrap();
+        packer.write_all(&inside).unwrap();
+        let packed = packer.finish().unwrap();
+        let mut file = matlab(&[15, packed.len() as u32].map(u32::to_le_bytes).concat());
+        file.extend(packed);
+        assert_eq!(tensors(file.clone()).unwrap(), 1);
+        file[500] ^= 1;
+        expect(file, "damaged MATLAB file");
+    }
+}
+
+/// An archive that announces 3 GB where 4 bytes are packed.
+#[test]
+fn lying_archives_are_answered() {
+    let body = "ctorch._utils\n_rebuild_tensor\n((U\x07storagectorch\nFloatStorage\nU\x010U\x03cpu\
+                J\0\u{7f}\u{7f}\x2btQK\0(M\x78\x03M\x78\x03M\x78\x03t(J\x40\x08\x0c\0M\x78\x03K\x01tt\x52.";
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let packed = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+    for (name, bytes) in [("a/data.pkl", body.as_bytes()), ("a/data/0", &[0; 4])] {
+        archive.start_file(name, packed).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    let honest = archive.finish().unwrap().into_inner();
+    expect(honest.clone(), "the storage of `tensor` is shorter than announced");
+    let entry = honest.windows(4).rposition(|w| w == b"PK\x01\x02").unwrap();
+    let mut lying = honest;
+    lying[entry + 24..entry + 28].copy_from_slice(&3_000_000_000_u32.to_le_bytes());
+    expect(lying, "ends too early");
+}
+
 #[test]
 fn hostile_safetensors_are_answered() {
     let file = |length: u64, json: &[u8]| [&length.to_le_bytes(), json].concat();
@@ -135,6 +177,7 @@ fn hostile_files_take_little_memory() {
         "impossible_tensors_are_answered",
         "hostile_matlab_files_are_answered",
         "packed_zeros_are_passed_over",
+        "lying_archives_are_answered",
         "hostile_safetensors_are_answered",
     ] {
         common::memory::run_with_little(test);

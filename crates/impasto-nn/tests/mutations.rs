@@ -18,6 +18,7 @@ const COPIES: u64 = 1500;
 fn damaged_files_are_answered() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_none_or(|e| e != "md" && e != "json"));
     paths.sort();
     assert!(paths.len() >= 25);
     let mut readable = 0;

@@ -138,14 +138,21 @@ impl Pass<'_> {
         if !add {
             clear_border(self.isa, self.threads, layer.layout, &mut arenas[arena]);
         }
-        let moments = gradient.moments.map(|moments| self.packed(&layer, &moments));
-        let inflow = inflow(&layer, kept, &plan.signs[gradient.tap], gradient, moments.as_ref());
+        let packed = self.packed(&layer, std::iter::once(gradient));
+        let inflow = inflow(&layer, kept, &plan.signs[gradient.tap], gradient, &packed[0]);
         let target = Target { plane: PlaneMut::new(layer.layout, &mut arenas[arena]), first_row: 0, add };
         inflow.run(self.isa, self.threads, target, &mut plan.scratch);
     }
 
-    fn packed<'a>(&self, layer: &Layer, gradient: &MomentGradient<'a>) -> PackedMoments<'a> {
-        PackedMoments::new(self.isa, self.threads, layer.layout.shape.channels, gradient)
+    /// The packed gradients of the moments of some taps of a layer.
+    fn packed<'a, 'g: 'a>(
+        &self,
+        layer: &Layer,
+        taps: impl Iterator<Item = &'a TapGradient<'g>>,
+    ) -> Vec<Option<PackedMoments<'g>>> {
+        let channels = layer.layout.shape.channels;
+        let pack = |moments: MomentGradient<'g>| PackedMoments::new(self.isa, self.threads, channels, &moments);
+        taps.map(|tap| tap.moments.map(pack)).collect()
     }
 
     /// From the gradient of a layer's feature, or of that pooled, to that of its input, or through the first layer to
@@ -169,21 +176,23 @@ impl Pass<'_> {
             }
             _ => Input::Feature(Plane::new(layer.layout, source)),
         };
+        let (layout, mask) = (before.layout, &*signs[index - 1]);
         if let (1, None, Weights::Direct(first)) = (index, before.pooled, &self.convolutions[0].weights) {
-            let packed = self.first_moments(&before, gradients);
-            let taps = first_inflows(&before, kept, &signs[0], gradients, &packed);
-            let sink = ToPicture::new(first, (before.layout, &signs[0]), &taps, self.scale, out, to_picture);
-            self.convolve(index, before.layout, source, sink, scratch);
+            let here = || gradients.iter().filter(|gradient| gradient.tap == 0);
+            let packed = self.packed(&before, here());
+            let taps: Vec<_> =
+                here().zip(&packed).map(|(tap, packed)| inflow(&before, kept, mask, tap, packed)).collect();
+            let sink = ToPicture::new(first, (layout, mask), &taps, self.scale, out, to_picture);
+            self.convolve(index, layout, source, sink, scratch);
             sink.finish(self.threads.count());
             return Arrived::Picture;
         }
-        let (layout, mask, becomes) = match before.pooled {
+        let (layout, signs, becomes) = match before.pooled {
             Some((pooled, _)) => (pooled, None, Arrived::Pooled),
-            None => (before.layout, Some(View::new(&signs[index - 1])), Arrived::Feature),
+            None => (layout, Some(View::new(mask)), Arrived::Feature),
         };
         clear_border(self.isa, self.threads, layout, target);
-        let sink = Masked { plane: PlaneMut::new(layout, target), signs: mask };
-        self.convolve(index, layout, source, sink, scratch);
+        self.convolve(index, layout, source, Masked { plane: PlaneMut::new(layout, target), signs }, scratch);
         becomes
     }
 
@@ -217,18 +226,14 @@ impl Pass<'_> {
             let end = ToPicture::new(weights, feature, &[], self.scale, out, to_picture);
             end.run(self.isa, self.threads, Plane::new(layer.layout, gradient));
         } else {
-            let packed = self.first_moments(&layer, gradients);
-            let taps = first_inflows(&layer, kept, &signs[0], gradients, &packed);
+            let here = || gradients.iter().filter(|gradient| gradient.tap == 0);
+            let packed = self.packed(&layer, here());
+            let inflow = |(tap, packed)| inflow(&layer, kept, &signs[0], tap, packed);
+            let taps: Vec<_> = here().zip(&packed).map(inflow).collect();
             let end = ToPicture::new(weights, feature, &taps, self.scale, out, to_picture);
             end.run_taps(self.isa, self.threads);
         }
         Arrived::Picture
-    }
-
-    /// The packed gradients of the moments of the first feature.
-    fn first_moments<'a>(&self, layer: &Layer, gradients: &[TapGradient<'a>]) -> Vec<Option<PackedMoments<'a>>> {
-        let first = gradients.iter().filter(|gradient| gradient.tap == 0);
-        first.map(|gradient| gradient.moments.map(|moments| self.packed(layer, &moments))).collect()
     }
 }
 
@@ -240,25 +245,13 @@ enum Input<'a> {
     Pooled(Unpool<'a>),
 }
 
-/// What flows in at the first feature.
-fn first_inflows<'a>(
-    layer: &Layer,
-    kept: &'a [Buffer<f32>],
-    signs: &'a [u16],
-    gradients: &[TapGradient<'a>],
-    packed: &'a [Option<PackedMoments<'a>>],
-) -> Vec<Inflow<'a>> {
-    let first = gradients.iter().filter(|gradient| gradient.tap == 0);
-    first.zip(packed).map(|(gradient, packed)| inflow(layer, kept, signs, gradient, packed.as_ref())).collect()
-}
-
 /// What flows in at a tap.
 fn inflow<'a>(
     layer: &Layer,
     kept: &'a [Buffer<f32>],
     signs: &'a [u16],
     gradient: &TapGradient<'a>,
-    moments: Option<&'a PackedMoments<'a>>,
+    moments: &'a Option<PackedMoments<'a>>,
 ) -> Inflow<'a> {
     let Some(feature) = layer.feature else { unreachable!("the feature of a tap is kept") };
     let content = gradient.content.map(|content| Content {
@@ -267,7 +260,7 @@ fn inflow<'a>(
         weights: content.weights.map(View::new),
     });
     let feature = Plane::new(layer.layout, &kept[feature - ARENAS]);
-    Inflow { feature, signs: View::new(signs), moments, content }
+    Inflow { feature, signs: View::new(signs), moments: moments.as_ref(), content }
 }
 
 /// The arena a gradient lies in, and the other one.

@@ -13,6 +13,7 @@ use crate::multiply::Multiply;
 use crate::simd::{LANES, Op, Simd};
 use crate::threads::{Threads, part};
 pub(crate) use pack::{Direction, Packed};
+use std::ops::Range;
 pub(crate) use transform::FREQUENCIES;
 
 /// Side of a tile of the output.
@@ -32,7 +33,7 @@ pub(crate) trait Sink: Copy + Sync {
     const BY_ROWS: bool = false;
 
     /// The sink of one worker, which has these rows of the picture.
-    fn of_worker(self, _worker: usize, _rows: std::ops::Range<usize>) -> Self {
+    fn of_worker(self, _worker: usize, _rows: Range<usize>) -> Self {
         self
     }
 
@@ -105,34 +106,64 @@ fn frequency_stride(channels: usize, tiles: usize) -> usize {
 }
 
 /// The rows of a picture that a worker has where workers have whole rows of tiles.
-pub(crate) fn tile_rows(height: usize, workers: usize, worker: usize) -> std::ops::Range<usize> {
+pub(crate) fn tile_rows(height: usize, workers: usize, worker: usize) -> Range<usize> {
     let tiles = part(height.div_ceil(TILE), workers, worker);
     (tiles.start * TILE).min(height)..(tiles.end * TILE).min(height)
 }
 
 /// Runs a convolution; `scratch` holds [`scratch_len`] floats for each worker.
 pub(crate) fn run<I: Source, O: Sink>(isa: Isa, threads: &Threads, job: &Winograd<'_, I, O>, scratch: &mut [f32]) {
-    let share = scratch_len(job.weights);
-    let scratch = ViewMut::new(scratch);
     let count = threads.count();
     let (down, across) = (job.height.div_ceil(TILE), job.width.div_ceil(TILE));
+    if !O::BY_ROWS && shares_weights(job.weights, down * across, count, scratch.len()) {
+        return run_shared(isa, threads, job, down * across, scratch);
+    }
+    let share = scratch_len(job.weights);
+    let scratch = ViewMut::new(scratch);
     threads.run(|worker| {
         // SAFETY: each worker has its own share.
         let scratch = unsafe { scratch.slice(worker * share, share) };
         let sink = job.sink.of_worker(worker, tile_rows(job.height, count, worker));
         let job = &Winograd { sink, ..*job };
-        if O::BY_ROWS {
-            isa.run(Worker { job, tiles: part(down, count, worker), across, scratch });
-        } else {
-            isa.run(Worker { job, tiles: part(down * across, count, worker), across, scratch });
-        }
+        let tiles = part(if O::BY_ROWS { down } else { down * across }, count, worker);
+        isa.run(Worker { job, tiles, across, scratch });
+    });
+}
+
+/// Whether workers share out the channels rather than the tiles: where each would have so few tiles that reading all
+/// weights is most of the work.
+fn shares_weights(weights: &Packed, tiles: usize, workers: usize, scratch: usize) -> bool {
+    let output = frequency_stride(weights.panel_blocks() * LANES, tiles);
+    let needed = FREQUENCIES * (frequency_stride(weights.depth, tiles) + workers * output);
+    workers > 1 && weights.depth >= 256 && weights.panels() >= workers && tiles < 28 * workers && needed <= scratch
+}
+
+/// All workers transform the input; then each has some panels of channels out.
+fn run_shared<I: Source, O: Sink>(
+    isa: Isa,
+    threads: &Threads,
+    job: &Winograd<'_, I, O>,
+    tiles: usize,
+    scratch: &mut [f32],
+) {
+    let count = threads.count();
+    let stage = Stage::new(job, 0, tiles);
+    let (input, output) = scratch.split_at_mut(FREQUENCIES * stage.input_stride);
+    let shared = ViewMut::new(&mut *input);
+    threads.run(|worker| isa.run(TransformInput { stage, tiles: part(tiles, count, worker), input: shared }));
+    let share = FREQUENCIES * stage.output_stride;
+    let (input, output) = (View::new(input), ViewMut::new(output));
+    threads.run(|worker| {
+        // SAFETY: each worker has its own share.
+        let output = unsafe { output.slice(worker * share, share) };
+        isa.run(Panels { stage, panels: part(job.weights.panels(), count, worker), input, output });
     });
 }
 
 struct Worker<'a, I, O> {
     job: &'a Winograd<'a, I, O>,
     /// Tiles, or rows of tiles where the sink wants those.
-    tiles: std::ops::Range<usize>,
+    tiles: Range<usize>,
     across: usize,
     scratch: &'a mut [f32],
 }
@@ -142,37 +173,44 @@ impl<I: Source, O: Sink> Op for Worker<'_, I, O> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        if O::BY_ROWS {
-            for row in self.tiles.clone() {
-                some(s, self.job, row * self.across..(row + 1) * self.across, self.scratch);
+        let most = tiles_at_a_time(self.job.weights.depth);
+        // Rows that are narrow are taken several at a time.
+        let unit = if O::BY_ROWS { self.across } else { 1 };
+        let blocks = self.tiles.len().div_ceil((most / unit).max(1));
+        for block in 0..blocks {
+            let rows = part(self.tiles.len(), blocks, block);
+            let rows = self.tiles.start + rows.start..self.tiles.start + rows.end;
+            let tiles = rows.start * unit..rows.end * unit;
+            let blocks = tiles.len().div_ceil(most);
+            for block in 0..blocks {
+                let part = part(tiles.len(), blocks, block);
+                let stage = Stage::new(self.job, tiles.start + part.start, part.len());
+                stage.run(s, self.scratch);
+            }
+            for row in rows.filter(|_| O::BY_ROWS) {
                 // SAFETY: all tiles of the row have been put by this worker.
                 unsafe { self.job.sink.row_done(s, row) };
             }
-        } else {
-            some(s, self.job, self.tiles, self.scratch);
         }
         s.fence();
     }
 }
 
-/// Convolves some tiles.
-#[inline(always)]
-fn some<S: Simd, I: Source, O: Sink>(
-    s: S,
-    job: &Winograd<'_, I, O>,
-    tiles: std::ops::Range<usize>,
-    scratch: &mut [f32],
-) {
-    let blocks = tiles.len().div_ceil(tiles_at_a_time(job.weights.depth));
-    for block in 0..blocks {
-        let part = part(tiles.len(), blocks, block);
-        let stage = Stage::new(job, tiles.start + part.start, part.len());
-        let (input, output) = scratch.split_at_mut(FREQUENCIES * stage.input_stride);
-        s.vectorise(TransformInput { stage, input: ViewMut::new(input) });
-        for panel in 0..job.weights.panels() {
-            stage.multiply(s, panel, View::new(input), ViewMut::new(output));
-            s.vectorise(TransformOutput { stage, panel, output: View::new(output) });
-        }
+/// Some panels of channels out, of input that is already transformed.
+struct Panels<'a, I, O> {
+    stage: Stage<'a, I, O>,
+    panels: Range<usize>,
+    input: View<'a, f32>,
+    output: &'a mut [f32],
+}
+
+impl<I: Source, O: Sink> Op for Panels<'_, I, O> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        self.stage.panels(s, self.panels, self.input, self.output);
+        s.fence();
     }
 }
 
@@ -206,6 +244,23 @@ impl<'a, I: Source, O: Sink> Stage<'a, I, O> {
         ((self.first + tile) / columns, (self.first + tile) % columns)
     }
 
+    /// All of the convolution of these tiles.
+    #[inline(always)]
+    fn run<S: Simd>(&self, s: S, scratch: &mut [f32]) {
+        let (input, output) = scratch.split_at_mut(FREQUENCIES * self.input_stride);
+        s.vectorise(TransformInput { stage: *self, tiles: 0..self.tiles, input: ViewMut::new(input) });
+        self.panels(s, 0..self.job.weights.panels(), View::new(input), output);
+    }
+
+    /// Multiplies and transforms back some panels.
+    #[inline(always)]
+    fn panels<S: Simd>(&self, s: S, panels: Range<usize>, input: View<'_, f32>, output: &mut [f32]) {
+        for panel in panels {
+            self.multiply(s, panel, input, ViewMut::new(output));
+            s.vectorise(TransformOutput { stage: *self, panel, output: View::new(output) });
+        }
+    }
+
     /// The 36 multiplies of one panel.
     #[inline(always)]
     fn multiply<S: Simd>(&self, s: S, panel: usize, input: View<'_, f32>, output: ViewMut<'_, f32>) {
@@ -232,6 +287,8 @@ impl<'a, I: Source, O: Sink> Stage<'a, I, O> {
 /// Picture → `[frequency][channels in/16][tile][16]`.
 struct TransformInput<'a, I, O> {
     stage: Stage<'a, I, O>,
+    /// Which of the stage's tiles.
+    tiles: Range<usize>,
     input: ViewMut<'a, f32>,
 }
 
@@ -242,7 +299,7 @@ impl<I: Source, O: Sink> Op for TransformInput<'_, I, O> {
     fn run<S: Simd>(self, s: S) {
         let stage = self.stage;
         for block in 0..stage.job.weights.depth / LANES {
-            for tile in 0..stage.tiles {
+            for tile in self.tiles.clone() {
                 let (ty, tx) = stage.place(tile);
                 // SAFETY: block and tile exist; the worker owns the scratch, which holds 36 frequencies of this stride.
                 unsafe {
