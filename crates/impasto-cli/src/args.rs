@@ -21,6 +21,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Paint a photograph in the style of one or more paintings.
+    #[command(args_override_self = true)]
     Paint(Box<PaintArgs>),
     /// List, show and download networks.
     Models(ModelsArgs),

@@ -72,6 +72,8 @@ fn numbers_out_of_range() {
     let studio = Studio::new();
     for (args, word) in [
         (["--size", "0"], "the size is 0"),
+        (["--size", "100001"], "the size is 100001"),
+        (["--size", "100000"], "of memory and"),
         (["--size", "4"], "at this size the picture is 4×3 pixels"),
         (["--size", "-3"], "--size"),
         (["--size", "many"], "--size"),

@@ -2,6 +2,7 @@
 
 pub mod curve;
 pub mod device;
+pub mod memory;
 pub mod models;
 pub mod network;
 pub mod objective;

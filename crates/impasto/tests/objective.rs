@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use impasto::device::{Cpu, Machine};
+use impasto::device::Machine;
 use impasto::objective::{Objective, Weights};
 use impasto::picture::Picture;
 use impasto::progress::{End, Event, Flow};

@@ -8,6 +8,7 @@ use std::time::Instant;
 use impasto_nn::vgg::Vgg;
 
 use crate::device::{Cpu, DeviceError, Machine};
+use crate::memory::{self, Bytes};
 use crate::objective::{Losses, Objective, Weights};
 use crate::optimizer::{self, Optimizer, Outcome};
 use crate::picture::{MIN_SIDE, Picture};
@@ -35,6 +36,24 @@ pub enum PaintError {
         width: usize,
         /// Rows.
         height: usize,
+    },
+    /// It would not fit into memory.
+    #[error(
+        "painting {width}×{height} pixels takes about {} of memory and {} is free: choose a smaller size, such as \
+         `--size {fitting}`",
+        Bytes(*needed), Bytes(*free)
+    )]
+    Memory {
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes free.
+        free: u64,
+        /// A longer side that would fit.
+        fitting: usize,
     },
     /// The very first loss is not a number.
     #[error("the loss of the start is not finite: make the weights smaller, or check the network file")]
@@ -77,6 +96,7 @@ pub fn paint(
 ) -> Result<Painting, PaintError> {
     settings.check()?;
     let weights = Weights::new(settings, network.kind)?;
+    scene.check_memory(settings)?;
     let scene = scene.at_size(settings.size)?;
     let machine = Machine::new(network, settings, &weights.taps())?;
     let start = start::start(&scene, settings, &network.preprocessing);
@@ -94,18 +114,37 @@ pub fn paint(
 }
 
 impl Scene {
+    /// Rows and columns of the picture that is painted.
+    fn working_size(&self, size: Option<usize>) -> (usize, usize) {
+        let (height, width) = (self.content.height(), self.content.width());
+        size.map_or((height, width), |size| self.content.size_with_longer_side(size))
+    }
+
+    /// Whether the content and the styles fit into memory at the size that is painted.
+    fn check_memory(&self, settings: &Settings) -> Result<(), PaintError> {
+        let (height, width) = self.working_size(settings.size);
+        let longer = height.max(width);
+        let style_pixels = self.styles.iter().map(|(style, _)| style.size_with_longer_side(longer)).map(|(h, w)| h * w);
+        let pixels = style_pixels.fold(height * width, usize::max);
+        let needed = memory::estimate(pixels, settings.optimizer);
+        let Some(free) = memory::available().filter(|free| *free < needed) else { return Ok(()) };
+        let fitting = memory::fitting(free, settings.optimizer);
+        let fitting = (longer as f64 * (fitting as f64 / pixels as f64).sqrt()) as usize;
+        Err(PaintError::Memory { width, height, needed, free, fitting })
+    }
+
     /// The content at the size that is painted, the styles with the same longer side, their shares summing to 1.
     fn at_size(&self, size: Option<usize>) -> Result<Self, PaintError> {
         let total: f64 = self.styles.iter().map(|(_, share)| share).sum();
         if !(total > 0.0) {
             return Err(PaintError::NoStyle);
         }
-        let size = size.unwrap_or_else(|| self.content.height().max(self.content.width()));
-        let content = self.content.resized_to_longer_side(size);
-        let (width, height) = (content.width(), content.height());
+        let (height, width) = self.working_size(size);
         if width.min(height) < MIN_SIDE {
             return Err(PaintError::TooSmall { width, height });
         }
+        let content = self.content.resized(height, width);
+        let size = height.max(width);
         let used = self.styles.iter().filter(|(_, share)| *share > 0.0);
         let styles = used.map(|(style, share)| (style.resized_to_longer_side(size), share / total)).collect();
         Ok(Self { content, styles, start: self.start.clone() })

@@ -22,9 +22,15 @@ impl Picture {
 
     /// The picture with its longer side at `size`, its proportions kept, no side below 1.
     pub fn resized_to_longer_side(&self, size: usize) -> Self {
+        let (height, width) = self.size_with_longer_side(size);
+        self.resized(height, width)
+    }
+
+    /// Rows and columns of the picture with its longer side at `size`.
+    pub fn size_with_longer_side(&self, size: usize) -> (usize, usize) {
         let longer = self.height.max(self.width);
         let scaled = |side: usize| ((side as f64 * size as f64 / longer as f64).round() as usize).max(1);
-        self.resized(scaled(self.height), scaled(self.width))
+        (scaled(self.height), scaled(self.width))
     }
 }
 

@@ -153,7 +153,7 @@ impl Settings {
         let rate = self.learning_rate;
         in_range("the learning rate", rate, rate.is_finite() && rate > 0.0, "a number above 0")?;
         in_range("the number of iterations", self.iterations, self.iterations > 0, "at least 1")?;
-        in_range("the size", self.size.unwrap_or(8), self.size != Some(0), "at least 1")?;
+        in_range("the size", self.size.unwrap_or(8), !matches!(self.size, Some(0 | 100_001..)), "from 1 to 100000")?;
         in_range("the number of threads", self.threads.unwrap_or(1), self.threads != Some(0), "at least 1")?;
         in_range("save-every", self.save_every.unwrap_or(1), self.save_every != Some(0), "at least 1")?;
         if let Init::Mix(share) = self.init {

@@ -17,7 +17,7 @@ impl Settings {
 }
 
 /// The article: ALPHA 1, BETA 500, two content and five style layers, average pooling, a start half content and half
-/// noise, 1000 rounds of Adam. Its learning rate is not among the settings it names: 5, of 255, gets furthest.
+/// noise, 1000 rounds of Adam. A learning rate is not among the settings it names: 5, of 255, is ours.
 fn article() -> Settings {
     Settings {
         size: None,
@@ -39,10 +39,14 @@ fn article() -> Settings {
     }
 }
 
+/// What looks best in the least time: judged by eye on the project's pictures, painted like The Starry Night at 320 to
+/// 512 pixels. From the content L-BFGS needs no noise; at a style weight of 500 nothing of a face is left after 100
+/// iterations, at 0.05 the photograph's colours stay; past 200 iterations the eye sees no change.
 fn default() -> Settings {
-    Settings { iterations: 200, optimizer: OptimizerKind::Lbfgs, init: Init::Content, ..article() }
+    Settings { iterations: 200, optimizer: OptimizerKind::Lbfgs, style_weight: 0.2, init: Init::Content, ..article() }
 }
 
+/// The same, sooner: the strokes are there after 60 iterations, the colours not quite.
 fn fast() -> Settings {
-    Settings { iterations: 50, ..default() }
+    Settings { iterations: 60, ..default() }
 }
