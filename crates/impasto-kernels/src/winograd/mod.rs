@@ -29,7 +29,7 @@ pub(crate) trait Source: Copy + Sync {
 
 /// What becomes of the tiles of the output.
 pub(crate) trait Sink: Copy + Sync {
-    /// Whether each worker has whole rows of tiles, and is told of every one that is complete.
+    /// Whether each worker has whole rows of tiles, one after the other, and is told of each that is complete.
     const BY_ROWS: bool = false;
 
     /// The sink of one worker, which has these rows of the picture.
@@ -121,12 +121,10 @@ pub(crate) fn run<I: Source, O: Sink>(isa: Isa, threads: &Threads, job: &Winogra
     let share = scratch_len(job.weights);
     let scratch = ViewMut::new(scratch);
     threads.run(|worker| {
-        // SAFETY: each worker has its own share.
-        let scratch = unsafe { scratch.slice(worker * share, share) };
         let sink = job.sink.of_worker(worker, tile_rows(job.height, count, worker));
         let job = &Winograd { sink, ..*job };
         let tiles = part(if O::BY_ROWS { down } else { down * across }, count, worker);
-        isa.run(Worker { job, tiles, across, scratch });
+        isa.run(Worker { job, tiles, across, scratch, start: worker * share, share });
     });
 }
 
@@ -165,7 +163,10 @@ struct Worker<'a, I, O> {
     /// Tiles, or rows of tiles where the sink wants those.
     tiles: Range<usize>,
     across: usize,
-    scratch: &'a mut [f32],
+    /// The scratch of all workers, and where this one's begins and how long it is.
+    scratch: ViewMut<'a, f32>,
+    start: usize,
+    share: usize,
 }
 
 impl<I: Source, O: Sink> Op for Worker<'_, I, O> {
@@ -173,26 +174,30 @@ impl<I: Source, O: Sink> Op for Worker<'_, I, O> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let most = tiles_at_a_time(self.job.weights.depth);
-        // Rows that are narrow are taken several at a time.
-        let unit = if O::BY_ROWS { self.across } else { 1 };
-        let blocks = self.tiles.len().div_ceil((most / unit).max(1));
-        for block in 0..blocks {
-            let rows = part(self.tiles.len(), blocks, block);
-            let rows = self.tiles.start + rows.start..self.tiles.start + rows.end;
-            let tiles = rows.start * unit..rows.end * unit;
-            let blocks = tiles.len().div_ceil(most);
-            for block in 0..blocks {
-                let part = part(tiles.len(), blocks, block);
-                let stage = Stage::new(self.job, tiles.start + part.start, part.len());
-                stage.run(s, self.scratch);
-            }
-            for row in rows.filter(|_| O::BY_ROWS) {
+        if O::BY_ROWS {
+            for row in self.tiles.clone() {
+                self.tiles(s, row * self.across..(row + 1) * self.across);
                 // SAFETY: all tiles of the row have been put by this worker.
                 unsafe { self.job.sink.row_done(s, row) };
             }
+        } else {
+            self.tiles(s, self.tiles.clone());
         }
         s.fence();
+    }
+}
+
+impl<I: Source, O: Sink> Worker<'_, I, O> {
+    /// Convolves some tiles, as many at a time as is good.
+    #[inline(always)]
+    fn tiles<S: Simd>(&self, s: S, tiles: Range<usize>) {
+        let blocks = tiles.len().div_ceil(tiles_at_a_time(self.job.weights.depth));
+        for block in 0..blocks {
+            let part = part(tiles.len(), blocks, block);
+            let stage = Stage::new(self.job, tiles.start + part.start, part.len());
+            // SAFETY: the scratch is this worker's own, and no other slice of it is alive.
+            stage.run(s, unsafe { self.scratch.slice(self.start, self.share) });
+        }
     }
 }
 

@@ -96,18 +96,21 @@ impl Pack<'_> {
     /// The sixteen kernels of one channel in, `[tap][channel out]`.
     #[inline(always)]
     fn gather(&self, channel_in: usize) -> [[f32; LANES]; 9] {
-        let mut kernels = [[0.0; LANES]; 9];
-        for lane in 0..LANES {
+        let kernel = |lane: usize| {
             let channel_out = self.block_out * LANES + lane;
             let (o, i) = match self.direction {
                 Direction::Forward => (channel_out, channel_in),
                 Direction::Backward => (channel_in, channel_out),
             };
             let start = (o * self.convolution.in_channels + i) * 9;
-            let kernel = &self.convolution.weight[start..start + 9];
-            for (tap, &value) in kernel.iter().enumerate() {
-                let tap = if self.direction == Direction::Forward { tap } else { 8 - tap };
-                kernels[tap][lane] = value;
+            &self.convolution.weight[start..start + 9]
+        };
+        let sources: [&[f32]; LANES] = std::array::from_fn(kernel);
+        let mut kernels = [[0.0; LANES]; 9];
+        for (tap, values) in kernels.iter_mut().enumerate() {
+            let tap = if self.direction == Direction::Forward { tap } else { 8 - tap };
+            for (value, source) in values.iter_mut().zip(sources) {
+                *value = source[tap];
             }
         }
         kernels

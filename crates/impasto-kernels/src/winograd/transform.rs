@@ -63,8 +63,8 @@ pub(super) fn input<S: Simd>(s: S, d: &[S::V; 36]) -> [S::V; 36] {
     let mut out = [s.zero(); 36];
     for i in (0..36).step_by(6) {
         let pass = input_pass(s, [half[i], half[i + 1], half[i + 2], half[i + 3], half[i + 4], half[i + 5]]);
-        for column in 0..6 {
-            out[i + column] = pass[column];
+        for (out, value) in out[i..].iter_mut().zip(pass) {
+            *out = value;
         }
     }
     out
@@ -84,8 +84,8 @@ pub(super) fn output<S: Simd>(s: S, m: &[S::V; 36]) -> [S::V; 16] {
     for row in 0..4 {
         let i = row * 6;
         let pass = output_pass(s, [half[i], half[i + 1], half[i + 2], half[i + 3], half[i + 4], half[i + 5]]);
-        for column in 0..4 {
-            out[row * 4 + column] = pass[column];
+        for (out, value) in out[row * 4..].iter_mut().zip(pass) {
+            *out = value;
         }
     }
     out
@@ -104,8 +104,8 @@ pub(super) fn weight<S: Simd>(s: S, g: &[S::V; 9]) -> [S::V; 36] {
     let mut out = [s.zero(); 36];
     for row in 0..6 {
         let pass = weight_pass(s, [half[row * 3], half[row * 3 + 1], half[row * 3 + 2]]);
-        for column in 0..6 {
-            out[row * 6 + column] = pass[column];
+        for (out, value) in out[row * 6..].iter_mut().zip(pass) {
+            *out = value;
         }
     }
     out
