@@ -113,7 +113,7 @@ fn the_gradient_of_every_term_is_that_of_finite_differences() {
             .enumerate()
             .map(|(i, g)| f64::from(*g) / norm + 0.5 * (i as f64 * 0.37).sin() / count)
             .collect();
-        let step = 8.0;
+        let step = 1.0;
         let mut at = |step: f64| {
             let moved: Vec<f32> =
                 start.data().iter().zip(&direction).map(|(x, d)| (f64::from(*x) + step * d) as f32).collect();
