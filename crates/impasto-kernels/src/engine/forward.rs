@@ -8,7 +8,7 @@ use crate::memory::{View, ViewMut};
 use crate::pool::{PoolTarget, pool};
 use crate::profile::Part;
 use crate::sinks::Activation;
-use crate::threads::Threads;
+use crate::threads::{Threads, part};
 use crate::trunk::{PackedConvolution, Weights};
 use crate::winograd::{self, Packed, Winograd};
 use crate::{Isa, Pooling};
@@ -17,7 +17,7 @@ impl Engine {
     /// Runs every layer of the plan.
     pub(super) fn run_forward(&mut self, picture: &[f32]) {
         let Some(plan) = &mut self.plan else { return };
-        prepare(plan, picture, self.mean, self.scale);
+        prepare(plan, &self.threads, picture, self.mean, self.scale);
         let pass = Pass { isa: self.trunk.isa(), threads: &self.threads, pooling: self.pooling, keep: self.kept };
         self.profile.0.clear();
         for index in 0..plan.layers.len() {
@@ -34,17 +34,20 @@ impl Engine {
 }
 
 /// `x = (p − mean) · scale`, inside a border of zeros.
-fn prepare(plan: &mut Plan, picture: &[f32], mean: [f32; 3], scale: [f32; 3]) {
-    let (height, width) = (plan.height, plan.width);
-    let stride = width + 2;
-    for (channel, source) in picture.chunks_exact(height * width).enumerate() {
-        let target = &mut plan.picture[channel * (height + 2) * stride..][stride..][..height * stride];
-        for (target, source) in target.chunks_exact_mut(stride).zip(source.chunks_exact(width)) {
-            for (target, value) in target[1..].iter_mut().zip(source) {
+fn prepare(plan: &mut Plan, threads: &Threads, picture: &[f32], mean: [f32; 3], scale: [f32; 3]) {
+    let (height, width, count) = (plan.height, plan.width, threads.count());
+    let target = ViewMut::new(&mut plan.picture);
+    threads.run(|worker| {
+        for row in part(3 * height, count, worker) {
+            let (channel, y) = (row / height, row % height);
+            let start = (channel * (height + 2) + y + 1) * (width + 2) + 1;
+            // SAFETY: the row lies inside the padded picture and belongs to this worker.
+            let target = unsafe { target.slice(start, width) };
+            for (target, value) in target.iter_mut().zip(&picture[row * width..]) {
                 *target = (value - mean[channel]) * scale[channel];
             }
         }
-    }
+    });
 }
 
 /// What all layers share.

@@ -88,6 +88,7 @@ pub(crate) struct Case {
 }
 
 /// A gradient at a tap, owned.
+#[derive(Clone)]
 pub(crate) struct Pull {
     pub(crate) tap: usize,
     second: Vec<f32>,
@@ -230,9 +231,15 @@ impl Case {
 
     /// The relative distance of the engine's gradient from the reference's under the same masks.
     pub(crate) fn gradient_error(&self, isa: Isa, threads: &Threads) -> f64 {
+        self.gradient_error_of(isa, threads, |_| 1)
+    }
+
+    /// The same where each tap has so many gradients.
+    pub(crate) fn gradient_error_of(&self, isa: Isa, threads: &Threads, times: impl Fn(usize) -> usize) -> f64 {
         let mut engine = self.engine(isa, threads);
         engine.forward(&self.picture(), self.height, self.width, true);
-        let pulls = self.pulls(&mut engine);
+        let many = |pull: Pull| std::iter::repeat_n(pull.clone(), times(pull.tap));
+        let pulls: Vec<Pull> = self.pulls(&mut engine).into_iter().flat_map(many).collect();
         let gradients: Vec<_> = pulls.iter().map(Pull::gradient).collect();
         let mut found = vec![f32::NAN; 3 * self.height * self.width];
         engine.backward(&gradients, &mut found);

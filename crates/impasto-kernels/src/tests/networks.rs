@@ -49,6 +49,68 @@ fn gradients_are_the_reference_under_the_same_masks() {
     });
 }
 
+/// Only one tap has a gradient, or one has two.
+#[test]
+fn gradients_of_some_taps_only() {
+    let threads = Threads::new(2);
+    for isa in Isa::available() {
+        for channels in [NETWORKS[0], NETWORKS[2], &[16]] {
+            let taps: Vec<usize> = (0..channels.iter().filter(|&&channels| channels > 0).count()).collect();
+            for pooling in POOLINGS {
+                let case = Case::new(channels, pooling, 19, 14, &taps);
+                for &only in &taps {
+                    let error = case.gradient_error_of(isa, &threads, |tap| usize::from(tap == only));
+                    assert!(error < 1e-5, "{isa:?} {channels:?} {pooling:?} tap {only}: {error:e}");
+                }
+                let error = case.gradient_error_of(isa, &threads, |tap| if tap == 0 { 2 } else { 1 });
+                assert!(error < 1e-5, "{isa:?} {channels:?} {pooling:?}, tap 0 twice: {error:e}");
+            }
+        }
+    }
+}
+
+/// Features that are written past the caches, and tiles that come in more than one portion.
+#[test]
+fn large_features_are_the_reference() {
+    let case = Case::new(&[64, 64], Pooling::Average, 258, 259, &[0, 1]);
+    let trace = case.trace(&case.reference());
+    for isa in Isa::available() {
+        let mut engine = case.engine(isa, &Threads::new(2));
+        engine.forward(&case.picture(), case.height, case.width, false);
+        for tap in [0, 1] {
+            let error = distance(&engine.features(tap), trace.feature(&case.layers, tap).1);
+            assert!(error < 3e-6, "{isa:?} tap {tap}: {error:e}");
+        }
+    }
+}
+
+/// Few tiles and many channels: workers share out the channels, also unequal parts of them.
+#[test]
+fn deep_layers_of_small_pictures_are_the_reference() {
+    for isa in Isa::available() {
+        for count in [2, 3, 5] {
+            let threads = Threads::new(count);
+            for (height, width) in [(1, 1), (9, 5), (18, 30)] {
+                let case = Case::new(&[16, 256, 304, 0, 256], Pooling::Max, height, width, &[1, 3]);
+                let name = format!("{isa:?} {count} threads {height}×{width}");
+                let (features, _) = case.feature_errors(isa, &threads);
+                assert!(features < 3e-6, "{name}: features {features:e}");
+                let error = case.gradient_error(isa, &threads);
+                assert!(error < 1e-5, "{name}: gradient {error:e}");
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "needs a forward pass with `keep`")]
+fn a_backward_pass_without_what_it_needs_is_refused() {
+    let case = Case::new(&[16], Pooling::Max, 3, 3, &[0]);
+    let mut engine = case.engine(Isa::best(), &Threads::new(1));
+    engine.forward(&case.picture(), 3, 3, false);
+    engine.backward(&[], &mut [0.0; 27]);
+}
+
 /// The reference's own gradient against differences of the loss that it belongs to.
 #[test]
 fn the_gradient_of_the_reference_is_that_of_its_loss() {
