@@ -82,6 +82,9 @@ fn png(history: &[(f64, Losses)]) -> Result<Vec<u8>, String> {
     Picture::from_rgb8(height, width, &rgb).to_png()
 }
 
+/// What a line is called, its colour, and what it shows.
+type Part = (&'static str, RGBColor, fn(&Losses) -> f64);
+
 /// Total, content and style over the iterations, the losses on a logarithmic axis.
 fn draw<B: DrawingBackend>(history: &[(f64, Losses)], area: DrawingArea<B, Shift>) -> Result<(), String> {
     static FONT: Once = Once::new();
@@ -107,7 +110,7 @@ fn draw<B: DrawingBackend>(history: &[(f64, Losses)], area: DrawingArea<B, Shift
         .light_line_style(WHITE)
         .draw()
         .map_err(told)?;
-    let parts: [(&str, RGBColor, fn(&Losses) -> f64); 4] = [
+    let parts: [Part; 4] = [
         ("total", BLACK, |l| l.loss),
         ("content", RGBColor(0x1b, 0x6c, 0xa8), |l| l.content),
         ("style", RGBColor(0xd1, 0x7a, 0x22), |l| l.style),

@@ -7,12 +7,12 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// A folder with a small photograph (`cat.png`, 96×64) and a small painting (`night.png`, 80×64) in it.
-pub struct Studio {
-    pub folder: TempDir,
+pub(crate) struct Studio {
+    pub(crate) folder: TempDir,
 }
 
 impl Studio {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let studio = Self { folder: tempfile::tempdir().unwrap() };
         studio.shrink("chelsea.png", 96, 64, "cat.png");
         studio.shrink("starry-night.jpg", 80, 64, "night.png");
@@ -20,40 +20,40 @@ impl Studio {
     }
 
     /// A real picture at another size, in the format of the name.
-    pub fn shrink(&self, from: &str, width: u32, height: u32, name: &str) {
+    pub(crate) fn shrink(&self, from: &str, width: u32, height: u32, name: &str) {
         let picture = image::open(example(from)).unwrap();
         let small = picture.resize_exact(width, height, image::imageops::FilterType::Triangle).to_rgb8();
         small.save(self.path(name)).unwrap();
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn write(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
         std::fs::write(self.path(name), bytes).unwrap();
     }
 
     /// The binary, run in the folder.
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_impasto"));
         command.current_dir(self.folder.path()).args(args);
         command.env("IMPASTO_MODELS", self.path("models"));
         command
     }
 
-    pub fn run(&self, args: &[&str]) -> Run {
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
         Run::of(self.command(args).output().unwrap())
     }
 
     /// Paints the cat with little work; `args` come on top.
-    pub fn paint(&self, args: &[&str]) -> Run {
+    pub(crate) fn paint(&self, args: &[&str]) -> Run {
         let all = ["paint", "cat.png", "--style", "night.png", "--iterations", "2"];
         self.run(&[&all, args].concat())
     }
 
     /// The names of all files in the folder.
-    pub fn files(&self) -> Vec<String> {
+    pub(crate) fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).unwrap();
         let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
         names.sort();
@@ -61,35 +61,35 @@ impl Studio {
     }
 
     /// Columns and rows of a picture in the folder.
-    pub fn size(&self, name: &str) -> (u32, u32) {
+    pub(crate) fn size(&self, name: &str) -> (u32, u32) {
         let picture = image::open(self.path(name)).unwrap();
         (picture.width(), picture.height())
     }
 }
 
 /// How a run of the binary ended.
-pub struct Run {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Run {
-    pub fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
     /// It went well.
     #[track_caller]
-    pub fn good(self) -> Self {
+    pub(crate) fn good(self) -> Self {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self
     }
 
     /// It was refused with exit code 2 and one sentence that has all of these words in it.
     #[track_caller]
-    pub fn refused(self, words: &[&str]) {
+    pub(crate) fn refused(self, words: &[&str]) {
         assert_eq!(self.code, Some(2), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         let last = self.stderr.trim_end().lines().filter(|line| line.starts_with("error: ")).collect::<Vec<_>>();
         assert_eq!(last.len(), 1, "one sentence: {}", self.stderr);
@@ -102,12 +102,12 @@ impl Run {
     }
 
     /// Every line of stdout as JSON.
-    pub fn json(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
 /// A picture that comes with the project.
-pub fn example(name: &str) -> PathBuf {
+pub(crate) fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures").join(name)
 }

@@ -38,14 +38,14 @@ mod tests {
         let (a, style) = (moments(0.3), moments(1.1));
         let mut gradient = vec![0.0; 9];
         gram_loss(&a, &style, 5.0, &mut gradient);
-        for i in 0..9 {
+        for (i, told) in gradient.iter().enumerate() {
             let at = |step: f32| {
                 let mut moved = a.clone();
                 moved.second[i] += step;
                 gram_loss(&moved, &style, 5.0, &mut [0.0; 9])
             };
             let numeric = (at(1e-3) - at(-1e-3)) / 2e-3;
-            assert!((numeric - f64::from(gradient[i])).abs() < 1e-4, "{i}: {numeric} against {}", gradient[i]);
+            assert!((numeric - f64::from(*told)).abs() < 1e-4, "{i}: {numeric} against {told}");
         }
     }
 

@@ -50,13 +50,13 @@ impl Lbfgs {
         let mut direction = self.direction(gradient);
         let mut slope = self.cpu.dot(gradient, &direction);
         let mut outcome = Outcome::Moved;
-        if !(slope < 0.0) && !self.history.is_empty() {
+        if !downhill(slope) && !self.history.is_empty() {
             self.history.clear();
             direction = self.direction(gradient);
             slope = self.cpu.dot(gradient, &direction);
             outcome = Outcome::Restarted("the direction did not lead downhill".into());
         }
-        if !(slope < 0.0) {
+        if !downhill(slope) {
             return Outcome::Converged("the gradient is zero".into());
         }
         let step = if self.history.is_empty() {
@@ -119,6 +119,11 @@ impl Lbfgs {
             outcome => outcome,
         }
     }
+}
+
+/// Whether a slope leads down; one that is not a number does not.
+fn downhill(slope: f64) -> bool {
+    slope < 0.0
 }
 
 impl Search {

@@ -136,7 +136,7 @@ impl Scene {
     /// The content at the size that is painted, the styles with the same longer side, their shares summing to 1.
     fn at_size(&self, size: Option<usize>) -> Result<Self, PaintError> {
         let total: f64 = self.styles.iter().map(|(_, share)| share).sum();
-        if !(total > 0.0) {
+        if total.is_nan() || total <= 0.0 {
             return Err(PaintError::NoStyle);
         }
         let (height, width) = self.working_size(size);
