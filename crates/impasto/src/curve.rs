@@ -82,8 +82,11 @@ fn png(history: &[(f64, Losses)]) -> Result<Vec<u8>, String> {
     Picture::from_rgb8(height, width, &rgb).to_png()
 }
 
-/// What a line is called, its colour, and what it shows.
-type Part = (&'static str, RGBColor, fn(&Losses) -> f64);
+/// The total lies wide and pale under its parts: where one of them is nearly all of it, both are seen.
+const TOTAL: RGBColor = RGBColor(0xc4, 0xc4, 0xc4);
+
+/// What a line is called, its colour and width, and what it shows.
+type Part = (&'static str, RGBColor, u32, fn(&Losses) -> f64);
 
 /// Total, content and style over the iterations, the losses on a logarithmic axis.
 fn draw<B: DrawingBackend>(history: &[(f64, Losses)], area: DrawingArea<B, Shift>) -> Result<(), String> {
@@ -111,30 +114,33 @@ fn draw<B: DrawingBackend>(history: &[(f64, Losses)], area: DrawingArea<B, Shift
         .draw()
         .map_err(told)?;
     let parts: [Part; 4] = [
-        ("total", BLACK, |l| l.loss),
-        ("content", RGBColor(0x1b, 0x6c, 0xa8), |l| l.content),
-        ("style", RGBColor(0xd1, 0x7a, 0x22), |l| l.style),
-        ("total variation", RGBColor(0x5a, 0x8f, 0x3c), |l| l.total_variation),
+        ("total", TOTAL, 5, |l| l.loss),
+        ("content", RGBColor(0x1b, 0x6c, 0xa8), 2, |l| l.content),
+        ("style", RGBColor(0xd1, 0x7a, 0x22), 2, |l| l.style),
+        ("total variation", RGBColor(0x5a, 0x8f, 0x3c), 2, |l| l.total_variation),
     ];
-    for (name, color, part) in parts {
+    for (name, color, width, part) in parts {
         let points: Vec<(f64, f64)> = (1..).map(f64::from).zip(history.iter().map(|(_, l)| part(l))).collect();
         if points.iter().any(|(_, v)| *v > 0.0) {
             let drawn = points.into_iter().filter(|(_, v)| *v > 0.0 && v.is_finite());
-            let line = chart.draw_series(LineSeries::new(drawn, color.stroke_width(2))).map_err(told)?;
-            line.label(name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+            let line = chart.draw_series(LineSeries::new(drawn, color.stroke_width(width))).map_err(told)?;
+            line.label(name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(width)));
         }
     }
     let mut legend = chart.configure_series_labels();
-    legend.background_style(WHITE).border_style(BLACK.mix(0.2)).label_font(("sans-serif", 16));
+    legend
+        .position(SeriesLabelPosition::UpperRight)
+        .background_style(WHITE)
+        .border_style(BLACK.mix(0.2))
+        .label_font(("sans-serif", 16));
     legend.draw().map_err(told)?;
     area.present().map_err(told)
 }
 
-/// From a bit below the lowest part to a bit above the highest total; at most six decades.
+/// From a bit below the lowest part to a bit above the highest total.
 fn range(history: &[(f64, Losses)]) -> Range<f64> {
-    let good = |v: &f64| *v > 0.0 && v.is_finite();
-    let high = history.iter().map(|(_, l)| l.loss).filter(good).fold(f64::MIN_POSITIVE, f64::max);
     let parts = history.iter().flat_map(|(_, l)| [l.loss, l.content, l.style, l.total_variation]);
-    let low = parts.filter(good).fold(high, f64::min);
-    (low.max(high * 1e-6) * 0.8)..(high * 1.3)
+    let good = parts.filter(|v| *v > 0.0 && v.is_finite());
+    let (low, high) = good.fold((f64::INFINITY, 0.0), |(low, high), v| (v.min(low), v.max(high)));
+    if high > 0.0 { low * 0.7..high * 1.4 } else { 0.1..10.0 }
 }
