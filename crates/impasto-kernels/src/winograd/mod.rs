@@ -119,7 +119,7 @@ pub(crate) fn run<I: Source, O: Sink>(isa: Isa, threads: &Threads, job: &Winogra
         return run_shared(isa, threads, job, down * across, scratch);
     }
     let share = scratch_len(job.weights);
-    let scratch = ViewMut::new(scratch);
+    let scratch = ViewMut::new(&mut scratch[..count * share]);
     threads.run(|worker| {
         let sink = job.sink.of_worker(worker, tile_rows(job.height, count, worker));
         let job = &Winograd { sink, ..*job };
