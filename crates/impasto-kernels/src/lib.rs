@@ -7,7 +7,8 @@
 //! gradients back to the picture. [`vector`] has what optimisers need.
 //!
 //! ```
-//! use impasto_kernels::{Convolution, Engine, Isa, MomentGradient, PackedTrunk, Pooling, TapGradient, Threads, TrunkLayer};
+//! use impasto_kernels::{Convolution, Engine, Isa, MomentGradient, PackedTrunk, Pooling, TapGradient, Threads};
+//! use impasto_kernels::TrunkLayer;
 //! use std::sync::Arc;
 //!
 //! let (in_channels, out_channels) = (3, 16);
@@ -40,7 +41,8 @@
 //! # How `unsafe` is checked
 //!
 //! Every access goes through a view that checks its bounds in builds with debug assertions (`memory`), so the tests in
-//! the dev profile, `cargo test -p impasto-kernels`, check the index arithmetic of every instruction set of the machine.
+//! the dev profile, `cargo test -p impasto-kernels`, check the index arithmetic of every instruction set of the
+//! machine.
 //! AddressSanitizer runs over the same tests, on a stable toolchain too:
 //!
 //! ```text

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 pub enum Part {
     /// A convolution with bias, ReLU and pooling.
     Forward,
-    /// The backward of a pooling and the ReLU before it, where it is written out; otherwise it is part of what reads it.
+    /// The backward of a pooling and the ReLU before it, where it is written out; otherwise it is part of what reads
+    /// it.
     Unpool,
     /// What flows in at a tap; at convolution 0 it is part of the backward of convolution 1.
     Tap,
