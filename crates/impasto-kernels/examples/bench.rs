@@ -4,7 +4,8 @@
 //! [--repeat 5] [--pooling average|max|l2]`
 //!
 //! Weights are random: the time does not depend on them. GFLOP/s count the operations of a direct convolution; a
-//! Winograd multiply does a quarter of them, so that 400% of the measured peak would be the wall.
+//! Winograd multiply does a quarter of them, so that 400% of the measured peak would be the wall. The backward of
+//! conv1_2 includes that of conv1_1 and what flows in at its tap.
 #![allow(clippy::print_stdout)]
 
 use impasto_kernels::vector::{self, Adam};

@@ -162,6 +162,12 @@ impl<'a, T> View<'a, T> {
         Self { start: slice.as_ptr(), len: slice.len(), kind: PhantomData }
     }
 
+    /// Where value `index` would be, which need not exist: to ask for, not to read.
+    #[inline(always)]
+    pub(crate) fn near(self, index: usize) -> *const T {
+        self.start.wrapping_add(index)
+    }
+
     /// The place of value `index`, good for reading `count` values.
     /// # Safety
     /// `index + count` is at most the length, and nobody writes there meanwhile.

@@ -1,6 +1,6 @@
 //! The multiply that everything heavy goes through: rows of scalars times a panel of packed weights.
 //!
-//! `output[r][c] = Σ_k input[r][k] · weights[k][c]` for rows r (tiles or positions) and one panel of 16 or 32 columns c.
+//! `output[r][c] = Σ_k input[r][k] · weights[k][c]` for rows r (tiles or positions) and one panel of 16 or 32 columns.
 //! Rows lie sixteen channels at a time, as in the blocked planes: `input[k/16][r][k%16]`, `output[c/16][r][c%16]`. The
 //! accumulators of up to [`Simd::ROWS`] × [`Simd::VECTORS`] stay in registers, inputs are broadcast, and weights are
 //! streamed once for each group of rows. While one panel is multiplied the next one is prefetched: without that the
@@ -87,8 +87,9 @@ impl<const R: usize, const V: usize> Op for Group<'_, R, V> {
         let &Multiply { depth, input_stride, output_stride, output_step, .. } = self.of;
         let width = V * LANES;
         let mut sums = [[s.zero(); V]; R];
-        // SAFETY: `input` holds `depth / 16` blocks of at least `first + R` rows, `weights` `depth` rows of the panel and
-        // `output` V blocks of `first + R` rows, as whoever fills a `Multiply` promises; the output is the worker's own.
+        // SAFETY: `input` holds `depth / 16` blocks of at least `first + R` rows, `weights` `depth` rows of the panel
+        // and `output` V blocks of `first + R` rows, as whoever fills a `Multiply` promises; the output is the
+        // worker's own.
         unsafe {
             let row = self.first * LANES;
             let mut weights = self.of.weights.at(self.of.weights_start, depth * width);

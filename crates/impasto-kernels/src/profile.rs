@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 pub enum Part {
     /// A convolution with bias, ReLU and pooling.
     Forward,
-    /// The backward of a pooling and the ReLU before it.
+    /// The backward of a pooling and the ReLU before it, where it is written out; otherwise it is part of what reads
+    /// it.
     Unpool,
-    /// What flows in at a tap.
+    /// What flows in at a tap; at convolution 0 it is part of the backward of convolution 1.
     Tap,
-    /// The backward of a convolution and of the ReLU before it.
+    /// The backward of a convolution and of the ReLU before it. That of convolution 0 is part of that of convolution 1
+    /// unless a pooling lies between.
     Backward,
 }
 

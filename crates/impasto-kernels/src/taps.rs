@@ -10,7 +10,7 @@ use crate::{Isa, MomentGradient};
 use std::ops::Range;
 
 /// Positions of a row that are taken at a time.
-const SEGMENT: usize = 56;
+const SEGMENT: usize = 112;
 
 /// The gradient of the moments, ready to be multiplied: `(second + secondᵀ) / weight` in panels and `mean / weight`.
 pub(crate) struct PackedMoments<'a> {
@@ -89,8 +89,8 @@ impl Inflow<'_> {
     pub(crate) fn run(self, isa: Isa, threads: &Threads, target: Target<'_>, scratch: &mut [f32]) {
         let shape = self.feature.layout.shape;
         let segments = shape.width.div_ceil(SEGMENT);
-        let scratch = ViewMut::new(scratch);
         let count = threads.count();
+        let scratch = ViewMut::new(&mut scratch[..count * scratch_len()]);
         threads.run(|worker| {
             // SAFETY: each worker has its own share.
             let scratch = unsafe { scratch.slice(worker * scratch_len(), scratch_len()) };

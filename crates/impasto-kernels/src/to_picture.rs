@@ -1,8 +1,8 @@
 //! The end of the backward pass: from the gradient of the first feature to that of the picture.
 //!
-//! As a [`Sink`], it takes the tiles that the second convolution's backward puts out, four rows of the picture at a time,
-//! adds what flows in at the tap, and carries them to the picture while they are in the cache; the gradient of the
-//! first feature, the largest of all, is never written out.
+//! As a [`Sink`], it takes the tiles that the second convolution's backward puts out, four rows of the picture at a
+//! time, adds what flows in at the tap, and carries them to the picture while they are in the cache; the gradient of
+//! the first feature, the largest of all, is never written out.
 
 use crate::Isa;
 use crate::direct::{COLUMNS, Direct};
@@ -196,8 +196,8 @@ impl<'a> ToPicture<'a> {
     #[inline(always)]
     unsafe fn add_neighbours<S: Simd>(&self, s: S, products: usize, sums: usize) {
         for x in 0..self.layout.shape.width {
-            // SAFETY: the products of x − 1 … x + 1 lie in the scratch; those of x + 1 begin with the nine of kx = 0, and
-            // what follows the nine is not used.
+            // SAFETY: the products of x − 1 … x + 1 lie in the scratch; those of x + 1 begin with the nine of kx = 0,
+            // and what follows the nine is not used.
             unsafe {
                 let at = |column: usize, kx: usize| self.scratch.at(products + column * COLUMNS + kx * 9, LANES);
                 let pair = s.add(s.load(at(x + 2, 0)), s.load(at(x + 1, 1)));

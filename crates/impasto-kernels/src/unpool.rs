@@ -160,6 +160,16 @@ impl Source for Unpool<'_> {
             }
         }
     }
+
+    #[inline(always)]
+    fn ask<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize) {
+        let pooled = self.gradient.layout;
+        for row in 0..4 {
+            for column in 0..2 {
+                s.prefetch(self.gradient.data.near(pooled.bordered(block, 2 * ty + row, 2 * tx + column + 2)));
+            }
+        }
+    }
 }
 
 /// Carries a gradient through a pooling and the ReLU before it, and writes it out.

@@ -13,6 +13,12 @@ pub(crate) struct V([f32; LANES]);
 
 type D = [f64; LANES];
 
+/// A function of its own for each piece of work, as for the other instruction sets.
+#[inline(never)]
+fn enter<O: Op>(s: Portable, op: O) -> O::Output {
+    op.run(s)
+}
+
 #[inline(always)]
 fn each(f: impl Fn(usize) -> f32) -> V {
     let mut r = [0.0; LANES];
@@ -37,7 +43,7 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn vectorise<O: Op>(self, op: O) -> O::Output {
-        op.run(self)
+        enter(self, op)
     }
 
     #[inline(always)]

@@ -25,6 +25,9 @@ pub(crate) trait Source: Copy + Sync {
     /// # Safety
     /// Block and tile exist, and nobody writes to the source meanwhile.
     unsafe fn tile<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize) -> [S::V; 36];
+
+    /// Asks for what this tile needs and the one before it does not; it need not exist.
+    fn ask<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize);
 }
 
 /// What becomes of the tiles of the output.
@@ -65,6 +68,16 @@ impl Source for Plane<'_> {
             }
         }
         values
+    }
+
+    #[inline(always)]
+    fn ask<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize) {
+        let corner = self.layout.bordered(block, ty * TILE, tx * TILE + 2);
+        for row in 0..6 {
+            for column in 0..4 {
+                s.prefetch(self.data.near(corner + (row * self.layout.columns + column) * LANES));
+            }
+        }
     }
 }
 
@@ -119,7 +132,7 @@ pub(crate) fn run<I: Source, O: Sink>(isa: Isa, threads: &Threads, job: &Winogra
         return run_shared(isa, threads, job, down * across, scratch);
     }
     let share = scratch_len(job.weights);
-    let scratch = ViewMut::new(scratch);
+    let scratch = ViewMut::new(&mut scratch[..count * share]);
     threads.run(|worker| {
         let sink = job.sink.of_worker(worker, tile_rows(job.height, count, worker));
         let job = &Winograd { sink, ..*job };
@@ -289,6 +302,10 @@ impl<'a, I: Source, O: Sink> Stage<'a, I, O> {
     }
 }
 
+/// How many tiles ahead the input is asked for: without asking, most of the transform is waiting for memory (at 512×512
+/// conv1_2 takes 16.1 ms in place of 14.3, measured on two cores of a Zen 5; 8 and 18 are no better).
+const AHEAD: usize = 4;
+
 /// Picture → `[frequency][channels in/16][tile][16]`.
 struct TransformInput<'a, I, O> {
     stage: Stage<'a, I, O>,
@@ -303,9 +320,20 @@ impl<I: Source, O: Sink> Op for TransformInput<'_, I, O> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let stage = self.stage;
-        for block in 0..stage.job.weights.depth / LANES {
+        let blocks = stage.job.weights.depth / LANES;
+        for block in 0..blocks {
             for tile in self.tiles.clone() {
                 let (ty, tx) = stage.place(tile);
+                let ahead = tile + AHEAD;
+                let (later, ahead) = if ahead < self.tiles.end {
+                    (block, ahead)
+                } else if block + 1 < blocks {
+                    (block + 1, ahead - self.tiles.len())
+                } else {
+                    (0, ahead)
+                };
+                let (next_ty, next_tx) = stage.place(ahead);
+                stage.job.source.ask(s, later, next_ty, next_tx);
                 // SAFETY: block and tile exist; the worker owns the scratch, which holds 36 frequencies of this stride.
                 unsafe {
                     let values = transform::input(s, &stage.job.source.tile(s, block, ty, tx));
