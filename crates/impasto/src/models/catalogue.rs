@@ -183,14 +183,14 @@ mod tests {
     #[test]
     fn a_short_name_finds_any_pulled_file_of_that_network() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(find_in("vgg16", dir.path()), None);
-        let caffe = pretend("vgg16-caffe", dir.path());
-        assert_eq!(find_in("vgg16", dir.path()), Some(caffe.clone()));
-        assert_eq!(find_in("vgg16-torchvision", dir.path()), None);
-        let torchvision = pretend("vgg16-torchvision", dir.path());
-        assert_eq!(find_in("vgg16", dir.path()), Some(torchvision));
-        assert_eq!(find_in("vgg16-caffe", dir.path()), Some(caffe));
         assert_eq!(find_in("vgg19", dir.path()), None);
+        let matconvnet = pretend("vgg19-matconvnet", dir.path());
+        assert_eq!(find_in("vgg19", dir.path()), Some(matconvnet.clone()));
+        assert_eq!(find_in("vgg19-torchvision", dir.path()), None);
+        let torchvision = pretend("vgg19-torchvision", dir.path());
+        assert_eq!(find_in("vgg19", dir.path()), Some(torchvision));
+        assert_eq!(find_in("vgg19-matconvnet", dir.path()), Some(matconvnet));
+        assert_eq!(find_in("vgg16", dir.path()), None);
     }
 
     #[test]
