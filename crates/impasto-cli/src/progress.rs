@@ -40,7 +40,8 @@ pub(crate) struct Bar {
 impl Bar {
     pub(crate) fn new(iterations: usize) -> Self {
         let bar = ProgressBar::new(iterations as u64);
-        let template = "{bar:28.cyan/blue} {pos}/{len}  {msg}";
+        // What matters most comes first: `wide_msg` is cut at the edge of a narrow terminal.
+        let template = "{bar:20.cyan/blue} {pos}/{len}  {wide_msg}";
         bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_message("reading pictures and network");
         Self { bar, begun: None }
@@ -131,7 +132,7 @@ fn step_line(iteration: usize, iterations: usize, elapsed: f64, losses: &Losses)
     let left = Duration::from_secs_f64(((iterations - iteration) as f64 / rate).min(1e8));
     let Losses { loss, content, style, .. } = losses;
     let left = HumanDuration(left);
-    format!("loss {loss:.4e}  content {content:.4e}  style {style:.4e}  {rate:.2} steps/s  {left:#} left")
+    format!("{left:#} left  {rate:.2} steps/s  loss {loss:.3e}  content {content:.3e}  style {style:.3e}")
 }
 
 fn sentence(event: &Event) -> String {

@@ -120,3 +120,19 @@ fn a_name_is_made_where_none_is_given() {
     studio.paint(&[]).good();
     assert_eq!(studio.files(), ["cat-night.png", "cat.png", "night.png"]);
 }
+
+#[test]
+fn a_photograph_held_upright_is_painted_upright() {
+    let studio = Studio::new();
+    studio.shrink("coffee.png", 40, 24, "flat.jpg");
+    let jpeg = std::fs::read(studio.path("flat.jpg")).unwrap();
+    // EXIF with one entry: tag 0x0112, orientation, is 6, to be turned clockwise by a quarter.
+    let mut exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec();
+    let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
+    let mut turned = [&jpeg[..2], &[0xff, 0xe1], &length].concat();
+    turned.append(&mut exif);
+    turned.extend_from_slice(&jpeg[2..]);
+    studio.write("turned.jpg", &turned);
+    studio.run(&["paint", "turned.jpg", "-s", "night.png", "-n", "1", "-o", "out.png"]).good();
+    assert_eq!(studio.size("out.png"), (24, 40));
+}
