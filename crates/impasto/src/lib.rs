@@ -1,4 +1,27 @@
 //! Neural style transfer: paint a photograph in the style of a painting.
+//!
+//! [`paint`](paint()) works on pictures in memory, [`PaintJob`] from files to a file; both tell [`progress::Event`]s to
+//! whoever watches. Every setting and its default is in [`Settings`].
+//!
+//! ```no_run
+//! use impasto::progress::{Event, Flow};
+//! use impasto::{Picture, Scene, Settings, network, paint};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let scene = Scene {
+//!     content: Picture::read("photo.jpg".as_ref())?,
+//!     styles: vec![(Picture::read("painting.jpg".as_ref())?, 1.0)],
+//!     start: None,
+//! };
+//! let settings = Settings { size: Some(512), ..Settings::default() };
+//! let painting = paint(&scene, &settings, network("vgg19")?.as_ref(), &mut |event: &Event| {
+//!     println!("{event:?}");
+//!     Flow::Continue
+//! })?;
+//! painting.picture.write("out.png".as_ref(), None)?;
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod curve;
 pub mod device;
