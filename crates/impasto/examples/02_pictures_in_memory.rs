@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..Settings::preset(Preset::Default)
     };
     let scene = Scene { content, styles: vec![(style, 1.0)], start: None };
-    let painting = paint(&scene, &settings, network("vgg19")?.as_ref(), &mut UntilGood::default())?;
+    let painting = paint(&scene, &settings, network("vgg19")?, &mut UntilGood::default())?;
     eprintln!("{:?} after {} iterations", painting.end, painting.history.len());
     Ok(())
 }

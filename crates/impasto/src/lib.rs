@@ -14,7 +14,7 @@
 //!     start: None,
 //! };
 //! let settings = Settings { size: Some(512), ..Settings::default() };
-//! let painting = paint(&scene, &settings, network("vgg19")?.as_ref(), &mut |event: &Event| {
+//! let painting = paint(&scene, &settings, network("vgg19")?, &mut |event: &Event| {
 //!     println!("{event:?}");
 //!     Flow::Continue
 //! })?;

@@ -13,8 +13,8 @@ const NETWORK: u64 = 620 << 20;
 /// default layers, 256² to 1024² (`docs/performance.md`), and rounded up.
 const PER_PIXEL: u64 = 1050;
 
-/// What L-BFGS remembers for each pixel on top: 20 steps and 20 changes of the gradient, three channels, 4 bytes.
-const LBFGS_PER_PIXEL: u64 = 20 * 2 * 3 * 4;
+/// What L-BFGS remembers for each pixel on top: 10 steps and 10 changes of the gradient, three channels, 4 bytes.
+const LBFGS_PER_PIXEL: u64 = 10 * 2 * 3 * 4;
 
 /// The peak memory of painting a picture of so many pixels, in bytes.
 pub fn estimate(pixels: usize, optimizer: OptimizerKind) -> u64 {

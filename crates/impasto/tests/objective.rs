@@ -153,7 +153,7 @@ fn run(settings: &Settings) -> (impasto::Painting, Vec<Event>) {
         events.push(event.clone());
         Flow::Continue
     };
-    let painting = paint(&scene(), settings, &network("vgg19").unwrap(), &mut watch).unwrap();
+    let painting = paint(&scene(), settings, network("vgg19").unwrap(), &mut watch).unwrap();
     (painting, events)
 }
 
@@ -192,7 +192,7 @@ fn a_watcher_stops_the_run_and_keeps_the_picture() {
         Event::Step { iteration: 3, .. } => Flow::Stop,
         _ => Flow::Continue,
     };
-    let painting = paint(&scene(), &settings, &network("vgg19").unwrap(), &mut watch).unwrap();
+    let painting = paint(&scene(), &settings, network("vgg19").unwrap(), &mut watch).unwrap();
     assert_eq!((painting.history.len(), &painting.end), (3, &End::Stopped));
     assert_eq!((painting.picture.height(), painting.picture.width()), (93, 70));
 }

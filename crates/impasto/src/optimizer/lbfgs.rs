@@ -8,7 +8,7 @@ use super::{Optimizer, Outcome, is_finite};
 use crate::device::Cpu;
 
 /// How many steps are remembered.
-const HISTORY: usize = 20;
+const HISTORY: usize = 10;
 
 /// L-BFGS' state for one picture.
 pub struct Lbfgs {

@@ -86,7 +86,7 @@ impl PaintJob {
         let scene = self.read()?;
         let network = network(&self.settings.network)?;
         let mut saver = Saver { job: self, observer };
-        let painting = paint(&scene, &self.settings, &network, &mut saver)?;
+        let painting = paint(&scene, &self.settings, network, &mut saver)?;
         self.save(&painting, observer)?;
         if let Some(path) = &self.curve {
             curve::write(&painting.history, path)?;
