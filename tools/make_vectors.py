@@ -3,8 +3,10 @@
     python tools/make_vectors.py
 
 needs torch, numpy, pillow and safetensors, and writes `crates/impasto-nn/tests/vectors/vgg19-HEIGHTxWIDTH.safetensors`.
-Each file holds its own pictures, so that decoding is no part of the check. Everything is computed in float64 and once
-more in float32, to say how far rounding alone goes: those figures are printed and stored in the header.
+Each file holds its own pictures, so that decoding is no part of the check. (Those that are committed were cropped from
+the painting's photograph before its frame was cut away from `starry-night.jpg`; made anew they hold other pictures.)
+Everything is computed in float64 and once more in float32, to say how far rounding alone goes: those figures are
+printed and stored in the header.
 
 Pictures are planar (3, height, width), red, green, blue, 0–255. In each file:
 
