@@ -1,7 +1,7 @@
 //! Reading picture files.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Seek};
+use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use image::error::{ImageError, LimitErrorKind};
@@ -74,11 +74,10 @@ impl Picture {
         if metadata.is_dir() {
             return Err(ReadError::Folder(path.into()));
         }
-        let mut file = BufReader::new(File::open(path).map_err(io)?);
+        let file = BufReader::new(File::open(path).map_err(io)?);
         if metadata.is_file() && metadata.len() == 0 {
             return Err(ReadError::Empty(path.into()));
         }
-        file.rewind().map_err(io)?;
         let reader = ImageReader::new(file).with_guessed_format().map_err(io)?;
         if reader.format().is_none() {
             return Err(ReadError::NotAPicture(path.into()));

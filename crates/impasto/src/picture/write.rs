@@ -105,7 +105,7 @@ impl Picture {
         Ok(bytes)
     }
 
-    fn encode(&self, format: PictureFormat, settings: Option<&str>, mut to: &mut dyn Write) -> Result<(), String> {
+    fn encode(&self, format: PictureFormat, settings: Option<&str>, to: &mut dyn Write) -> Result<(), String> {
         let (width, height) = (self.width as u32, self.height as u32);
         let rgb = self.to_rgb8();
         let text = |error: image::ImageError| error.to_string();
@@ -118,7 +118,7 @@ impl Picture {
             PictureFormat::Tiff => {
                 let mut bytes = io::Cursor::new(Vec::new());
                 TiffEncoder::new(&mut bytes).write_image(&rgb, width, height, Rgb8).map_err(text)?;
-                io::copy(&mut bytes.into_inner().as_slice(), &mut to).map(drop).map_err(|error| error.to_string())
+                to.write_all(bytes.get_ref()).map_err(|error| error.to_string())
             }
         }
     }
