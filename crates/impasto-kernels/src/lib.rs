@@ -64,6 +64,7 @@ mod profile;
 mod reference;
 mod simd;
 mod sinks;
+mod style_net;
 mod taps;
 #[cfg(test)]
 mod tests;
@@ -79,6 +80,7 @@ pub use engine::Engine;
 pub use error::TrunkError;
 pub use isa::Isa;
 pub use profile::{Part, Timing, peak_flops};
+pub use style_net::{LEAST_SIDE, Parameter, StyleNet, StyleNetError, StyleNetLayer, StyleNetShape, StyleNetTrainer};
 pub use threads::Threads;
 pub use trunk::PackedTrunk;
 pub use types::{

@@ -1,0 +1,39 @@
+//! What can be wrong with an image transformation network or a picture for it.
+
+/// Why a network cannot be made, or does not take a picture.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StyleNetError {
+    /// A width that does not fill whole blocks of sixteen channels.
+    #[error("the network's width is {0} channels, but only multiples of 16 are supported")]
+    Width(usize),
+    /// A network without styles.
+    #[error("the network has no styles, give it at least one")]
+    NoStyles,
+    /// Not as many parameters as the shape has.
+    #[error("the network has {found} parameters, but its shape needs {expected}")]
+    Parameters {
+        /// How many the shape needs.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// A picture too small to pass through.
+    #[error("the picture is {width}×{height}, but the network needs at least {least} pixels on each side")]
+    TooSmall {
+        /// Columns of the picture.
+        width: usize,
+        /// Rows of the picture.
+        height: usize,
+        /// What it needs.
+        least: usize,
+    },
+    /// Not even a strip fits into the memory allowed.
+    #[error("this picture needs at least {needed} bytes of memory even in strips, but only {budget} are allowed")]
+    Budget {
+        /// The least that would do.
+        needed: usize,
+        /// What is allowed.
+        budget: usize,
+    },
+}

@@ -1,0 +1,116 @@
+//! The definition of the network: plain loops in double precision.
+
+use super::shape::{StyleNetLayer, StyleNetShape};
+
+/// ε of instance normalisation.
+const EPSILON: f64 = 1e-5;
+
+/// A planar feature.
+#[derive(Clone)]
+struct Feature {
+    channels: usize,
+    height: usize,
+    width: usize,
+    data: Vec<f64>,
+}
+
+/// Where position `i` of a line of `n` lies once it is continued by reflection.
+fn reflect(i: isize, n: usize) -> usize {
+    let n = n as isize;
+    let i = if i < 0 { -i } else { i };
+    (if i >= n { 2 * (n - 1) - i } else { i }) as usize
+}
+
+/// Paints a picture.
+pub(super) fn run(
+    shape: StyleNetShape,
+    parameters: &[f32],
+    picture: &[f32],
+    height: usize,
+    width: usize,
+    styles: &[f32],
+) -> Vec<f32> {
+    let (full_height, full_width) = (height.next_multiple_of(4), width.next_multiple_of(4));
+    let mut x = Feature { channels: 3, height: full_height, width: full_width, data: Vec::new() };
+    for channel in 0..3 {
+        for y in 0..full_height {
+            let y = reflect(y as isize, height);
+            x.data.extend(
+                (0..full_width)
+                    .map(|x| f64::from(picture[(channel * height + y) * width + reflect(x as isize, width)]) / 255.0),
+            );
+        }
+    }
+    let mut block = None;
+    for layer in shape.layers() {
+        if layer.name.ends_with("conv1") {
+            block = Some(x.clone());
+        }
+        x = convolve(&layer, &parameters[layer.weight()], &x);
+        if layer.normalised {
+            normalise(shape, &layer, parameters, styles, &mut x);
+        } else {
+            let positions = x.height * x.width;
+            let bias = &parameters[layer.bias()];
+            x.data.iter_mut().enumerate().for_each(|(i, v)| *v += f64::from(bias[i / positions]));
+        }
+        if layer.name.ends_with("conv2") {
+            let before = block.take().expect("conv1 comes before conv2");
+            x.data.iter_mut().zip(before.data).for_each(|(v, before)| *v += before);
+        } else if layer.normalised {
+            x.data.iter_mut().for_each(|v| *v = v.max(0.0));
+        }
+    }
+    let mut out = Vec::with_capacity(3 * height * width);
+    for channel in 0..3 {
+        for y in 0..height {
+            let start = (channel * full_height + y) * full_width;
+            out.extend(x.data[start..start + width].iter().map(|v| (v * 255.0) as f32));
+        }
+    }
+    out
+}
+
+fn convolve(layer: &StyleNetLayer, weight: &[f32], x: &Feature) -> Feature {
+    let enlarged = if layer.upsample { 2 } else { 1 };
+    let (height, width) = (x.height * enlarged, x.width * enlarged);
+    let (out_height, out_width) = (height.div_ceil(layer.stride), width.div_ceil(layer.stride));
+    let (k, pad) = (layer.kernel, (layer.kernel / 2) as isize);
+    let mut data = vec![0.0; layer.out_channels * out_height * out_width];
+    for (o, plane) in data.chunks_exact_mut(out_height * out_width).enumerate() {
+        for i in 0..layer.in_channels {
+            for ky in 0..k {
+                for kx in 0..k {
+                    let w = f64::from(weight[((o * layer.in_channels + i) * k + ky) * k + kx]);
+                    for (oy, row) in plane.chunks_exact_mut(out_width).enumerate() {
+                        let y = reflect((oy * layer.stride + ky) as isize - pad, height) / enlarged;
+                        let source = &x.data[(i * x.height + y) * x.width..][..x.width];
+                        for (ox, value) in row.iter_mut().enumerate() {
+                            let column = reflect((ox * layer.stride + kx) as isize - pad, width) / enlarged;
+                            *value += w * source[column];
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Feature { channels: layer.out_channels, height: out_height, width: out_width, data }
+}
+
+fn normalise(shape: StyleNetShape, layer: &StyleNetLayer, parameters: &[f32], styles: &[f32], x: &mut Feature) {
+    let positions = x.height * x.width;
+    for channel in 0..x.channels {
+        let blend = |range: &dyn Fn(usize) -> std::ops::Range<usize>| -> f64 {
+            let value =
+                |(style, &weight): (usize, &f32)| f64::from(weight) * f64::from(parameters[range(style)][channel]);
+            styles.iter().enumerate().map(value).sum()
+        };
+        let scale = blend(&|style| layer.scale(style));
+        let shift = blend(&|style| layer.shift(style, shape.styles));
+        let plane = &mut x.data[channel * positions..(channel + 1) * positions];
+        let mean = plane.iter().sum::<f64>() / positions as f64;
+        let variance = plane.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / positions as f64;
+        let factor = scale / (variance + EPSILON).sqrt();
+        plane.iter_mut().for_each(|v| *v = (*v - mean) * factor + shift);
+    }
+}

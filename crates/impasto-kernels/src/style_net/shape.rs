@@ -1,0 +1,163 @@
+//! What the image transformation network is made of: its parameters, in one flat list with names.
+
+use std::ops::Range;
+
+/// Which image transformation network: the one of Johnson et al. 2016 (supplementary material) with conditional
+/// instance normalisation (Dumoulin et al. 2017), so that one network holds several styles.
+///
+/// ```text
+/// picture / 255 ─▶ down1 9×9 ─▶ down2 3×3, stride 2 ─▶ down3 3×3, stride 2 ─▶ residual blocks: x + conv2(conv1(x))
+///                  3 → w         w → 2w                 2w → 4w                4w → 4w each
+///               ─▶ ×2, up1 3×3 ─▶ ×2, up2 3×3 ─▶ out 9×9, bias ─▶ · 255
+///                  4w → 2w        2w → w         w → 3
+/// ```
+///
+/// Every convolution but `out` is followed by instance normalisation (variance of the population, ε = 1e-5, a scale
+/// and a shift for each channel and style) and, but for each block's `conv2`, by a ReLU. Padding reflects the picture
+/// without repeating its edge; `×2` repeats every pixel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StyleNetShape {
+    /// Channels `w` of the widest-resolution layers, a multiple of 16; Johnson's network has 32.
+    pub width: usize,
+    /// Residual blocks; Johnson's network has 5.
+    pub residual_blocks: usize,
+    /// Styles it holds, at least 1.
+    pub styles: usize,
+}
+
+/// One named part of a network's parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name, such as `down1.weight`, `residual3.conv2.scale` or `out.bias`.
+    pub name: String,
+    /// `out × in × k × k` for a weight, `styles × channels` for a scale or shift, `3` for the bias.
+    pub shape: Vec<usize>,
+    /// Where its row-major values lie among all parameters.
+    pub range: Range<usize>,
+}
+
+/// A convolution of the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StyleNetLayer {
+    /// Its name, such as `down1` or `residual3.conv2`.
+    pub name: String,
+    /// Channels in.
+    pub in_channels: usize,
+    /// Channels out.
+    pub out_channels: usize,
+    /// Side of its kernel.
+    pub kernel: usize,
+    /// Its stride.
+    pub stride: usize,
+    /// Whether its input is enlarged twice first.
+    pub upsample: bool,
+    /// Whether instance normalisation follows; if not, it has a bias.
+    pub normalised: bool,
+    /// Where its weight begins among all parameters; scale and shift, or the bias, lie right behind.
+    pub(crate) start: usize,
+}
+
+impl StyleNetLayer {
+    /// Values of the weight.
+    pub(crate) fn weight_len(&self) -> usize {
+        self.out_channels * self.in_channels * self.kernel * self.kernel
+    }
+
+    /// Where the weight lies.
+    pub(crate) fn weight(&self) -> Range<usize> {
+        self.start..self.start + self.weight_len()
+    }
+
+    /// Where the scale of a style lies.
+    pub(crate) fn scale(&self, style: usize) -> Range<usize> {
+        let start = self.start + self.weight_len() + style * self.out_channels;
+        start..start + self.out_channels
+    }
+
+    /// Where the shift of a style lies, of so many styles.
+    pub(crate) fn shift(&self, style: usize, styles: usize) -> Range<usize> {
+        self.scale(styles + style)
+    }
+
+    /// Where the bias lies.
+    pub(crate) fn bias(&self) -> Range<usize> {
+        self.scale(0)
+    }
+}
+
+impl StyleNetShape {
+    /// Johnson's network with so many styles.
+    pub fn johnson(styles: usize) -> Self {
+        Self { width: 32, residual_blocks: 5, styles }
+    }
+
+    /// All convolutions in order.
+    pub fn layers(&self) -> Vec<StyleNetLayer> {
+        let w = self.width;
+        let mut plan = vec![
+            ("down1".to_string(), 3, w, 9, 1, false),
+            ("down2".to_string(), w, 2 * w, 3, 2, false),
+            ("down3".to_string(), 2 * w, 4 * w, 3, 2, false),
+        ];
+        for block in 1..=self.residual_blocks {
+            plan.push((format!("residual{block}.conv1"), 4 * w, 4 * w, 3, 1, false));
+            plan.push((format!("residual{block}.conv2"), 4 * w, 4 * w, 3, 1, false));
+        }
+        plan.push(("up1".to_string(), 4 * w, 2 * w, 3, 1, true));
+        plan.push(("up2".to_string(), 2 * w, w, 3, 1, true));
+        plan.push(("out".to_string(), w, 3, 9, 1, false));
+        let mut start = 0;
+        let layer = |(name, in_channels, out_channels, kernel, stride, upsample): (String, _, _, _, _, _)| {
+            let normalised = name != "out";
+            let layer = StyleNetLayer { name, in_channels, out_channels, kernel, stride, upsample, normalised, start };
+            start += layer.weight_len() + out_channels * if normalised { 2 * self.styles } else { 1 };
+            layer
+        };
+        plan.into_iter().map(layer).collect()
+    }
+
+    /// All parameters in order: each layer's `weight`, then `scale` and `shift`, or `bias`.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        let mut parameters = Vec::new();
+        for layer in self.layers() {
+            let mut push = |what: &str, shape: Vec<usize>, range: Range<usize>| {
+                parameters.push(Parameter { name: format!("{}.{what}", layer.name), shape, range });
+            };
+            let k = layer.kernel;
+            push("weight", vec![layer.out_channels, layer.in_channels, k, k], layer.weight());
+            if layer.normalised {
+                let (shape, last) = (vec![self.styles, layer.out_channels], self.styles - 1);
+                push("scale", shape.clone(), layer.scale(0).start..layer.scale(last).end);
+                push("shift", shape, layer.shift(0, self.styles).start..layer.shift(last, self.styles).end);
+            } else {
+                push("bias", vec![layer.out_channels], layer.bias());
+            }
+        }
+        parameters
+    }
+
+    /// Values of all parameters.
+    pub fn parameter_count(&self) -> usize {
+        self.layers().last().map_or(0, |out| out.bias().end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_follow_each_other_and_fill_their_shapes() {
+        for shape in [StyleNetShape::johnson(1), StyleNetShape { width: 16, residual_blocks: 2, styles: 3 }] {
+            let mut next = 0;
+            for parameter in shape.parameters() {
+                assert_eq!(parameter.range.start, next, "{}", parameter.name);
+                assert_eq!(parameter.range.len(), parameter.shape.iter().product::<usize>(), "{}", parameter.name);
+                next = parameter.range.end;
+            }
+            assert_eq!(next, shape.parameter_count());
+        }
+        // Johnson's network as PyTorch counts it, without the biases that instance normalisation takes away.
+        assert_eq!(StyleNetShape::johnson(1).parameter_count(), 1_677_635);
+    }
+}
