@@ -23,6 +23,7 @@
 
 mod card;
 mod error;
+mod import;
 mod read;
 mod write;
 
