@@ -23,6 +23,7 @@
 
 mod card;
 mod error;
+mod export;
 mod import;
 mod read;
 mod write;

@@ -18,6 +18,7 @@ use std::{
 };
 
 use self::assemble::assemble;
+pub(super) use self::torch::layer_names;
 use super::{ModelCard, StyleCard, StyleModel, StyleModelError, read};
 use crate::formats::{Format, TensorFile};
 

@@ -30,7 +30,7 @@ pub(super) fn layers(file: &mut TensorFile) -> Result<Vec<Layer>, StyleModelErro
     let foreign = |detail: String| StyleModelError::Foreign { path: path.clone(), detail };
     let mut used = Vec::new();
     let mut layers = Vec::new();
-    for (convolution, norm) in names(file, &prefix) {
+    for (convolution, norm) in layer_names(blocks(file, &prefix)) {
         let mut read = |names: &[String]| {
             let number = names.iter().find_map(|name| file.find(&format!("{prefix}{name}")));
             let number = number.ok_or_else(|| foreign(format!("`{}` is missing", names[0])))?;
@@ -58,15 +58,18 @@ pub(super) fn layers(file: &mut TensorFile) -> Result<Vec<Layer>, StyleModelErro
     }
 }
 
-/// Each convolution with its normalisation, of as many residual blocks as there are.
-fn names(file: &TensorFile, prefix: &str) -> Vec<(String, Option<String>)> {
+/// Residual blocks that are there.
+fn blocks(file: &TensorFile, prefix: &str) -> usize {
     let is_there = |block: &usize| file.find(&format!("{prefix}res{block}.conv1.conv2d.weight")).is_some();
-    let block = |block: usize| {
-        (1..=2).map(move |n| (format!("res{block}.conv{n}"), Some(format!("res{block}.in{n}")))).collect::<Vec<_>>()
-    };
+    (1..=MOST_BLOCKS).take_while(is_there).count()
+}
+
+/// Each convolution's name with that of its normalisation, in order.
+pub(in crate::style_model) fn layer_names(blocks: usize) -> Vec<(String, Option<String>)> {
+    let block = |block: usize| (1..=2).map(move |n| (format!("res{block}.conv{n}"), Some(format!("res{block}.in{n}"))));
     let fixed = |name: &str, norm: &str| (name.to_owned(), Some(norm.to_owned()));
     let mut names = vec![fixed("conv1", "in1"), fixed("conv2", "in2"), fixed("conv3", "in3")];
-    names.extend((1..=MOST_BLOCKS).take_while(is_there).flat_map(block));
+    names.extend((1..=blocks).flat_map(block));
     names.extend([fixed("deconv1", "in4"), fixed("deconv2", "in5"), ("deconv3".to_owned(), None)]);
     names
 }
