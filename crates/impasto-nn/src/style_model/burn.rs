@@ -26,14 +26,8 @@ struct Layer {
     plan: StyleNetLayer,
     /// `out × in × k × k`.
     weight: Tensor<4>,
-    after: After,
-}
-
-enum After {
-    /// Scale and shift of a normalisation, `styles × out` each.
-    Norm { scale: Tensor<2>, shift: Tensor<2> },
-    /// `out`.
-    Bias(Tensor<1>),
+    /// Scale and shift of a normalisation, `styles × out` each; or the bias, `1 × out`.
+    after: Vec<Tensor<2>>,
 }
 
 impl BurnStyleNet {
@@ -55,13 +49,9 @@ impl BurnStyleNet {
         let layer = |plan: StyleNetLayer| {
             let filters = [plan.out_channels, plan.in_channels, plan.kernel, plan.kernel];
             let weight = Tensor::from_data(TensorData::new(next(), filters), &device);
-            let after = if plan.normalised {
-                let mut per_style =
-                    || Tensor::from_data(TensorData::new(next(), [shape.styles, plan.out_channels]), &device);
-                After::Norm { scale: per_style(), shift: per_style() }
-            } else {
-                After::Bias(Tensor::from_data(TensorData::new(next(), [plan.out_channels]), &device))
-            };
+            let rows = if plan.normalised { vec![shape.styles; 2] } else { vec![1] };
+            let upload = |rows| Tensor::from_data(TensorData::new(next(), [rows, plan.out_channels]), &device);
+            let after = rows.into_iter().map(upload).collect();
             Layer { plan, weight, after }
         };
         let layers = shape.layers().into_iter().map(layer).collect();
@@ -120,12 +110,13 @@ impl BurnStyleNet {
             let side = plan.kernel / 2;
             let padded = x.pad([(side, side), (side, side)], PadMode::Reflect);
             let options = ConvOptions::new([plan.stride; 2], [0, 0], [1, 1], 1);
-            x = match after {
-                After::Bias(bias) => conv2d(padded, weight.clone(), Some(bias.clone()), options),
-                After::Norm { scale, shift } => {
+            let y = conv2d(padded, weight.clone(), None, options);
+            x = match &after[..] {
+                [scale, shift] => {
                     let blended = |each: &Tensor<2>| shares.clone().matmul(each.clone());
-                    normalise(conv2d(padded, weight.clone(), None, options), blended(scale), blended(shift))
+                    normalise(y, blended(scale), blended(shift))
                 }
+                bias => bias.iter().fold(y, |y, bias| y + bias.clone().reshape([1, plan.out_channels, 1, 1])),
             };
             x = match block.take_if(|_| plan.name.ends_with("conv2")) {
                 Some(before) => x + before,
