@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use impasto_nn::style_model::{StyleModel, StyleModelError};
 use serde::{Serialize, Serializer};
 
 use crate::models;
 use crate::settings::{SettingsError, StyleFile, nearest};
+
+pub use impasto_nn::kernels::StyleNetShape;
+pub use impasto_nn::style_model::{ModelCard, StyleCard, StyleDtype, StyleModel, StyleModelError};
 
 /// The network that comes with the program.
 static FILE: &[u8] = include_bytes!("../styles/styles.safetensors");

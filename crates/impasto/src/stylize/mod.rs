@@ -27,7 +27,6 @@ use crate::settings::SettingsError;
 use crate::styles::Blend;
 
 pub use event::StylizeEvent;
-pub use impasto_nn::style_model::StyleModel;
 pub use inputs::InputError;
 pub use job::{Failure, Observer, StylizeJob, StylizeJobError, StylizeSummary};
 pub use outputs::OutputError;
