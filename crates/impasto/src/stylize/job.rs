@@ -275,6 +275,7 @@ impl<'a, 'o> Crew<'a, 'o> {
         let loan = self.memory.lend(self.expected_bytes(task));
         let begun = Instant::now();
         let photo = read(&task.input)?;
+        self.stylizer.check(photo.height(), photo.width())?;
         check_place(&task.place)?;
         let mut begin = |height, width| {
             self.tell(&StylizeEvent::Painting { input: input.clone(), width, height }) == Flow::Continue

@@ -22,7 +22,7 @@ use impasto_nn::kernels::{LEAST_SIDE, StyleNet, StyleNetError};
 
 use crate::device::{self, DeviceError};
 use crate::memory::Bytes;
-use crate::picture::Picture;
+use crate::picture::{Picture, size_with_longer_side};
 use crate::settings::SettingsError;
 use crate::styles::Blend;
 
@@ -127,14 +127,10 @@ impl Stylizer {
         photo: Picture,
         begin: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Stylized, StylizeError> {
-        let photo = match self.settings.size {
-            Some(size) => photo.resized_to_longer_side(size),
-            None => photo,
-        };
-        let (height, width) = (photo.height(), photo.width());
-        if height.min(width) < LEAST_SIDE {
-            return Err(StyleNetError::TooSmall { width, height, least: LEAST_SIDE }.into());
-        }
+        self.check(photo.height(), photo.width())?;
+        let (height, width) = self.result_size(photo.height(), photo.width());
+        let photo =
+            if (height, width) == (photo.height(), photo.width()) { photo } else { photo.resized(height, width) };
         if self.settings.strength == 0.0 {
             return Ok(Stylized { picture: photo, network_seconds: 0.0, network_bytes: 0, waited: 0.0 });
         }
@@ -143,28 +139,45 @@ impl Stylizer {
         Ok(stylized)
     }
 
-    /// Rows and columns that the network sees of a picture with so many.
+    /// Whether a photograph of so many rows and columns can be painted: large enough for the network, and small enough
+    /// for memory.
+    ///
+    /// # Errors
+    /// As [`stylize`](Self::stylize), without the work.
+    pub fn check(&self, height: usize, width: usize) -> Result<(), StylizeError> {
+        let (height, width) = self.result_size(height, width);
+        if height.min(width) < LEAST_SIDE {
+            return Err(StyleNetError::TooSmall { width, height, least: LEAST_SIDE }.into());
+        }
+        if self.settings.strength == 0.0 { Ok(()) } else { self.budget(height, width).map(drop) }
+    }
+
+    /// Rows and columns of the result for a photograph with so many.
+    fn result_size(&self, height: usize, width: usize) -> (usize, usize) {
+        self.settings.size.map_or((height, width), |size| size_with_longer_side((height, width), size))
+    }
+
+    /// Rows and columns that the network sees of a result with so many.
     fn seen_size(&self, height: usize, width: usize) -> (usize, usize) {
         let seen = |side: usize| ((side as f64 / self.settings.stroke_size).round() as usize).max(LEAST_SIDE);
         (seen(height), seen(width))
     }
 
-    /// Bytes that a picture of so many pixels takes on its way, beside the network.
+    /// Bytes that a picture takes on its way, beside the network, from a photograph with so many rows and columns.
+    fn expected_bytes(&self, height: usize, width: usize) -> u64 {
+        let (result_height, result_width) = self.result_size(height, width);
+        self.picture_bytes(height, width).max(self.picture_bytes(result_height, result_width))
+    }
+
+    /// The same for a result with so many.
     fn picture_bytes(&self, height: usize, width: usize) -> u64 {
         let (seen_height, seen_width) = self.seen_size(height, width);
         picture_bytes(height * width, seen_height * seen_width)
     }
 
-    /// The same before it has the size that is asked for.
-    fn expected_bytes(&self, height: usize, width: usize) -> u64 {
-        let size = self.settings.size.unwrap_or(0) as f64 / height.max(width).max(1) as f64;
-        let sized = |side: usize| (side as f64 * size).round() as usize;
-        self.picture_bytes(height, width).max(self.picture_bytes(sized(height), sized(width)))
-    }
-
     fn pass(&self, photo: &Picture, begin: &mut dyn FnMut(usize, usize) -> bool) -> Result<Stylized, StylizeError> {
         let (height, width) = self.seen_size(photo.height(), photo.width());
-        let (budget, network_bytes) = self.budget(photo)?;
+        let (budget, network_bytes) = self.budget(photo.height(), photo.width())?;
         let resized = ((height, width) != (photo.height(), photo.width())).then(|| photo.resized(height, width));
         let seen = resized.as_ref().unwrap_or(photo);
         let asked = Instant::now();
@@ -182,9 +195,8 @@ impl Stylizer {
         Ok(Stylized { picture, network_seconds, network_bytes, waited })
     }
 
-    /// What the network may take for a photograph, and what it will.
-    fn budget(&self, photo: &Picture) -> Result<(usize, usize), StylizeError> {
-        let (height, width) = (photo.height(), photo.width());
+    /// What the network may take for a result with so many rows and columns, and what it will.
+    fn budget(&self, height: usize, width: usize) -> Result<(usize, usize), StylizeError> {
         let (seen_height, seen_width) = self.seen_size(height, width);
         let picture = self.picture_bytes(height, width);
         let mut needed = 0;
