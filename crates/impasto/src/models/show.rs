@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use impasto_nn::formats::ModelKind;
-use impasto_nn::formats::{LoadError, TensorFile};
+use impasto_nn::formats::{Description, LoadError, TensorFile};
+use impasto_nn::style_model::{FORMAT_VERSION, OWN_KEYS, StyleCard, StyleModel, StyleModelError};
 use impasto_nn::vgg::{Preprocessing, Vgg, VggKind};
 use serde::Serialize;
 use thiserror::Error;
@@ -21,6 +22,40 @@ pub struct Tensor {
     pub dtype: String,
     /// Its shape; filters are `out × in × height × width`.
     pub shape: Vec<usize>,
+}
+
+/// What a style model says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ShownStyleModel {
+    /// What it is called.
+    pub name: String,
+    /// The version of its format.
+    pub format_version: u64,
+    /// Channels of its widest-resolution layers.
+    pub width: usize,
+    /// Its residual blocks.
+    pub residual_blocks: usize,
+    /// Who made it.
+    pub author: Option<String>,
+    /// Where it comes from.
+    pub source: Option<String>,
+    /// Its styles.
+    pub styles: Vec<ShownStyle>,
+    /// The settings that it was trained with.
+    pub training: Option<serde_json::Value>,
+}
+
+/// A style of a style model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShownStyle {
+    /// What it is asked for by.
+    pub name: String,
+    /// Painter and painting.
+    pub title: Option<String>,
+    /// SHA-256 of the painting's file.
+    pub picture_sha256: Option<String>,
+    /// Size of the small painting in the file, in bytes.
+    pub thumbnail_bytes: Option<usize>,
 }
 
 /// What a model or file holds.
@@ -44,13 +79,16 @@ pub struct Shown {
     pub network: Option<VggKind>,
     /// What the network expects of a picture.
     pub preprocessing: Option<Preprocessing>,
+    /// What it says of itself, where it is a style model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub style_model: Option<ShownStyleModel>,
     /// Why it cannot be painted with, where it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
     /// Who made it, for a model of the list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
-    /// The terms it comes under, for a model of the list.
+    /// The terms it comes under, for a model of the list and a style model that says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
     /// Numbers in all tensors together.
@@ -105,7 +143,10 @@ pub fn show_in(name_or_path: &str, dir: Option<&Path>) -> Result<Shown, ShowErro
 }
 
 fn file(name: String, path: PathBuf, listed: Option<Listed>) -> Result<Shown, LoadError> {
-    let description = TensorFile::open(&path)?.describe()?;
+    let mut file = TensorFile::open(&path)?;
+    let mut description = file.describe()?;
+    let style = if description.network.is_none() { style(&mut file, &mut description) } else { None };
+    let own_licence = style.as_ref().and_then(|model| model.card.license.clone());
     let tensors: Vec<_> = (description.tensors.into_iter())
         .map(|tensor| Tensor { name: tensor.name, dtype: tensor.dtype.name().to_owned(), shape: tensor.shape })
         .collect();
@@ -118,13 +159,53 @@ fn file(name: String, path: PathBuf, listed: Option<Listed>) -> Result<Shown, Lo
         format: description.format.to_string(),
         network: description.network,
         preprocessing: description.preprocessing,
+        style_model: style.map(style_model),
         problem: description.problem,
         origin: listed.as_ref().map(|model| model.origin.clone()),
-        licence: listed.map(|model| model.licence),
+        licence: own_licence.or(listed.map(|model| model.licence)),
         parameters: count(&tensors),
         tensors,
         metadata: description.metadata,
     })
+}
+
+/// Reads the style model of a file that holds no VGG, and corrects what was said of it.
+fn style(file: &mut TensorFile, description: &mut Description) -> Option<StyleModel> {
+    match StyleModel::from_file(file) {
+        Ok(model) => {
+            description.kind = ModelKind::Style;
+            description.problem = None;
+            // What it holds is told in words.
+            description.metadata.retain(|key, _| !OWN_KEYS.contains(&key.as_str()));
+            Some(model)
+        }
+        Err(StyleModelError::NotAStyleModel { .. }) => None,
+        Err(error) => {
+            description.kind = ModelKind::Style;
+            description.problem = Some(error.to_string());
+            None
+        }
+    }
+}
+
+fn style_model(model: StyleModel) -> ShownStyleModel {
+    let card = model.card;
+    let style = |style: StyleCard| ShownStyle {
+        name: style.name,
+        title: style.title,
+        picture_sha256: style.picture_sha256,
+        thumbnail_bytes: style.thumbnail.map(|thumbnail| thumbnail.len()),
+    };
+    ShownStyleModel {
+        name: card.name,
+        format_version: FORMAT_VERSION,
+        width: model.shape.width,
+        residual_blocks: model.shape.residual_blocks,
+        author: card.author,
+        source: card.source,
+        styles: card.styles.into_iter().map(style).collect(),
+        training: card.training,
+    }
 }
 
 fn built_in() -> Shown {
@@ -147,6 +228,7 @@ fn built_in() -> Shown {
         format: "safetensors file inside the program".to_owned(),
         network: Some(vgg.kind),
         preprocessing: Some(vgg.preprocessing),
+        style_model: None,
         problem: None,
         origin: Some(listed.origin),
         licence: Some(listed.licence),
@@ -180,6 +262,37 @@ mod tests {
         let shown = show_in(path, None).unwrap();
         assert_eq!((shown.network, shown.kind, shown.state), (Some(VggKind::Vgg19), ModelKind::Network, None));
         assert_eq!(shown.size, 20_061_664);
+    }
+
+    #[test]
+    fn a_style_model_is_shown_by_its_card() {
+        let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../impasto-nn/tests/styles/narrow-old.pth");
+        let foreign = show_in(fixture, None).unwrap();
+        assert_eq!((foreign.kind, &foreign.style_model), (ModelKind::Style, &None));
+        assert!(foreign.problem.unwrap().contains("impasto models import"));
+
+        let mut model = StyleModel::import(fixture.as_ref()).unwrap();
+        model.card.license = Some("CC0-1.0".into());
+        model.card.training = Some(serde_json::json!({"steps": 2}));
+        model.card.styles[0].thumbnail = Some(vec![7; 1000]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        model.save(&path, Default::default()).unwrap();
+        let shown = show_in(path.to_str().unwrap(), None).unwrap();
+        assert_eq!((shown.kind, &shown.problem, shown.metadata.len()), (ModelKind::Style, &None, 0));
+        assert_eq!(shown.parameters, model.shape.parameter_count() as u64);
+        assert_eq!(shown.licence.as_deref(), Some("CC0-1.0"));
+        let style = shown.style_model.unwrap();
+        assert_eq!((style.format_version, style.width, style.residual_blocks), (1, 16, 2));
+        assert_eq!((style.training, style.styles[0].thumbnail_bytes), (model.card.training, Some(1000)));
+
+        let bytes = std::fs::read(&path).unwrap();
+        let newer = String::from_utf8_lossy(&bytes[..3000]).find(r#"format_version":"1""#).unwrap();
+        let mut bytes = bytes;
+        bytes[newer + 17] = b'7';
+        std::fs::write(&path, bytes).unwrap();
+        let shown = show_in(path.to_str().unwrap(), None).unwrap();
+        assert!(shown.kind == ModelKind::Style && shown.problem.unwrap().contains("update impasto"));
     }
 
     #[test]
