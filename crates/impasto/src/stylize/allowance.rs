@@ -4,9 +4,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::memory;
 
-/// What a run takes where nothing is said, if that much is free: enough to paint 4 megapixels whole, and more in
-/// strips.
-const USUAL: u64 = 1740 << 20;
+/// What a run takes where nothing is said, if that much is free: Johnson's network paints 4 megapixels whole in it, and
+/// 12 with its layers at full resolution in strips.
+const USUAL: u64 = 1900 << 20;
 
 /// The program, and the network's weights as they are and packed.
 const PROGRAM: u64 = 60 << 20;
@@ -17,6 +17,10 @@ const PER_PIXEL: u64 = 12 + 12 + 6;
 
 /// Bytes on top for each pixel that the network sees, where that is another size: the picture that goes in.
 const PER_SEEN_PIXEL: u64 = 12 + 12;
+
+/// The share of what the network takes for a whole picture below which it becomes slow: a third and a little is needed
+/// to keep its layers at less than full resolution, and without these everything is computed once for each layer.
+const COMFORT: f64 = 0.4;
 
 /// The memory of a run, in bytes.
 #[derive(Debug)]
@@ -38,13 +42,15 @@ impl Allowance {
 
     /// The share of all pictures in flight together; one alone may take more.
     pub(super) fn pictures(&self) -> u64 {
-        self.total / 3
+        self.total / 4
     }
 
-    /// What the network may take beside a picture of so many bytes: first choice, and last.
-    pub(super) fn network(&self, picture: u64) -> [u64; 2] {
-        let beside = picture.max(self.pictures()) + PROGRAM;
-        [self.total.saturating_sub(beside), self.utmost.saturating_sub(picture + PROGRAM)]
+    /// What the network may take beside a picture of so many bytes, of which it would like `whole`: first choice, and
+    /// last. Where the usual would make it slow and there is more, it is more.
+    pub(super) fn network(&self, picture: u64, whole: u64) -> [u64; 2] {
+        let usual = self.total.saturating_sub(picture.max(self.pictures()) + PROGRAM);
+        let utmost = self.utmost.saturating_sub(picture + PROGRAM);
+        [usual.max(utmost.min((whole as f64 * COMFORT) as u64)), utmost]
     }
 
     /// The most that there may be.
@@ -59,7 +65,7 @@ pub(super) fn picture_bytes(pixels: usize, seen: usize) -> u64 {
 }
 
 /// What the network needs in all, if it needs so much beside a picture.
-pub(super) fn whole(network: u64, picture: u64) -> u64 {
+pub(super) fn in_all(network: u64, picture: u64) -> u64 {
     network + picture + PROGRAM
 }
 
@@ -113,13 +119,14 @@ mod tests {
     fn what_is_given_is_shared_out() {
         let allowance = Allowance::new(Some(3 << 30));
         let small = picture_bytes(512 * 512, 512 * 512);
-        for network in allowance.network(small) {
-            assert!(network > 1 << 30 && whole(network, small) <= 3 << 30);
+        for network in allowance.network(small, 1 << 30) {
+            assert!(network > 1 << 30 && in_all(network, small) <= 3 << 30);
         }
         let large = picture_bytes(4000 * 3000, 4000 * 3000);
-        let [first, last] = allowance.network(large);
-        assert!(first <= last && whole(last, large) == 3 << 30);
-        assert_eq!(allowance.network(4 << 30), [0, 0]);
+        let [first, last] = allowance.network(large, 1 << 30);
+        assert!(first < last && in_all(last, large) == 3 << 30);
+        assert_eq!(allowance.network(large, 16 << 30), [last, last]);
+        assert_eq!(allowance.network(4 << 30, 16 << 30), [0, 0]);
         assert!(picture_bytes(100, 400) > picture_bytes(100, 100) + 400 * 12);
     }
 

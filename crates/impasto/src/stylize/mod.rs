@@ -32,7 +32,7 @@ pub use job::{Failure, Observer, StylizeJob, StylizeJobError, StylizeSummary};
 pub use outputs::OutputError;
 pub use settings::{STROKE_SIZES, StylizeSettings};
 
-use allowance::{Allowance, picture_bytes, whole};
+use allowance::{Allowance, in_all, picture_bytes};
 
 /// Why a picture was not stylised.
 #[derive(Debug, thiserror::Error)]
@@ -199,12 +199,13 @@ impl Stylizer {
     fn budget(&self, height: usize, width: usize) -> Result<(usize, usize), StylizeError> {
         let (seen_height, seen_width) = self.seen_size(height, width);
         let picture = self.picture_bytes(height, width);
+        let whole = self.net.plan(seen_height, seen_width, usize::MAX)?;
         let mut needed = 0;
-        for allowed in self.allowance.network(picture) {
+        for allowed in self.allowance.network(picture, whole as u64) {
             let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
             match self.net.plan(seen_height, seen_width, allowed) {
                 Ok(bytes) => return Ok((allowed, bytes)),
-                Err(StyleNetError::Budget { needed: least, .. }) => needed = whole(least as u64, picture),
+                Err(StyleNetError::Budget { needed: least, .. }) => needed = in_all(least as u64, picture),
                 Err(error) => return Err(error.into()),
             }
         }
