@@ -146,6 +146,25 @@ fn what_cannot_be_painted_is_refused() {
     }
 }
 
+/// A tall picture, so that there are many strips.
+#[test]
+fn little_memory_means_strips_and_the_same_picture() {
+    let photo = photo(400, 64);
+    let paint = |memory: Option<u64>| {
+        let blend = Blend::of(Cow::Owned(model(1)), 0);
+        Stylizer::new(&blend, &StylizeSettings { memory, ..StylizeSettings::default() })?.stylize(photo.clone())
+    };
+    let whole = paint(None).unwrap();
+    let refusal = paint(Some(1 << 20)).unwrap_err().to_string();
+    for words in ["painting 64×400 pixels takes at least", "1 MiB may be taken", "`--memory`", "`--size`"] {
+        assert!(refusal.contains(words), "{refusal}");
+    }
+    // The least that does, in steps of a quarter of a MiB.
+    let least = (1..2000).find_map(|quarters| paint(Some(quarters << 18)).ok()).unwrap();
+    assert!(least.network_bytes < whole.network_bytes / 2, "{} of {}", least.network_bytes, whole.network_bytes);
+    assert!(apart(&least.picture, &whole.picture).0 < 1e-3 * 255.0);
+}
+
 /// A folder with a model of two styles, and an album of pictures under `in`.
 struct Album(tempfile::TempDir);
 
