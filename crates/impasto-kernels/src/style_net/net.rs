@@ -77,6 +77,7 @@ impl StyleNet {
             Plan::Bands(band) => pass.run(0..full, band, (out, 0..full)),
             Plan::Strips(rows) => self.run_strips(&mut pass, rows, out, full),
         }
+        drop(pass);
         if plan == Plan::Whole {
             *self.workspace.lock().unwrap_or_else(PoisonError::into_inner) = workspace;
         }

@@ -132,7 +132,7 @@ impl<'a> Pass<'a> {
     ) -> Self {
         let workers = net.threads.count();
         let sums = statistics.layers.iter().map(|layer| Sums::new(layer.out_channels, workers)).collect();
-        let scratch = workspace.scratch.pop().unwrap_or_else(|| Buffer::new(scratch_len(net.shape) * workers));
+        let scratch = workspace.scratch.take().unwrap_or_else(|| Buffer::new(scratch_len(net.shape) * workers));
         Self { net, picture, size: (height, width), workspace, statistics, sums, scratch, start: 0 }
     }
 
@@ -404,6 +404,12 @@ impl<'a> Pass<'a> {
         let source = Enlarged(Feature { plane, activate });
         let size = (rows.len(), full.shape.width);
         convolve_rows(self.net, (layer, &mut self.sums), source, (full, (first, PAD), size), &mut self.scratch);
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.workspace.scratch = Some(std::mem::replace(&mut self.scratch, Buffer::new(0)));
     }
 }
 

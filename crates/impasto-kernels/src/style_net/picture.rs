@@ -241,19 +241,18 @@ impl<const R: usize, const V: usize> Op for FromGroup<'_, '_, R, V> {
                 }
             }
             let layout = job.target.layout;
-            for v in 0..V {
-                let block = first_block + v;
-                let (mut sum, mut squares) = (s.zero(), s.zero());
-                for (r, sums) in sums.iter().enumerate() {
-                    sum = s.add(sum, sums[v]);
-                    squares = s.mul_add(sums[v], sums[v], squares);
-                    s.store(
-                        job.target.data.at(layout.at(block, y + job.corner.0, x + r + job.corner.1), LANES),
-                        sums[v],
-                    );
+            let (mut totals, mut squares) = ([s.zero(); V], [s.zero(); V]);
+            for (r, sums) in sums.into_iter().enumerate() {
+                for (v, sum) in sums.into_iter().enumerate() {
+                    totals[v] = s.add(totals[v], sum);
+                    squares[v] = s.mul_add(sum, sum, squares[v]);
+                    let at = layout.at(first_block + v, y + job.corner.0, x + r + job.corner.1);
+                    s.store(job.target.data.at(at, LANES), sum);
                 }
-                if let Some(total) = job.sums {
-                    total.add(s, block, sum, squares);
+            }
+            if let Some(sums) = job.sums {
+                for v in 0..V {
+                    sums.add(s, first_block + v, totals[v], squares[v]);
                 }
             }
         }

@@ -6,6 +6,7 @@ use super::shape::StyleNetShape;
 use super::weights::DOWN;
 use super::{LEAST_SIDE, StyleNetError};
 use crate::layout::Layout;
+use crate::memory::Buffer;
 use crate::{Shape, winograd};
 use std::ops::Range;
 
@@ -110,7 +111,7 @@ pub(super) struct Workspace {
     pub(super) full: Option<Field>,
     pub(super) half: Option<Field>,
     pub(super) quarters: [Option<Field>; 3],
-    pub(super) scratch: Vec<crate::memory::Buffer<f32>>,
+    pub(super) scratch: Option<Buffer<f32>>,
 }
 
 /// The feature of a slot, made anew where it has another shape.
