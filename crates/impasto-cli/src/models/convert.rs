@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use impasto::models::{self, Exports, ImportOptions, StyleDtype, default_dir};
 use impasto::settings::StyleFile;
 
@@ -39,7 +39,7 @@ pub(super) struct ImportArgs {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "targets", required = true, multiple = true, args = ["onnx", "pytorch", "safetensors"])]
+#[command(group = ArgGroup::new("targets").required(true).multiple(true))]
 pub(super) struct ExportArgs {
     /// A name of `impasto models list`, or a style model's file
     #[arg(value_name = "NAME|FILE")]
@@ -48,13 +48,13 @@ pub(super) struct ExportArgs {
     #[arg(short, long, value_name = "NAME[:WEIGHT]")]
     style: Vec<StyleFile>,
     /// Write ONNX: one style, pictures of any size, 1×3×H×W, RGB 0–255
-    #[arg(long, value_name = "OUT.onnx")]
+    #[arg(long, value_name = "OUT.onnx", group = "targets")]
     onnx: Option<PathBuf>,
     /// Write what TransformerNet of pytorch/examples loads: one style
-    #[arg(long, value_name = "OUT.safetensors")]
+    #[arg(long, value_name = "OUT.safetensors", group = "targets")]
     pytorch: Option<PathBuf>,
     /// Write impasto's own format: all styles unless --style is given
-    #[arg(long, value_name = "OUT.safetensors")]
+    #[arg(long, value_name = "OUT.safetensors", group = "targets")]
     safetensors: Option<PathBuf>,
     /// Store 16-bit numbers in impasto's own format: half the size
     #[arg(long, requires = "safetensors")]

@@ -21,6 +21,8 @@
 //! # Ok::<(), impasto_nn::style_model::StyleModelError>(())
 //! ```
 
+#[cfg(feature = "burn")]
+pub mod burn;
 mod card;
 mod error;
 mod export;
@@ -35,6 +37,8 @@ use std::{
 
 use impasto_kernels::StyleNetShape;
 
+#[cfg(feature = "burn")]
+pub use self::burn::BurnStyleNet;
 pub use self::{
     card::{ModelCard, StyleCard},
     error::StyleModelError,
