@@ -41,6 +41,26 @@ fn a_network_is_imported_shown_and_exported() {
 }
 
 #[test]
+fn built_in_styles_are_listed_shown_and_exported() {
+    let studio = Studio::new();
+    let list = studio.run(&["models", "list", "--json"]).good().stdout;
+    let list: Vec<serde_json::Value> = serde_json::from_str(&list).unwrap();
+    let names: Vec<_> = list.iter().filter(|m| m["kind"] == "style" && m["state"] == "built in").collect();
+    assert!(names.len() >= 5);
+    let one = names[0]["name"].as_str().unwrap();
+    let shown = studio.run(&["models", "show", one]).good().stdout;
+    assert!(shown.contains(one) && shown.contains("inside the program"), "{shown}");
+    studio.run(&["models", "export", one, "--onnx", "one.onnx"]).good();
+    studio.run(&["models", "export", "styles", "--safetensors", "all.safetensors", "--f16"]).good();
+    studio.run(&["stylize", "cat.png", "--style", &format!("all.safetensors#{one}"), "-o", "a.png"]).good();
+    studio.run(&["stylize", "cat.png", "--style", one, "-o", "b.png"]).good();
+    let pixels = |name: &str| image::open(studio.path(name)).unwrap().to_rgb8();
+    assert_eq!(pixels("a.png"), pixels("b.png"));
+    studio.run(&["models", "pull", one]).refused(&[one, "built in"]);
+    studio.run(&["models", "export", "styles", "--onnx", "out.onnx"]).refused(&[one, "--style NAME[:WEIGHT]"]);
+}
+
+#[test]
 fn what_cannot_be_converted_says_why() {
     let studio = studio();
     studio.run(&["models", "import", "mosaic.onnx", "-o", "mosaic.safetensors"]).good();

@@ -107,6 +107,19 @@ fn a_changed_graph_names_the_change() {
         let message = StyleModel::import_bytes("changed", replace(&bytes, from, to)).unwrap_err().to_string();
         assert!(message.contains(part), "{message} should say: {part}");
     }
+    let scales = [1.0_f32, 1.0, 2.0, 2.0].map(f32::to_le_bytes).concat();
+    let at = bytes.windows(16).position(|window| window == scales).unwrap();
+    let mut changed = bytes.clone();
+    changed[at + 12..at + 16].copy_from_slice(&3.0_f32.to_le_bytes());
+    let message = StyleModel::import_bytes("changed", changed).unwrap_err().to_string();
+    assert!(message.contains("another factor than 2"), "{message}");
+    // The attribute `pads` of the first padding: its last integer is 4.
+    let at = bytes.windows(6).position(|window| window == b"\x0a\x04pads").unwrap();
+    let last = at + bytes[at..].windows(2).position(|window| window == b"\x40\x04").unwrap();
+    let mut changed = bytes.clone();
+    changed[last + 1] = 3;
+    let message = StyleModel::import_bytes("changed", changed).unwrap_err().to_string();
+    assert!(message.contains("`conv1.conv2d.weight` is not 4 on each side"), "{message}");
     for end in [3, 1000, bytes.len() / 2, bytes.len() - 1] {
         let message = StyleModel::import_bytes("cut", bytes[..end].to_vec()).unwrap_err().to_string();
         assert!(message.contains("cut short") || message.contains("truncated"), "{message}");

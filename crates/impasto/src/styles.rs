@@ -91,6 +91,11 @@ pub fn built_in() -> &'static StyleModel {
     })
 }
 
+/// Bytes of that network inside the program.
+pub(crate) fn built_in_size() -> u64 {
+    FILE.len() as u64
+}
+
 /// The names of the built-in styles, in the order of the network's.
 pub fn names() -> Vec<&'static str> {
     built_in().card.styles.iter().map(|style| style.name.as_str()).collect()

@@ -41,7 +41,7 @@ pub(super) struct ImportArgs {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("targets").required(true).multiple(true))]
 pub(super) struct ExportArgs {
-    /// A name of `impasto models list`, or a style model's file
+    /// A style of `impasto models list`, `styles` for all that are built in, or a style model's file
     #[arg(value_name = "NAME|FILE")]
     model: String,
     /// One of its styles, or several to be blended by their weights

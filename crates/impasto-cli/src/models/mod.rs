@@ -51,7 +51,7 @@ struct ListArgs {
 
 #[derive(Debug, Args)]
 struct ShowArgs {
-    /// A name of `impasto models list`, or a .mat, .pth, .onnx or .safetensors file
+    /// A name of `impasto models list`, `styles` for all built-in ones, or a .mat, .pth, .onnx or .safetensors file
     #[arg(value_name = "NAME|FILE")]
     model: String,
     /// Print a JSON object
@@ -94,7 +94,7 @@ pub(crate) enum ModelsError {
     #[error(transparent)]
     Convert(#[from] ConvertError),
     #[error("`{0}` is built in, so there is nothing to pull")]
-    BuiltIn(&'static str),
+    BuiltIn(String),
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
 }
@@ -117,8 +117,9 @@ pub(crate) fn run(args: ModelsArgs) -> Result<(), ModelsError> {
 }
 
 fn run_pull(args: PullArgs) -> Result<(), ModelsError> {
-    if args.name == BUILT_IN && args.manifest.is_none() {
-        return Err(ModelsError::BuiltIn(BUILT_IN));
+    let built_in = args.name == BUILT_IN || impasto::styles::find(&args.name).is_some();
+    if built_in && args.manifest.is_none() {
+        return Err(ModelsError::BuiltIn(args.name));
     }
     let own = args.manifest.as_deref().map(Manifest::load).transpose()?;
     let mut entry = own.as_ref().unwrap_or(Manifest::built_in()).get(&args.name)?.clone();

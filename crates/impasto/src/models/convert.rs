@@ -1,12 +1,14 @@
 //! Style models from other programs, and for them.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use impasto_nn::style_model::{StyleDtype, StyleModel, StyleModelError};
 use thiserror::Error;
 
-use super::catalogue::find_in;
+use super::catalogue::{BUILT_IN_STYLES, find_in};
 use crate::settings::nearest;
+use crate::styles;
 
 /// Why a style model was not converted.
 #[derive(Debug, Error)]
@@ -15,8 +17,14 @@ pub enum ConvertError {
     #[error(transparent)]
     Model(#[from] StyleModelError),
     /// Neither a name nor a file.
-    #[error("`{0}` is neither a style of `impasto models list` nor a file")]
-    Unknown(String),
+    #[error("`{name}` is neither a style of `impasto models list`{} nor a file",
+        nearest.as_ref().map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default())]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The built-in style that is most like it.
+        nearest: Option<String>,
+    },
     /// A style that the model does not have.
     #[error("`{model}` has no style called `{style}`{}: it has {known}",
         nearest.as_ref().map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default())]
@@ -102,9 +110,9 @@ pub struct Exports {
     pub dtype: StyleDtype,
 }
 
-/// Writes a style model for other programs: `name_or_path` is a name of the list or a file, `dir` the folder of pulled
-/// models. `styles` choose one of its styles or blend some, by their names and weights; without any, ONNX and PyTorch
-/// get the only one.
+/// Writes a style model for other programs. `name_or_path` is a built-in style, `styles` for all of them together, a
+/// pulled model (`dir` is the folder of these), or a file. `styles` choose one style of that network or blend some, by
+/// their names and weights; without any, ONNX and PyTorch get the one that is named, or the only one.
 ///
 /// # Errors
 /// If the model is not there, has no such style, or cannot be written in one of the formats; what comes first is written
@@ -115,15 +123,16 @@ pub fn export(
     exports: &Exports,
     dir: Option<&Path>,
 ) -> Result<(), ConvertError> {
-    let (model, path) = open(name_or_path, dir)?;
-    let shares = shares(&model, name_or_path, styles)?;
+    let Opened { model, path, style } = open(name_or_path, dir)?;
+    let named: Vec<_> = style.map(|style| (style, 1.0)).into_iter().collect();
+    let shares = shares(&model, name_or_path, if styles.is_empty() { &named } else { styles })?;
     let chosen = shares.map(|shares| model.blend(&shares));
     let single = |format| {
         let several = || ConvertError::Several { format, model: name_or_path.into(), known: names(&model) };
         chosen.as_ref().ok_or_else(several)
     };
     for out in [&exports.onnx, &exports.pytorch, &exports.safetensors].into_iter().flatten() {
-        refuse_same(&path, out)?;
+        path.as_ref().map_or(Ok(()), |path| refuse_same(path, out))?;
     }
     if let Some(out) = &exports.onnx {
         single("ONNX")?.save_onnx(out)?;
@@ -137,14 +146,34 @@ pub fn export(
     Ok(())
 }
 
+/// A model that was asked for.
+pub(super) struct Opened {
+    pub(super) model: Cow<'static, StyleModel>,
+    /// Its file, unless it is built in.
+    pub(super) path: Option<PathBuf>,
+    /// The one of its styles that was named.
+    pub(super) style: Option<String>,
+}
+
+/// The network of a built-in style, or of all of them.
+pub(super) fn open_built_in(name: &str) -> Option<Opened> {
+    let style = styles::find(name).map(|_| name.to_owned());
+    let model = (style.is_some() || name == BUILT_IN_STYLES).then(styles::built_in)?;
+    Some(Opened { model: Cow::Borrowed(model), path: None, style })
+}
+
 /// The model of a name or a path: the one place where names are looked up.
-fn open(name_or_path: &str, dir: Option<&Path>) -> Result<(StyleModel, PathBuf), ConvertError> {
+fn open(name_or_path: &str, dir: Option<&Path>) -> Result<Opened, ConvertError> {
+    if let Some(opened) = open_built_in(name_or_path) {
+        return Ok(opened);
+    }
     let pulled = dir.and_then(|dir| find_in(name_or_path, dir));
     let path = pulled.unwrap_or_else(|| PathBuf::from(name_or_path));
     if !path.exists() {
-        return Err(ConvertError::Unknown(name_or_path.into()));
+        let nearest = nearest(name_or_path, styles::names().into_iter());
+        return Err(ConvertError::Unknown { name: name_or_path.into(), nearest });
     }
-    Ok((StyleModel::load(&path)?, path))
+    Ok(Opened { model: Cow::Owned(StyleModel::load(&path)?), path: Some(path), style: None })
 }
 
 /// The share of each style, where some were chosen or there is only one.
@@ -197,6 +226,30 @@ mod tests {
         let say = |name: &str, weight| shares(&model, "m", &[(name.into(), weight)]).unwrap_err().to_string();
         assert!(say("narow-9", 1.0).contains("did you mean `narrow-9`?"));
         assert!(say("narrow-9", 0.0).contains("weight of 0"));
+    }
+
+    #[test]
+    fn a_built_in_style_is_exported_alone_or_blended() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (styles::names()[0], styles::names()[1]);
+        let written = |name: &str, styles: &[(String, f64)]| {
+            let path = folder.path().join("model.safetensors");
+            export(name, styles, &Exports { safetensors: Some(path.clone()), ..Exports::default() }, None).unwrap();
+            StyleModel::load(&path).unwrap()
+        };
+        let alone = written(one, &[]);
+        assert_eq!((alone.shape.styles, alone.card.styles[0].name.as_str()), (1, one));
+        assert_eq!(written(BUILT_IN_STYLES, &[]), *styles::built_in());
+        let blend = written(BUILT_IN_STYLES, &[(one.into(), 3.0), (other.into(), 1.0)]);
+        let mut shares = vec![0.0; styles::names().len()];
+        shares[..2].copy_from_slice(&[0.75, 0.25]);
+        assert_eq!(blend, styles::built_in().blend(&shares));
+
+        let onnx = Exports { onnx: Some(folder.path().join("model.onnx")), ..Exports::default() };
+        export(other, &[], &onnx, None).unwrap();
+        let say = |name: &str| export(name, &[], &onnx, None).unwrap_err().to_string();
+        assert!(say(BUILT_IN_STYLES).contains("--style NAME[:WEIGHT]"));
+        assert!(say(&one[1..]).contains(&format!("did you mean `{one}`?")));
     }
 
     #[test]

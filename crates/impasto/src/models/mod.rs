@@ -26,7 +26,7 @@ mod pull;
 mod show;
 mod transfer;
 
-pub use catalogue::{BUILT_IN, Listed, State, find, find_in, list, list_in};
+pub use catalogue::{BUILT_IN, BUILT_IN_STYLES, Listed, State, find, find_in, list, list_in};
 pub use convert::{ConvertError, Exports, ImportOptions, export, import};
 pub use error::PullError;
 pub use folder::{FOLDER_VARIABLE, NoFolder, default_dir};

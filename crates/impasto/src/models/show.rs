@@ -10,8 +10,10 @@ use impasto_nn::vgg::{Preprocessing, Vgg, VggKind};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::catalogue::{BUILT_IN, Listed, State, find_in, list_in};
+use super::catalogue::{BUILT_IN, BUILT_IN_STYLES, Listed, State, find_in, list_in};
+use super::convert::{Opened, open_built_in};
 use super::folder::default_dir;
+use crate::styles;
 
 /// One array of numbers in a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -129,6 +131,9 @@ pub fn show_in(name_or_path: &str, dir: Option<&Path>) -> Result<Shown, ShowErro
     if name_or_path == BUILT_IN {
         return Ok(built_in());
     }
+    if let Some(opened) = open_built_in(name_or_path) {
+        return Ok(built_in_style(opened));
+    }
     let name = name_or_path.to_owned();
     if let Some(path) = dir.and_then(|dir| find_in(&name, dir)) {
         let listed = list_in(dir).into_iter().find(|model| model.path.as_ref() == Some(&path));
@@ -238,6 +243,40 @@ fn built_in() -> Shown {
     }
 }
 
+/// A built-in style alone, or all of them.
+fn built_in_style(opened: Opened) -> Shown {
+    let Opened { model, style, .. } = opened;
+    let name = style.clone().unwrap_or_else(|| BUILT_IN_STYLES.to_owned());
+    let model = match style.and_then(|style| model.style(&style)) {
+        Some(number) => {
+            let mut shares = vec![0.0; model.shape.styles];
+            shares[number] = 1.0;
+            model.blend(&shares)
+        }
+        None => model.into_owned(),
+    };
+    let parameters = model.shape.parameters().into_iter();
+    let tensors: Vec<_> =
+        parameters.map(|p| Tensor { name: p.name, dtype: "f16".to_owned(), shape: p.shape }).collect();
+    Shown {
+        name,
+        kind: ModelKind::Style,
+        state: Some(State::BuiltIn),
+        path: None,
+        size: styles::built_in_size(),
+        format: "safetensors file inside the program".to_owned(),
+        network: None,
+        preprocessing: None,
+        problem: None,
+        origin: None,
+        licence: model.card.license.clone(),
+        style_model: Some(style_model(model)),
+        parameters: count(&tensors),
+        tensors,
+        metadata: BTreeMap::new(),
+    }
+}
+
 fn count(tensors: &[Tensor]) -> u64 {
     tensors.iter().map(|tensor| tensor.shape.iter().map(|&n| n as u64).product::<u64>()).sum()
 }
@@ -293,6 +332,18 @@ mod tests {
         std::fs::write(&path, bytes).unwrap();
         let shown = show_in(path.to_str().unwrap(), None).unwrap();
         assert!(shown.kind == ModelKind::Style && shown.problem.unwrap().contains("update impasto"));
+    }
+
+    #[test]
+    fn a_built_in_style_is_shown_alone_or_with_all() {
+        let one = styles::names()[0];
+        let shown = show_in(one, None).unwrap();
+        assert_eq!((shown.name.as_str(), shown.kind, shown.state), (one, ModelKind::Style, Some(State::BuiltIn)));
+        assert_eq!(shown.style_model.unwrap().styles[0].name, one);
+        let all = show_in(BUILT_IN_STYLES, None).unwrap();
+        assert_eq!(all.style_model.unwrap().styles.len(), styles::names().len());
+        assert_eq!(all.parameters, styles::built_in().shape.parameter_count() as u64);
+        assert!(styles::built_in_size() < 3 * all.parameters, "f16, as is said of the tensors");
     }
 
     #[test]

@@ -30,11 +30,14 @@ pub(super) fn layers(file: &TensorFile) -> Result<Vec<Layer>, StyleModelError> {
     let foreign = |detail: String| StyleModelError::Foreign { path: path.clone(), detail };
     let chain = chain(graph).map_err(foreign)?;
     let chain = without_own_padding(&chain);
-    check_order(chain).map_err(foreign)?;
+    check_order(graph, chain).map_err(foreign)?;
     let mut layers = Vec::new();
     for (number, node) in chain.iter().enumerate().filter(|(_, node)| node.op_type == "Conv") {
         let stride = if (1..=2).contains(&layers.len()) { 2 } else { 1 };
         check_convolution(graph, node, stride).map_err(foreign)?;
+        let weight = node.input.get(1).map_or("", String::as_str);
+        let pad = number.checked_sub(1).map_or(*node, |before| chain[before]);
+        check_padding(graph, pad, weight).map_err(foreign)?;
         let norm = chain.get(number + 1).filter(|node| node.op_type == "InstanceNormalization");
         layers.push(layer(graph, node, norm).map_err(|e| e.into_error(&path))?);
     }
@@ -78,7 +81,7 @@ fn without_own_padding<'a, 'g>(mut chain: &'a [&'g Node]) -> &'a [&'g Node] {
 }
 
 /// That the operations are those of the network, one by one.
-fn check_order(chain: &[&Node]) -> Result<(), String> {
+fn check_order(graph: &Graph, chain: &[&Node]) -> Result<(), String> {
     let convolutions = chain.iter().filter(|node| node.op_type == "Conv").count();
     let blocks = convolutions.saturating_sub(6) / 2;
     let norm = ["Pad", "Conv", "InstanceNormalization", "Relu"];
@@ -107,7 +110,7 @@ fn check_order(chain: &[&Node]) -> Result<(), String> {
     }
     chain.iter().try_for_each(|node| match node.op_type.as_str() {
         "Pad" => check_pad(node),
-        "Upsample" | "Resize" => check_resize(node),
+        "Upsample" | "Resize" => check_resize(graph, node),
         "InstanceNormalization" => check_norm(node),
         _ => Ok(()),
     })
@@ -133,18 +136,39 @@ fn check_norm(node: &Node) -> Result<(), String> {
     }
 }
 
-fn check_resize(node: &Node) -> Result<(), String> {
+fn check_resize(graph: &Graph, node: &Node) -> Result<(), String> {
     let mode = text(node, "mode").unwrap_or_else(|| "nearest".into());
     let aligned = text(node, "coordinate_transformation_mode").is_some_and(|mode| mode == "align_corners");
     if mode != "nearest" || aligned {
         return Err(format!("it enlarges by `{mode}`, not to the nearest neighbour"));
     }
-    let scales = node.attribute("scales").map(|scales| scales.floats).unwrap_or_default();
+    // In the newer operation a region stands before the scales.
+    let input = node.input.get(if node.input.len() > 2 { 2 } else { 1 });
+    let scales = match node.attribute("scales") {
+        Some(scales) => scales.floats,
+        None => input.and_then(|name| graph.values(name).ok()).unwrap_or_default(),
+    };
     if scales.is_empty() || scales == [1.0, 1.0, 2.0, 2.0] {
-        Ok(())
-    } else {
-        Err("it enlarges by another factor than 2".into())
+        return Ok(());
     }
+    Err("it enlarges by another factor than 2".into())
+}
+
+/// That a padding is that of the convolution behind it, where it is known before the network runs.
+fn check_padding(graph: &Graph, node: &Node, weight: &str) -> Result<(), String> {
+    let pads: Vec<i64> = match node.attribute("pads") {
+        Some(pads) => pads.ints,
+        None => match node.input.get(1).and_then(|name| graph.values(name).ok()) {
+            Some(pads) => pads.into_iter().map(|pad| pad as i64).collect(),
+            None => return Ok(()),
+        },
+    };
+    let kernel = graph.shape(weight).and_then(|shape| shape.last().copied()).unwrap_or(0);
+    let p = i64::try_from(kernel / 2).unwrap_or(i64::MAX);
+    if pads == [0, 0, p, p, 0, 0, p, p] {
+        return Ok(());
+    }
+    Err(format!("the padding before the convolution with `{weight}` is not {p} on each side"))
 }
 
 fn check_convolution(graph: &Graph, node: &Node, stride: i64) -> Result<(), String> {
