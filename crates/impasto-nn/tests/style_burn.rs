@@ -25,14 +25,16 @@ fn burn_paints_what_the_kernels_paint() {
         let model = model(shape);
         let net = BurnStyleNet::cpu(shape, &model.parameters).unwrap();
         // The second is the same numbers read as another picture: nothing divides its sides.
-        for (height, width) in [(93, 70), (62, 105), (16, 16)] {
+        // Against PyTorch in float64 both differ by 1e-5; at the least size, where the residual blocks normalise over 16
+        // positions, PyTorch in float32 differs by 4e-5, the kernels by 5e-5 and Burn by 1.1e-4.
+        for (height, width, tolerance) in [(93, 70, 1e-4), (62, 105, 1e-4), (16, 16, 5e-4)] {
             let picture = &photograph[..3 * height * width];
             let mut burn = vec![0.0; picture.len()];
             net.run(picture, height, width, &shares, &mut burn).unwrap();
             let kernels = paint(&model, picture, height, width, &shares);
             let largest = kernels.iter().fold(0.0, |largest: f32, value| largest.max(value.abs()));
             let error = furthest(&burn, &kernels) / largest;
-            assert!(error < 1e-4, "{error} of {largest} at {width}×{height}, {shape:?}");
+            assert!(error < tolerance, "{error} of {largest} at {width}×{height}, {shape:?}");
         }
     }
 }
