@@ -33,7 +33,7 @@ pub(super) fn table(out: &mut dyn Write, models: &[Listed]) -> io::Result<()> {
 
 /// What a model holds, key by key, then its tensors.
 pub(super) fn sheet(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
-    let mut line = |key: &str, value: &str| writeln!(out, "{key:14} {value}");
+    let mut line = |key: &str, value: &str| writeln!(out, "{key:14} {}", harmless(value));
     line("name", &shown.name)?;
     if let Some(state) = shown.state {
         line("state", &state.to_string())?;
@@ -71,6 +71,11 @@ pub(super) fn sheet(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
         line(if i == 0 { "tensors" } else { "" }, &text)?;
     }
     Ok(())
+}
+
+/// What files say of themselves reaches the terminal without what would steer it.
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// What a style model says of itself, as keys and values.
@@ -151,6 +156,14 @@ mod tests {
         {
             assert!(text.contains(part), "{part} in {text}");
         }
+    }
+
+    #[test]
+    fn a_file_does_not_steer_the_terminal() {
+        let mut shown = show_in("styles", None).unwrap();
+        shown.style_model.as_mut().unwrap().author = Some("\u{1b}[2Jnobody\r\n".into());
+        let text = text(|out| sheet(out, &shown));
+        assert!(text.contains("?[2Jnobody??") && !text.contains('\u{1b}'), "{text}");
     }
 
     #[test]
