@@ -5,6 +5,7 @@ mod resize;
 mod write;
 
 pub use read::ReadError;
+pub(crate) use resize::size_with_longer_side;
 pub use write::{PictureFormat, WriteError};
 pub(crate) use write::{check_place, write_whole};
 

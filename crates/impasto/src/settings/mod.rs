@@ -167,7 +167,13 @@ impl Settings {
     }
 }
 
-fn in_range(name: &str, value: impl ToString, good: bool, expected: &'static str) -> Result<(), SettingsError> {
+/// Whether a number is good, and the sentence if not.
+pub(crate) fn in_range(
+    name: &str,
+    value: impl ToString,
+    good: bool,
+    expected: &'static str,
+) -> Result<(), SettingsError> {
     let error = || SettingsError::Range { name: name.into(), value: value.to_string(), expected };
     good.then_some(()).ok_or_else(error)
 }
