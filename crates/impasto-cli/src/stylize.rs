@@ -106,10 +106,14 @@ pub(crate) fn run(args: StylizeArgs) -> Result<Ending, Box<dyn Error>> {
     interrupt::watch();
     let summary = job.run(&mut |event: &StylizeEvent| watch.event(event))?;
     watch.close(&summary);
-    if summary.end == End::Stopped {
-        return Ok(Ending::Interrupted);
+    let interrupted = summary.end == End::Stopped || interrupt::pressed();
+    let failed = (!summary.failures.is_empty()).then(|| StylizeCliError::Failures(summary));
+    match failed {
+        Some(failures) if interrupted => output::complain(&failures),
+        Some(failures) => return Err(failures.into()),
+        None => {}
     }
-    if summary.failures.is_empty() { Ok(Ending::Done) } else { Err(StylizeCliError::Failures(summary).into()) }
+    Ok(if interrupted { Ending::Interrupted } else { Ending::Done })
 }
 
 impl StylizeArgs {
