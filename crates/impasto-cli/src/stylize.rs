@@ -56,8 +56,8 @@ pub(crate) struct StylizeArgs {
     #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
     size: Option<usize>,
 
-    /// Memory that may be taken, such as `2GiB`: larger pictures go in strips [default: 1.7 GiB, or half of what is
-    /// free if that is less].
+    /// Memory that may be taken, such as `2GiB`: what needs more goes in strips, which is slower [default: by what is
+    /// free, at most 1.9 GiB up to 12 megapixels].
     #[arg(long, value_name = "SIZE", help_heading = "Machine")]
     memory: Option<ByteSize>,
 
@@ -107,13 +107,18 @@ pub(crate) fn run(args: StylizeArgs) -> Result<Ending, Box<dyn Error>> {
     let summary = job.run(&mut |event: &StylizeEvent| watch.event(event))?;
     watch.close(&summary);
     let interrupted = summary.end == End::Stopped || interrupt::pressed();
-    let failed = (!summary.failures.is_empty()).then(|| StylizeCliError::Failures(summary));
-    match failed {
-        Some(failures) if interrupted => output::complain(&failures),
-        Some(failures) => return Err(failures.into()),
-        None => {}
+    let ending = if interrupted { Ending::Interrupted } else { Ending::Done };
+    if summary.failures.is_empty() {
+        return Ok(ending);
     }
-    Ok(if interrupted { Ending::Interrupted } else { Ending::Done })
+    let failures = StylizeCliError::Failures(summary);
+    match ending {
+        Ending::Done => Err(failures.into()),
+        Ending::Interrupted => {
+            output::complain(&failures);
+            Ok(ending)
+        }
+    }
 }
 
 impl StylizeArgs {
