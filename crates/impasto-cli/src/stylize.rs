@@ -56,8 +56,8 @@ pub(crate) struct StylizeArgs {
     #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
     size: Option<usize>,
 
-    /// Memory that may be taken, such as `2GiB`: larger pictures go in strips [default: 1.7 GiB, or half of what is
-    /// free if that is less].
+    /// Memory that may be taken, such as `2GiB`: what needs more goes in strips, which is slower [default: by what is
+    /// free, at most 1.9 GiB up to 12 megapixels].
     #[arg(long, value_name = "SIZE", help_heading = "Machine")]
     memory: Option<ByteSize>,
 
@@ -106,10 +106,19 @@ pub(crate) fn run(args: StylizeArgs) -> Result<Ending, Box<dyn Error>> {
     interrupt::watch();
     let summary = job.run(&mut |event: &StylizeEvent| watch.event(event))?;
     watch.close(&summary);
-    if summary.end == End::Stopped {
-        return Ok(Ending::Interrupted);
+    let interrupted = summary.end == End::Stopped || interrupt::pressed();
+    let ending = if interrupted { Ending::Interrupted } else { Ending::Done };
+    if summary.failures.is_empty() {
+        return Ok(ending);
     }
-    if summary.failures.is_empty() { Ok(Ending::Done) } else { Err(StylizeCliError::Failures(summary).into()) }
+    let failures = StylizeCliError::Failures(summary);
+    match ending {
+        Ending::Done => Err(failures.into()),
+        Ending::Interrupted => {
+            output::complain(&failures);
+            Ok(ending)
+        }
+    }
 }
 
 impl StylizeArgs {

@@ -235,7 +235,8 @@ impl<'a, 'o> Crew<'a, 'o> {
         let helpers = self.job.jobs.min(self.tasks.len()).saturating_sub(1);
         std::thread::scope(|scope| {
             for _ in 0..helpers {
-                scope.spawn(|| self.work_alone());
+                // Where the system refuses a thread, those that there are do the work.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, || self.work_alone());
             }
             self.work_alone();
         });
