@@ -11,6 +11,7 @@
 
 mod builtin;
 pub mod formats;
+pub mod style_model;
 pub mod trunk;
 pub mod vgg;
 

@@ -30,6 +30,7 @@ use std::{
 use serde::Serialize;
 
 pub(crate) use self::input::swapped as swap_red_and_blue;
+pub(crate) use self::safetensors::LONGEST_HEADER;
 use self::source::Source;
 pub use self::{
     describe::{Description, ModelKind, describe},

@@ -8,8 +8,8 @@ use safetensors::tensor::{Metadata, TensorInfo as Listed};
 
 use super::{Contents, Dtype, LoadError, TensorInfo, Values, source::Source};
 
-/// The longest header that is read; a VGG has 5 kB.
-const LONGEST_HEADER: u64 = 16 << 20;
+/// The longest header that is read; a VGG has 5 kB, a style model its thumbnails too.
+pub(crate) const LONGEST_HEADER: u64 = 16 << 20;
 
 /// Reads the header.
 pub(super) fn open(mut source: Source) -> Result<Contents, LoadError> {

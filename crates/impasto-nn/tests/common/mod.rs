@@ -6,3 +6,4 @@
 pub(crate) mod memory;
 pub(crate) mod networks;
 pub(crate) mod python;
+pub(crate) mod styles;

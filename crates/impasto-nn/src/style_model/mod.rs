@@ -1,0 +1,106 @@
+//! Style models: an image transformation network with what should be known about it, in a file.
+//!
+//! impasto's own format is safetensors: one tensor for each of [`StyleNetShape::parameters`] under its name, f32 or
+//! f16, and three entries of metadata:
+//!
+//! ```text
+//! format          impasto-style-net
+//! format_version  1
+//! card            a ModelCard as JSON, the thumbnails in base64
+//! ```
+//!
+//! Which network it is, is read from the shapes of the tensors, and every one of them is checked. Nothing in a file is
+//! trusted: no memory is taken beyond what the file holds.
+//!
+//! ```no_run
+//! use impasto_nn::style_model::{StyleDtype, StyleModel};
+//!
+//! let model = StyleModel::load("monet.safetensors".as_ref())?;
+//! println!("{} by {}", model.card.name, model.card.author.as_deref().unwrap_or("nobody"));
+//! model.save("smaller.safetensors".as_ref(), StyleDtype::F16)?;
+//! # Ok::<(), impasto_nn::style_model::StyleModelError>(())
+//! ```
+
+mod card;
+mod error;
+mod read;
+mod write;
+
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
+
+use impasto_kernels::StyleNetShape;
+
+pub use self::{
+    card::{ModelCard, StyleCard},
+    error::StyleModelError,
+};
+use crate::formats::TensorFile;
+
+/// What the metadata of every style model says under [`FORMAT_KEY`].
+const FORMAT: &str = "impasto-style-net";
+
+/// The version of the format that this program writes, and the only one that it reads.
+pub const FORMAT_VERSION: u64 = 1;
+
+/// Keys of the metadata.
+const FORMAT_KEY: &str = "format";
+const VERSION_KEY: &str = "format_version";
+const CARD_KEY: &str = "card";
+
+/// An image transformation network with its description.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StyleModel {
+    /// Which network.
+    pub shape: StyleNetShape,
+    /// Its parameters, as [`StyleNetShape::parameters`] lays them out.
+    pub parameters: Vec<f32>,
+    /// What should be known about it.
+    pub card: ModelCard,
+}
+
+/// How a style model's numbers are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum StyleDtype {
+    /// 32-bit floats: nothing is lost.
+    #[default]
+    F32,
+    /// 16-bit floats (IEEE half): half the size, 11 bits of each number kept.
+    F16,
+}
+
+impl StyleModel {
+    /// Reads a file of impasto's own format.
+    ///
+    /// # Errors
+    /// If it is something else, of another version, or damaged; each case says what to do.
+    pub fn load(path: &Path) -> Result<Self, StyleModelError> {
+        read::read(&mut TensorFile::open(path).map_err(StyleModelError::from_load)?)
+    }
+
+    /// Reads bytes of impasto's own format; `name` is what error messages call them.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_bytes(name: impl Into<PathBuf>, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self, StyleModelError> {
+        read::read(&mut TensorFile::from_bytes(name, bytes).map_err(StyleModelError::from_load)?)
+    }
+
+    /// The file as bytes; the same model gives the same bytes.
+    ///
+    /// # Errors
+    /// If a parameter is not finite or too large for the type, or the card does not fit the network.
+    pub fn to_bytes(&self, dtype: StyleDtype) -> Result<Vec<u8>, StyleModelError> {
+        write::to_bytes(self, dtype)
+    }
+
+    /// Writes the file under a temporary name, then renames it: a reader sees all of it or none.
+    ///
+    /// # Errors
+    /// As [`to_bytes`](Self::to_bytes), and if the folder cannot be written to or the disk is full.
+    pub fn save(&self, path: &Path, dtype: StyleDtype) -> Result<(), StyleModelError> {
+        write::write_whole(path, &self.to_bytes(dtype)?)
+    }
+}
