@@ -34,6 +34,7 @@ pub mod paint;
 pub mod picture;
 pub mod progress;
 pub mod settings;
+pub mod train;
 
 pub use network::network;
 pub use paint::{PaintJob, Painting, Scene, paint};

@@ -7,6 +7,7 @@ mod style;
 mod total_variation;
 
 use std::collections::BTreeSet;
+use std::ops::{AddAssign, Mul};
 
 use impasto_nn::vgg::VggKind;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,28 @@ pub struct Losses {
     pub style: f64,
     /// The share of the total variation.
     pub total_variation: f64,
+}
+
+impl AddAssign for Losses {
+    fn add_assign(&mut self, other: Self) {
+        self.loss += other.loss;
+        self.content += other.content;
+        self.style += other.style;
+        self.total_variation += other.total_variation;
+    }
+}
+
+impl Mul<f64> for Losses {
+    type Output = Self;
+
+    fn mul(self, factor: f64) -> Self {
+        Self {
+            loss: self.loss * factor,
+            content: self.content * factor,
+            style: self.style * factor,
+            total_variation: self.total_variation * factor,
+        }
+    }
 }
 
 /// Which layers are looked at and what each weighs: settings, understood for one network.

@@ -5,8 +5,9 @@ mod resize;
 mod write;
 
 pub use read::ReadError;
+pub(crate) use read::crop_of_file;
 pub use write::{PictureFormat, WriteError};
-pub(crate) use write::{check_place, write_whole};
+pub(crate) use write::{check_place, write_durable, write_whole};
 
 /// The shortest side a picture may have: below it there is nothing to see a content or a style in.
 pub const MIN_SIDE: usize = 8;
@@ -47,6 +48,19 @@ impl Picture {
         // `as` saturates, and turns NaN into 0.
         let pixel = |i: usize| (0..3).map(move |c| (c, i)).map(|(c, i)| self.data[c * n + i].round() as u8);
         (0..n).flat_map(pixel).collect()
+    }
+
+    /// A picture of the same size with this value everywhere.
+    pub(crate) fn filled(&self, value: f32) -> Self {
+        Self { data: vec![value; self.data.len()], ..*self }
+    }
+
+    /// Left and right changed, if so wanted.
+    pub(crate) fn mirrored_if(mut self, wanted: bool) -> Self {
+        if wanted {
+            self.data.chunks_exact_mut(self.width).for_each(<[f32]>::reverse);
+        }
+        self
     }
 
     /// Rows.

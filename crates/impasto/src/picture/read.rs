@@ -66,29 +66,45 @@ impl Picture {
     /// # Errors
     /// If the file is missing, not a picture, broken, too large, or smaller than [`MIN_SIDE`] on a side.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        let io = |error: std::io::Error| match error.kind() {
-            ErrorKind::NotFound => ReadError::Missing(path.into()),
-            _ => ReadError::Io { path: path.into(), error },
-        };
-        let metadata = std::fs::metadata(path).map_err(io)?;
-        if metadata.is_dir() {
-            return Err(ReadError::Folder(path.into()));
-        }
-        let file = BufReader::new(File::open(path).map_err(io)?);
-        if metadata.is_file() && metadata.len() == 0 {
-            return Err(ReadError::Empty(path.into()));
-        }
-        let reader = ImageReader::new(file).with_guessed_format().map_err(io)?;
-        if reader.format().is_none() {
-            return Err(ReadError::NotAPicture(path.into()));
-        }
-        let picture = from_decoded(&decode(reader).map_err(|error| explain(path, error))?);
-        let (width, height) = (picture.width(), picture.height());
-        if width.min(height) < MIN_SIDE {
-            return Err(ReadError::TooSmall { path: path.into(), width, height });
-        }
-        Ok(picture)
+        Ok(from_decoded(&open(path)?))
     }
+}
+
+/// A square part of a picture file, read like [`Picture::read`]; `place` gets the picture's rows and columns and says
+/// where the upper and left edges of the part lie and how long its sides are.
+pub(crate) fn crop_of_file(
+    path: &Path,
+    place: impl FnOnce(usize, usize) -> (usize, usize, usize),
+) -> Result<Picture, ReadError> {
+    let image = open(path)?;
+    let (top, left, side) = place(image.height() as usize, image.width() as usize);
+    Ok(from_decoded(&image.crop_imm(left as u32, top as u32, side as u32, side as u32)))
+}
+
+/// The file decoded, and turned as it should be seen.
+fn open(path: &Path) -> Result<DynamicImage, ReadError> {
+    let io = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => ReadError::Missing(path.into()),
+        _ => ReadError::Io { path: path.into(), error },
+    };
+    let metadata = std::fs::metadata(path).map_err(io)?;
+    if metadata.is_dir() {
+        return Err(ReadError::Folder(path.into()));
+    }
+    let file = BufReader::new(File::open(path).map_err(io)?);
+    if metadata.is_file() && metadata.len() == 0 {
+        return Err(ReadError::Empty(path.into()));
+    }
+    let reader = ImageReader::new(file).with_guessed_format().map_err(io)?;
+    if reader.format().is_none() {
+        return Err(ReadError::NotAPicture(path.into()));
+    }
+    let image = decode(reader).map_err(|error| explain(path, error))?;
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    if width.min(height) < MIN_SIDE {
+        return Err(ReadError::TooSmall { path: path.into(), width, height });
+    }
+    Ok(image)
 }
 
 fn decode(mut reader: ImageReader<BufReader<File>>) -> Result<DynamicImage, ImageError> {

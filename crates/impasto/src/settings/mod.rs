@@ -10,9 +10,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+pub(crate) use file::read_toml;
 pub use layers::LayerWeights;
 pub use overrides::Overrides;
 pub use values::{Device, Init, OptimizerKind, PoolingKind, Preset, StyleFile};
+pub(crate) use values::{named, text_in_serde};
 
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +169,7 @@ impl Settings {
     }
 }
 
-fn in_range(name: &str, value: impl ToString, good: bool, expected: &'static str) -> Result<(), SettingsError> {
+pub(crate) fn in_range(name: &str, value: impl ToString, good: bool, expected: &'static str) -> Result<(), SettingsError> {
     let error = || SettingsError::Range { name: name.into(), value: value.to_string(), expected };
     good.then_some(()).ok_or_else(error)
 }
