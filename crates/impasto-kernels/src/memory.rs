@@ -196,6 +196,14 @@ impl<'a, T> ViewMut<'a, T> {
         unsafe { self.start.add(index) }
     }
 
+    /// A view to read from.
+    /// # Safety
+    /// Nobody writes to what is read through it meanwhile.
+    #[inline(always)]
+    pub(crate) unsafe fn reading(self) -> View<'a, T> {
+        View { start: self.start, len: self.len, kind: PhantomData }
+    }
+
     /// `count` values from `index` on as a slice.
     /// # Safety
     /// As for [`at`](ViewMut::at), for as long as the slice lives.

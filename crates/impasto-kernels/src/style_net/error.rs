@@ -28,6 +28,14 @@ pub enum StyleNetError {
         /// What it needs.
         least: usize,
     },
+    /// A size that the trainer does not take.
+    #[error("pictures to train on are {width}×{height}, but both sides must be multiples of 4")]
+    NotFours {
+        /// Columns of the pictures.
+        width: usize,
+        /// Rows of the pictures.
+        height: usize,
+    },
     /// Not even a strip fits into the memory allowed.
     #[error("this picture needs at least {needed} bytes of memory even in strips, but only {budget} are allowed")]
     Budget {

@@ -2,11 +2,24 @@
 
 mod error;
 mod naive;
+mod norm;
+mod outer;
+mod picture;
+mod planes;
+mod rows;
 mod shape;
+#[cfg(test)]
+mod tests;
+mod tiles;
+mod trainer;
+mod weight_gradient;
+mod weights;
+mod window;
 
 use crate::{Isa, Threads};
 pub use error::StyleNetError;
 pub use shape::{Parameter, StyleNetLayer, StyleNetShape};
+pub use trainer::StyleNetTrainer;
 
 /// The least side of a picture that passes through the network.
 pub const LEAST_SIDE: usize = 16;
@@ -64,63 +77,18 @@ impl StyleNet {
     }
 }
 
-/// A network in training: forward and backward of one picture at a time, gradients added up over a batch.
-pub struct StyleNetTrainer {
-    shape: StyleNetShape,
-}
-
-impl StyleNetTrainer {
-    /// A trainer for pictures of this size, whose sides are multiples of 4 and at least [`LEAST_SIDE`].
-    ///
-    /// # Errors
-    /// If the shape is not one that the kernels run, or the size does not fit.
-    pub fn new(
-        isa: Isa,
-        threads: Threads,
-        shape: StyleNetShape,
-        height: usize,
-        width: usize,
-    ) -> Result<Self, StyleNetError> {
-        let _ = (isa, threads, height, width);
-        Ok(Self { shape })
-    }
-
-    /// Packs new parameters; to be called before the first pass and after each step.
-    ///
-    /// # Errors
-    /// If there are not as many as the shape needs.
-    pub fn set_parameters(&mut self, parameters: &[f32]) -> Result<(), StyleNetError> {
-        check(self.shape, parameters)
-    }
-
-    /// Paints a planar picture, RGB 0–255, in one style into `out`, and keeps what [`backward`](Self::backward) needs.
-    pub fn forward(&mut self, picture: &[f32], style: usize, out: &mut [f32]) {
-        let _ = (picture, style, out);
-        unimplemented!("forward")
-    }
-
-    /// From the gradient of a loss with respect to the last `out` to that of the parameters, which is added to what
-    /// the passes before it left.
-    pub fn backward(&mut self, gradient: &[f32]) {
-        let _ = gradient;
-        unimplemented!("backward")
-    }
-
-    /// Writes the gradient of all parameters that the passes since the last call added up, times `factor`, and begins
-    /// anew.
-    pub fn take_gradient(&mut self, factor: f32, gradient: &mut [f32]) {
-        let _ = (factor, gradient);
-        unimplemented!("take_gradient")
-    }
-}
-
-fn check(shape: StyleNetShape, parameters: &[f32]) -> Result<(), StyleNetError> {
+fn check_shape(shape: StyleNetShape) -> Result<(), StyleNetError> {
     if shape.width == 0 || !shape.width.is_multiple_of(16) {
         return Err(StyleNetError::Width(shape.width));
     }
     if shape.styles == 0 {
         return Err(StyleNetError::NoStyles);
     }
+    Ok(())
+}
+
+fn check(shape: StyleNetShape, parameters: &[f32]) -> Result<(), StyleNetError> {
+    check_shape(shape)?;
     let (expected, found) = (shape.parameter_count(), parameters.len());
     if expected != found {
         return Err(StyleNetError::Parameters { expected, found });

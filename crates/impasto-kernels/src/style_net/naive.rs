@@ -30,6 +30,19 @@ pub(super) fn run(
     width: usize,
     styles: &[f32],
 ) -> Vec<f32> {
+    let parameters: Vec<f64> = parameters.iter().map(|&v| f64::from(v)).collect();
+    run_wide(shape, &parameters, picture, height, width, styles).into_iter().map(|v| v as f32).collect()
+}
+
+/// Paints a picture, all in double precision.
+pub(super) fn run_wide(
+    shape: StyleNetShape,
+    parameters: &[f64],
+    picture: &[f32],
+    height: usize,
+    width: usize,
+    styles: &[f32],
+) -> Vec<f64> {
     let (full_height, full_width) = (height.next_multiple_of(4), width.next_multiple_of(4));
     let mut x = Feature { channels: 3, height: full_height, width: full_width, data: Vec::new() };
     for channel in 0..3 {
@@ -52,7 +65,7 @@ pub(super) fn run(
         } else {
             let positions = x.height * x.width;
             let bias = &parameters[layer.bias()];
-            x.data.iter_mut().enumerate().for_each(|(i, v)| *v += f64::from(bias[i / positions]));
+            x.data.iter_mut().enumerate().for_each(|(i, v)| *v += bias[i / positions]);
         }
         if layer.name.ends_with("conv2") {
             let before = block.take().expect("conv1 comes before conv2");
@@ -65,13 +78,13 @@ pub(super) fn run(
     for channel in 0..3 {
         for y in 0..height {
             let start = (channel * full_height + y) * full_width;
-            out.extend(x.data[start..start + width].iter().map(|v| (v * 255.0) as f32));
+            out.extend(x.data[start..start + width].iter().map(|v| v * 255.0));
         }
     }
     out
 }
 
-fn convolve(layer: &StyleNetLayer, weight: &[f32], x: &Feature) -> Feature {
+fn convolve(layer: &StyleNetLayer, weight: &[f64], x: &Feature) -> Feature {
     let enlarged = if layer.upsample { 2 } else { 1 };
     let (height, width) = (x.height * enlarged, x.width * enlarged);
     let (out_height, out_width) = (height.div_ceil(layer.stride), width.div_ceil(layer.stride));
@@ -81,7 +94,7 @@ fn convolve(layer: &StyleNetLayer, weight: &[f32], x: &Feature) -> Feature {
         for i in 0..layer.in_channels {
             for ky in 0..k {
                 for kx in 0..k {
-                    let w = f64::from(weight[((o * layer.in_channels + i) * k + ky) * k + kx]);
+                    let w = weight[((o * layer.in_channels + i) * k + ky) * k + kx];
                     for (oy, row) in plane.chunks_exact_mut(out_width).enumerate() {
                         let y = reflect((oy * layer.stride + ky) as isize - pad, height) / enlarged;
                         let source = &x.data[(i * x.height + y) * x.width..][..x.width];
@@ -97,12 +110,11 @@ fn convolve(layer: &StyleNetLayer, weight: &[f32], x: &Feature) -> Feature {
     Feature { channels: layer.out_channels, height: out_height, width: out_width, data }
 }
 
-fn normalise(shape: StyleNetShape, layer: &StyleNetLayer, parameters: &[f32], styles: &[f32], x: &mut Feature) {
+fn normalise(shape: StyleNetShape, layer: &StyleNetLayer, parameters: &[f64], styles: &[f32], x: &mut Feature) {
     let positions = x.height * x.width;
     for channel in 0..x.channels {
         let blend = |range: &dyn Fn(usize) -> std::ops::Range<usize>| -> f64 {
-            let value =
-                |(style, &weight): (usize, &f32)| f64::from(weight) * f64::from(parameters[range(style)][channel]);
+            let value = |(style, &weight): (usize, &f32)| f64::from(weight) * parameters[range(style)][channel];
             styles.iter().enumerate().map(value).sum()
         };
         let scale = blend(&|style| layer.scale(style));

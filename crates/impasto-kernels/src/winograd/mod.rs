@@ -4,7 +4,7 @@
 //! input transform → for each panel of channels out: 36 multiplies → output transform into a [`Sink`].
 
 pub(crate) mod pack;
-mod transform;
+pub(crate) mod transform;
 
 use crate::Isa;
 use crate::layout::Plane;
@@ -16,11 +16,23 @@ pub(crate) use pack::{Direction, Packed};
 use std::ops::Range;
 pub(crate) use transform::FREQUENCIES;
 
+/// Whether a frequency needs no multiply where the input is [`Source::ENLARGED`] or the output [`Sink::HALVED`]: those
+/// of the point −1 in either direction. Its row of `Bᵀ` is 4(d₁ − d₂) − (d₃ − d₄), which is zero where d₁ = d₂ and
+/// d₃ = d₄; its column of `Aᵀ` is 1, −1, 1, −1, which sums of two take away. 25 of 36 multiplies remain.
+#[inline(always)]
+pub(crate) fn vanishes(frequency: usize) -> bool {
+    frequency / 6 == 2 || frequency % 6 == 2
+}
+
 /// Side of a tile of the output.
 pub(crate) const TILE: usize = 4;
 
 /// Where the tiles of the input come from.
 pub(crate) trait Source: Copy + Sync {
+    /// Whether every value is there twice in both directions, at even rows and columns and behind them: the
+    /// frequencies of [`vanishes`] are then zero.
+    const ENLARGED: bool = false;
+
     /// The 6×6 values around tile (`ty`, `tx`) of one block of channels, row major.
     /// # Safety
     /// Block and tile exist, and nobody writes to the source meanwhile.
@@ -34,6 +46,13 @@ pub(crate) trait Source: Copy + Sync {
 pub(crate) trait Sink: Copy + Sync {
     /// Whether each worker has whole rows of tiles, one after the other, and is told of each that is complete.
     const BY_ROWS: bool = false;
+
+    /// Whether workers may share out channels rather than tiles; `of_worker` is not called then.
+    const SHARES: bool = true;
+
+    /// Whether values are only looked at in sums of two in both directions, at even rows and columns and behind them:
+    /// the frequencies of [`vanishes`] then do not matter.
+    const HALVED: bool = false;
 
     /// The sink of one worker, which has these rows of the picture.
     fn of_worker(self, _worker: usize, _rows: Range<usize>) -> Self {
@@ -105,6 +124,12 @@ pub(crate) fn tiles_at_a_time(depth: usize) -> usize {
     }
 }
 
+/// Floats of scratch that each worker needs at most for a layer of no more channels than this, in or out.
+pub(crate) fn scratch_for(channels: usize) -> usize {
+    let tiles = tiles_at_a_time(0).max(tiles_at_a_time(channels)).max(tiles_at_a_time(128));
+    2 * FREQUENCIES * frequency_stride(channels, tiles)
+}
+
 /// Floats of scratch that each worker needs.
 pub(crate) fn scratch_len(weights: &Packed) -> usize {
     let tiles = tiles_at_a_time(weights.depth);
@@ -128,7 +153,7 @@ pub(crate) fn tile_rows(height: usize, workers: usize, worker: usize) -> Range<u
 pub(crate) fn run<I: Source, O: Sink>(isa: Isa, threads: &Threads, job: &Winograd<'_, I, O>, scratch: &mut [f32]) {
     let count = threads.count();
     let (down, across) = (job.height.div_ceil(TILE), job.width.div_ceil(TILE));
-    if !O::BY_ROWS && shares_weights(job.weights, down * across, count, scratch.len()) {
+    if !O::BY_ROWS && O::SHARES && shares_weights(job.weights, down * across, count, scratch.len()) {
         return run_shared(isa, threads, job, down * across, scratch);
     }
     let share = scratch_len(job.weights);
@@ -249,6 +274,9 @@ impl<I, O> Clone for Stage<'_, I, O> {
 impl<I, O> Copy for Stage<'_, I, O> {}
 
 impl<'a, I: Source, O: Sink> Stage<'a, I, O> {
+    /// Whether some frequencies vanish.
+    const SPARSE: bool = I::ENLARGED || O::HALVED;
+
     fn new(job: &'a Winograd<'a, I, O>, first: usize, tiles: usize) -> Self {
         let input_stride = frequency_stride(job.weights.depth, tiles);
         let output_stride = frequency_stride(job.weights.panel_blocks() * LANES, tiles);
@@ -283,7 +311,7 @@ impl<'a, I: Source, O: Sink> Stage<'a, I, O> {
     #[inline(always)]
     fn multiply<S: Simd>(&self, s: S, panel: usize, input: View<'_, f32>, output: ViewMut<'_, f32>) {
         let weights = self.job.weights;
-        for frequency in 0..FREQUENCIES {
+        for frequency in (0..FREQUENCIES).filter(|&frequency| !(Self::SPARSE && vanishes(frequency))) {
             s.vectorise(Multiply {
                 input,
                 input_start: frequency * self.input_stride,
@@ -339,7 +367,9 @@ impl<I: Source, O: Sink> Op for TransformInput<'_, I, O> {
                     let values = transform::input(s, &stage.job.source.tile(s, block, ty, tx));
                     let start = (block * stage.tiles + tile) * LANES;
                     for (frequency, value) in values.into_iter().enumerate() {
-                        s.store(self.input.at(start + frequency * stage.input_stride, LANES), value);
+                        if !(Stage::<I, O>::SPARSE && vanishes(frequency)) {
+                            s.store(self.input.at(start + frequency * stage.input_stride, LANES), value);
+                        }
                     }
                 }
             }
@@ -367,7 +397,12 @@ impl<I: Source, O: Sink> Op for TransformOutput<'_, I, O> {
                 // SAFETY: the scratch holds 36 frequencies of this stride; this worker alone has this tile.
                 unsafe {
                     let length = (FREQUENCIES - 1) * stage.output_stride + LANES;
-                    let values: [S::V; 36] = s.load_many(self.output.at(start, length), stage.output_stride);
+                    let mut values: [S::V; 36] = s.load_many(self.output.at(start, length), stage.output_stride);
+                    if Stage::<I, O>::SPARSE {
+                        for (frequency, value) in values.iter_mut().enumerate() {
+                            *value = if vanishes(frequency) { s.zero() } else { *value };
+                        }
+                    }
                     stage.job.sink.put(s, block, ty, tx, transform::output(s, &values));
                 }
             }

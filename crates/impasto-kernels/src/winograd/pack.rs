@@ -33,9 +33,16 @@ impl Packed {
             Direction::Forward => (convolution.in_channels, convolution.out_channels),
             Direction::Backward => (convolution.out_channels, convolution.in_channels),
         };
-        let panel_blocks = isa.panel_blocks();
-        let mut data = Buffer::new(FREQUENCIES * depth * channels);
-        let target = ViewMut::new(&mut data);
+        let data = Buffer::new(FREQUENCIES * depth * channels);
+        let mut packed = Self { depth, channels, panel_blocks: isa.panel_blocks(), data };
+        packed.set(isa, threads, convolution, direction);
+        packed
+    }
+
+    /// The same for new weights of the same shape.
+    pub(crate) fn set(&mut self, isa: Isa, threads: &Threads, convolution: &Convolution, direction: Direction) {
+        let Self { depth, channels, panel_blocks, .. } = *self;
+        let target = ViewMut::new(&mut self.data);
         // One task is sixteen channels out by sixteen channels in.
         let tasks = (depth / LANES) * (channels / LANES);
         let count = threads.count();
@@ -45,7 +52,6 @@ impl Packed {
                 isa.run(Pack { convolution, direction, depth, channels, panel_blocks, target, block_out, block_in });
             }
         });
-        Self { depth, channels, panel_blocks, data }
     }
 
     /// Panels.

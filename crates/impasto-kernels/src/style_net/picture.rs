@@ -1,0 +1,376 @@
+//! Direct convolutions between three planes and blocks of channels: the network's first layer, its last one, and the
+//! last one's way back.
+
+use super::planes::{Field, Sums, SumsView};
+use super::rows::Edge;
+use crate::Isa;
+use crate::layout::PlaneMut;
+use crate::memory::{Buffer, View, ViewMut};
+use crate::simd::{LANES, Op, Simd};
+use crate::threads::{Threads, part};
+use std::ops::Range;
+
+/// Planes of a picture.
+pub(super) const PLANES: usize = 3;
+
+/// Side of the kernels.
+pub(super) const SIDE: usize = 9;
+
+/// Rows and columns that a kernel reaches beyond its middle.
+pub(super) const PAD: usize = SIDE / 2;
+
+/// Values of a window: three planes by nine by nine.
+pub(super) const WINDOW: usize = PLANES * SIDE * SIDE;
+
+/// Three planes with `pad` rows and columns around, planar.
+pub(super) struct Canvas {
+    pub(super) height: usize,
+    pub(super) width: usize,
+    pub(super) pad: usize,
+    pub(super) data: Buffer<f32>,
+}
+
+impl Canvas {
+    pub(super) fn new(height: usize, width: usize, pad: usize) -> Self {
+        // Sixteen more, so that a vector may be read at the last value.
+        let len = PLANES * (height + 2 * pad) * (width + 2 * pad) + LANES;
+        Self { height, width, pad, data: Buffer::new(len) }
+    }
+
+    pub(super) fn columns(&self) -> usize {
+        self.width + 2 * self.pad
+    }
+
+    fn rows(&self) -> usize {
+        self.height + 2 * self.pad
+    }
+
+    /// Floats from one plane to the next.
+    pub(super) fn plane_len(&self) -> usize {
+        self.rows() * self.columns()
+    }
+
+    /// Fills it with `factor` times a picture and its mirror image; rows and columns of the canvas that the picture
+    /// does not have are continued so as well.
+    pub(super) fn fill(&mut self, picture: &[f32], (height, width): (usize, usize), factor: f32) {
+        let (rows, columns, pad) = (self.rows(), self.columns(), self.pad as isize);
+        // The picture is continued to the canvas's size first, and that is then reflected again.
+        let place = |i: usize, side: usize, full: usize| {
+            Edge::Reflect.source(Edge::Reflect.source(i as isize - pad, full) as isize, side)
+        };
+        let sources: Vec<usize> = (0..columns).map(|x| place(x, width, self.width)).collect();
+        for (row, target) in self.data[..PLANES * rows * columns].chunks_exact_mut(columns).enumerate() {
+            let (plane, y) = (row / rows, place(row % rows, height, self.height));
+            let source = &picture[(plane * height + y) * width..][..width];
+            target.iter_mut().zip(&sources).for_each(|(value, &x)| *value = source[x] * factor);
+        }
+    }
+
+    /// Fills its inside with `factor` times planes of its own size; what is around stays.
+    pub(super) fn fill_inside(&mut self, planes: &[f32], factor: f32) {
+        let (columns, pad, plane_len) = (self.columns(), self.pad, self.plane_len());
+        for (row, source) in planes.chunks_exact(self.width).enumerate() {
+            let at = row / self.height * plane_len + (row % self.height + pad) * columns + pad;
+            for (value, &source) in self.data[at..at + self.width].iter_mut().zip(source) {
+                *value = source * factor;
+            }
+        }
+    }
+}
+
+/// Weights from a window of three planes to blocks, packed: `[panel][243][16 · blocks]`.
+pub(super) struct FromPlanes {
+    channels: usize,
+    panel_blocks: usize,
+    data: Buffer<f32>,
+}
+
+impl FromPlanes {
+    pub(super) fn new(isa: Isa, channels: usize) -> Self {
+        Self { channels, panel_blocks: isa.panel_blocks(), data: Buffer::new(WINDOW * channels) }
+    }
+
+    /// `value(place in the window: plane, row, column; channel)`
+    pub(super) fn set(&mut self, value: impl Fn(usize, usize) -> f32) {
+        for tap in 0..WINDOW {
+            for channel in 0..self.channels {
+                let at = crate::direct::packed_at(self.panel_blocks, WINDOW, self.channels, tap, channel);
+                self.data[at] = value(tap, channel);
+            }
+        }
+    }
+
+    /// Convolves a canvas into a feature; both are as large as the canvas with its pad, less eight.
+    pub(super) fn run(
+        &self,
+        isa: Isa,
+        threads: &Threads,
+        canvas: &Canvas,
+        target: &mut Field,
+        sums: Option<&mut Sums>,
+    ) {
+        let count = threads.count();
+        let (height, width) = (canvas.rows() - 2 * PAD, canvas.columns() - 2 * PAD);
+        debug_assert_eq!((height, width), (target.layout.shape.height, target.layout.shape.width));
+        let job = FromJob {
+            weights: self,
+            canvas: View::new(&canvas.data),
+            columns: canvas.columns(),
+            plane_len: canvas.plane_len(),
+            target: target.plane_mut(),
+            width,
+            sums: sums.map(Sums::begin),
+        };
+        threads.run(|worker| isa.run(FromRows { job, rows: part(height, count, worker), worker }));
+    }
+}
+
+#[derive(Clone, Copy)]
+struct FromJob<'a> {
+    weights: &'a FromPlanes,
+    canvas: View<'a, f32>,
+    columns: usize,
+    plane_len: usize,
+    target: PlaneMut<'a>,
+    width: usize,
+    sums: Option<SumsView<'a>>,
+}
+
+struct FromRows<'a> {
+    job: FromJob<'a>,
+    rows: Range<usize>,
+    worker: usize,
+}
+
+impl Op for FromRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let mut job = self.job;
+        if let Some(sums) = &mut job.sums {
+            sums.worker = self.worker;
+        }
+        let blocks = job.weights.channels / LANES;
+        let groups = job.width.div_ceil(S::ROWS);
+        for y in self.rows {
+            for first_block in (0..blocks).step_by(S::VECTORS) {
+                for group in 0..groups {
+                    let columns = part(job.width, groups, group);
+                    let place = FromPlace { job: &job, first_block, y, x: columns.start };
+                    if S::VECTORS == 2 && first_block + 1 < blocks {
+                        place.group::<S, 2>(s, columns.len());
+                    } else {
+                        place.group::<S, 1>(s, columns.len());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct FromPlace<'a, 'b> {
+    job: &'a FromJob<'b>,
+    first_block: usize,
+    y: usize,
+    x: usize,
+}
+
+impl FromPlace<'_, '_> {
+    #[inline(always)]
+    fn group<S: Simd, const V: usize>(self, s: S, columns: usize) {
+        /// Picks the kernel of so many columns; those that an instruction set never needs are not compiled.
+        macro_rules! pick {
+            ($($n:literal)*) => {
+                match columns {
+                    $($n if $n <= S::ROWS => s.vectorise(FromGroup::<$n, V>(self)),)*
+                    _ => unreachable!("a group has at most {} columns", S::ROWS),
+                }
+            };
+        }
+        pick!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+    }
+}
+
+/// `R` positions of a row by `V` blocks of channels.
+struct FromGroup<'a, 'b, const R: usize, const V: usize>(FromPlace<'a, 'b>);
+
+impl<const R: usize, const V: usize> Op for FromGroup<'_, '_, R, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let FromPlace { job, first_block, y, x } = self.0;
+        let mut sums = [[s.zero(); V]; R];
+        // SAFETY: the canvas reaches four beyond every position, the blocks exist, and the worker alone has this row.
+        unsafe {
+            let start = first_block * LANES * WINDOW;
+            let mut weights = View::new(&job.weights.data).at(start, WINDOW * V * LANES);
+            for line in 0..PLANES * SIDE {
+                let row = y + line % SIDE;
+                let at = line / SIDE * job.plane_len + row * job.columns + x;
+                let input = job.canvas.at(at, SIDE - 1 + R);
+                for column in 0..SIDE {
+                    let columns: [S::V; V] = s.load_many(weights, LANES);
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        let value = s.splat(*input.add(column + r));
+                        for (sum, column) in sums.iter_mut().zip(columns) {
+                            *sum = s.mul_add(value, column, *sum);
+                        }
+                    }
+                    weights = weights.add(V * LANES);
+                }
+            }
+            let layout = job.target.layout;
+            for v in 0..V {
+                let block = first_block + v;
+                let (mut sum, mut squares) = (s.zero(), s.zero());
+                for (r, sums) in sums.iter().enumerate() {
+                    sum = s.add(sum, sums[v]);
+                    squares = s.mul_add(sums[v], sums[v], squares);
+                    s.store(job.target.data.at(layout.at(block, y, x + r), LANES), sums[v]);
+                }
+                if let Some(total) = job.sums {
+                    total.add(s, block, sum, squares);
+                }
+            }
+        }
+    }
+}
+
+/// Weights from blocks to three planes: `[block][row][column][plane][16]`, and the bias of each plane.
+pub(super) struct ToPlanes {
+    blocks: usize,
+    data: Buffer<f32>,
+    bias: [f32; PLANES],
+}
+
+impl ToPlanes {
+    pub(super) fn new(channels: usize) -> Self {
+        Self { blocks: channels / LANES, data: Buffer::new(WINDOW * channels), bias: [0.0; PLANES] }
+    }
+
+    /// `value(place in the window: plane, row, column; channel)`
+    pub(super) fn set(&mut self, bias: [f32; PLANES], value: impl Fn(usize, usize) -> f32) {
+        self.bias = bias;
+        for channel in 0..self.blocks * LANES {
+            for tap in 0..WINDOW {
+                let (plane, place) = (tap / (SIDE * SIDE), tap % (SIDE * SIDE));
+                let at = ((channel / LANES * SIDE * SIDE + place) * PLANES + plane) * LANES + channel % LANES;
+                self.data[at] = value(tap, channel);
+            }
+        }
+    }
+
+    /// Convolves a feature that goes on for four rows and columns into planar `3 × height × width`, times `factor`.
+    /// Of the feature, rows and columns beyond `size` are left out.
+    pub(super) fn run(
+        &self,
+        isa: Isa,
+        threads: &Threads,
+        source: &Field,
+        (size, factor): ((usize, usize), f32),
+        out: &mut [f32],
+    ) {
+        debug_assert_eq!(source.offset, PAD);
+        let count = threads.count();
+        let layout = source.layout;
+        let out = ViewMut::new(&mut out[..PLANES * size.0 * size.1]);
+        let job = ToJob { weights: self, source: source.plane(), size, factor, out };
+        debug_assert!(size.0 + 2 * PAD <= layout.shape.height && size.1 + 2 * PAD <= layout.shape.width);
+        threads.run(|worker| isa.run(ToRows { job, rows: part(size.0, count, worker) }));
+    }
+}
+
+#[derive(Clone, Copy)]
+struct ToJob<'a> {
+    weights: &'a ToPlanes,
+    source: crate::layout::Plane<'a>,
+    size: (usize, usize),
+    factor: f32,
+    out: ViewMut<'a, f32>,
+}
+
+struct ToRows<'a> {
+    job: ToJob<'a>,
+    rows: Range<usize>,
+}
+
+impl Op for ToRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let width = self.job.size.1;
+        for y in self.rows {
+            if S::ROWS >= 14 {
+                for x in (0..width / 8 * 8).step_by(8) {
+                    s.vectorise(ToGroup::<8> { job: &self.job, y, x });
+                }
+                for x in width / 8 * 8..width {
+                    s.vectorise(ToGroup::<1> { job: &self.job, y, x });
+                }
+            } else {
+                for x in (0..width / 2 * 2).step_by(2) {
+                    s.vectorise(ToGroup::<2> { job: &self.job, y, x });
+                }
+                for x in width / 2 * 2..width {
+                    s.vectorise(ToGroup::<1> { job: &self.job, y, x });
+                }
+            }
+        }
+    }
+}
+
+/// `R` positions of a row.
+struct ToGroup<'a, 'b, const R: usize> {
+    job: &'a ToJob<'b>,
+    y: usize,
+    x: usize,
+}
+
+impl<const R: usize> Op for ToGroup<'_, '_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { job, y, x } = self;
+        let layout = job.source.layout;
+        let mut sums = [[s.zero(); PLANES]; R];
+        // SAFETY: the feature reaches four beyond every position, and the worker alone has this row of the planes.
+        unsafe {
+            let mut weights = View::new(&job.weights.data).at(0, job.weights.data.len());
+            for line in 0..job.weights.blocks * SIDE {
+                let at = layout.at(line / SIDE, y + line % SIDE, x);
+                let input = job.source.data.at(at, (SIDE - 1 + R) * LANES);
+                for column in 0..SIDE {
+                    let factors: [S::V; PLANES] = s.load_many(weights, LANES);
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        let value = s.load(input.add((column + r) * LANES));
+                        for (sum, factor) in sums.iter_mut().zip(factors) {
+                            *sum = s.mul_add(value, factor, *sum);
+                        }
+                    }
+                    weights = weights.add(PLANES * LANES);
+                }
+            }
+            let (height, width) = job.size;
+            for (r, sums) in sums.into_iter().enumerate() {
+                for (plane, sum) in sums.into_iter().enumerate() {
+                    let mut lanes = [0.0_f32; LANES];
+                    s.store(lanes.as_mut_ptr(), sum);
+                    let mut length = LANES / 2;
+                    while length > 0 {
+                        for i in 0..length {
+                            lanes[i] += lanes[i + length];
+                        }
+                        length /= 2;
+                    }
+                    let value = (lanes[0] + job.weights.bias[plane]) * job.factor;
+                    *job.out.at((plane * height + y) * width + x + r, 1) = value;
+                }
+            }
+        }
+    }
+}
