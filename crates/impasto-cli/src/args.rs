@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use impasto::settings::{Device, Init, LayerWeights, OptimizerKind, Overrides, PoolingKind, Preset, StyleFile};
 
 use crate::models::ModelsArgs;
+use crate::train::TrainArgs;
 use crate::{Ending, output, version};
 
 /// Neural style transfer: paint a photograph in the style of a painting.
@@ -23,6 +24,9 @@ pub(crate) enum Command {
     /// Paint a photograph in the style of one or more paintings.
     #[command(args_override_self = true)]
     Paint(Box<PaintArgs>),
+    /// Train a network that paints any photograph like one or more paintings in one pass.
+    #[command(args_override_self = true)]
+    Train(Box<TrainArgs>),
     /// List, show and download networks.
     Models(ModelsArgs),
     /// Print a script that completes commands and flags in a shell.

@@ -6,6 +6,7 @@ mod models;
 mod output;
 mod paint;
 mod progress;
+mod train;
 mod version;
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ enum Ending {
 fn main() -> ExitCode {
     let ending = match Args::parse().command {
         Command::Paint(args) => paint::run(*args),
+        Command::Train(args) => train::run(*args),
         Command::Models(args) => models::run(args).map(|()| Ending::Done).map_err(Into::into),
         Command::Completions { shell } => args::completions(shell),
     };

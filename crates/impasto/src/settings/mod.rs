@@ -169,7 +169,12 @@ impl Settings {
     }
 }
 
-pub(crate) fn in_range(name: &str, value: impl ToString, good: bool, expected: &'static str) -> Result<(), SettingsError> {
+pub(crate) fn in_range(
+    name: &str,
+    value: impl ToString,
+    good: bool,
+    expected: &'static str,
+) -> Result<(), SettingsError> {
     let error = || SettingsError::Range { name: name.into(), value: value.to_string(), expected };
     good.then_some(()).ok_or_else(error)
 }

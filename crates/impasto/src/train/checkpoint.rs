@@ -124,9 +124,11 @@ impl State {
             ("validations", Dtype::F64, vec![self.validations.len(), 6], validations),
             ("elapsed", Dtype::F64, vec![1], elapsed),
         ];
-        let view = |(name, dtype, shape, data)| TensorView::new(*dtype, Clone::clone(shape), data).map(|v| (*name, v));
-        let views = tensors.iter().map(|(name, dtype, shape, data)| view((name, dtype, shape, data)));
-        let views = views.collect::<Result<Vec<_>, _>>().map_err(|error| failed(error.to_string()))?;
+        let mut views = Vec::new();
+        for (name, dtype, shape, data) in &tensors {
+            let view = TensorView::new(*dtype, shape.clone(), data).map_err(|error| failed(error.to_string()))?;
+            views.push((*name, view));
+        }
         let file = serialize(views, Some(metadata)).map_err(|error| failed(error.to_string()))?;
         write_durable(path, &file)
     }
@@ -190,17 +192,14 @@ impl Checkpoint {
         let rows = |name: &str| {
             let view = file.tensor(name).ok().filter(|view| view.dtype() == Dtype::F64).ok_or_else(damaged)?;
             let number = |b: &[u8]| f64::from_le_bytes(b.try_into().unwrap_or_default());
-            Ok(view.data().chunks_exact(8).map(number).collect::<Vec<f64>>())
+            Ok::<_, TrainError>(view.data().chunks_exact(8).map(number).collect::<Vec<f64>>())
         };
         let losses = |r: &[f64]| Losses { loss: r[0], content: r[1], style: r[2], total_variation: r[3] };
         let history: Vec<_> = rows("history")?.chunks_exact(5).map(|r| (r[0], losses(&r[1..]))).collect();
         let validations = rows("validations")?;
         let validations = validations.chunks_exact(6).map(|r| (r[0] as usize, r[1], losses(&r[2..]))).collect();
-        let moments = Moments {
-            steps: self.progress.adam_steps,
-            first: floats("adam.first")?,
-            second: floats("adam.second")?,
-        };
+        let moments =
+            Moments { steps: self.progress.adam_steps, first: floats("adam.first")?, second: floats("adam.second")? };
         if history.len() != self.progress.step {
             return Err(damaged());
         }

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::TrainError;
 use super::checkpoint::{Checkpoint, beside, checkpoint_path};
 use super::overrides::TrainOverrides;
 use super::settings::{TrainSettings, TrainStyle};
-use super::TrainError;
 use crate::curve::CurveFormat;
 use crate::picture::{Picture, check_place};
 use crate::settings::SettingsError;
@@ -157,10 +157,11 @@ impl TrainJob {
 fn refuse_other_settings(path: &Path, given: &TrainOverrides, made: &TrainOverrides) -> Result<(), TrainError> {
     let table = |overrides: &TrainOverrides| overrides.to_toml().parse::<toml::Table>().unwrap_or_default();
     let (given_table, made_table) = (table(given), table(made));
-    let other = given_table.iter().find(|(key, value)| {
-        !FREE.contains(&key.as_str()) && made_table.get(key.as_str()) != Some(value)
-    });
-    let refuse = |setting: &str, was: String| TrainError::OtherSetting { path: path.into(), setting: setting.into(), was };
+    let other = given_table
+        .iter()
+        .find(|(key, value)| !FREE.contains(&key.as_str()) && made_table.get(key.as_str()) != Some(value));
+    let refuse =
+        |setting: &str, was: String| TrainError::OtherSetting { path: path.into(), setting: setting.into(), was };
     if let Some((key, _)) = other {
         let was = made_table.get(key).map_or_else(|| "none".into(), toml::Value::to_string);
         return Err(refuse(&key.replace('_', "-"), was));

@@ -101,8 +101,7 @@ impl Learner {
         let content = self.perceptual.content(photo);
         self.trainer.forward(photo.data(), style, &mut self.painted);
         let target = &self.styles[style];
-        let losses =
-            self.perceptual.value_and_gradient(&self.painted, &content, target, &mut self.painted_gradient);
+        let losses = self.perceptual.value_and_gradient(&self.painted, &content, target, &mut self.painted_gradient);
         self.trainer.backward(&self.painted_gradient);
         losses
     }

@@ -229,9 +229,9 @@ fn save(job: &TrainJob, model: &StyleModel) -> Result<(), TrainError> {
 fn card(job: &TrainJob, state: &State, paintings: Paintings, losses: Losses) -> ModelCard {
     let mut settings = TrainOverrides::from(&job.settings);
     settings.threads = None;
-    settings.network = settings.network.map(|name| {
-        std::path::Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned()
-    });
+    settings.network = settings
+        .network
+        .map(|name| std::path::Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned());
     let weights = job.styles.iter().map(|style| style.weight).collect::<Vec<_>>();
     let training = serde_json::json!({
         "settings": settings,
@@ -265,8 +265,8 @@ impl Paintings {
         let mut paintings = Self { pictures: Vec::new(), hashes: Vec::new(), thumbnails: Vec::new() };
         for style in &job.styles {
             let picture = Picture::read(&style.path)?;
-            let bytes = std::fs::read(&style.path)
-                .map_err(|error| ReadError::Io { path: style.path.clone(), error })?;
+            let bytes =
+                std::fs::read(&style.path).map_err(|error| ReadError::Io { path: style.path.clone(), error })?;
             paintings.hashes.push(hex(&Sha256::digest(&bytes)));
             paintings.thumbnails.push(picture.resized_to_longer_side(THUMBNAIL).to_jpeg().ok());
             paintings.pictures.push((picture.resized_to_longer_side(job.settings.style_size), style.weight));

@@ -77,7 +77,11 @@ fn look_into(
     digest: &mut Sha256,
 ) -> Result<(), TrainError> {
     if !folder.is_dir() {
-        return Err(if folder.exists() { TrainError::NotAFolder(folder.into()) } else { TrainError::Missing(folder.into()) });
+        return Err(if folder.exists() {
+            TrainError::NotAFolder(folder.into())
+        } else {
+            TrainError::Missing(folder.into())
+        });
     }
     let hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
     let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
@@ -89,7 +93,8 @@ fn look_into(
             Err(error) => return Err(TrainError::Folder { folder: folder.into(), reason: error.to_string() }),
         };
         let left_out = |path: &Path| {
-            but.iter().any(|but| path.file_name() == but.file_name() && same_file::is_same_file(path, but).unwrap_or(false))
+            but.iter()
+                .any(|but| path.file_name() == but.file_name() && same_file::is_same_file(path, but).unwrap_or(false))
         };
         if !entry.file_type().is_file() || left_out(entry.path()) || !looks_like_a_picture(entry.path()) {
             continue;
@@ -168,7 +173,11 @@ mod tests {
     #[test]
     fn folders_without_pictures_are_refused() {
         let folder = folder(&["notes.txt"]);
-        for (path, word) in [(folder.path().to_path_buf(), "no pictures"), (folder.path().join("no"), "no folder"), (folder.path().join("notes.txt"), "not a folder")] {
+        for (path, word) in [
+            (folder.path().to_path_buf(), "no pictures"),
+            (folder.path().join("no"), "no folder"),
+            (folder.path().join("notes.txt"), "not a folder"),
+        ] {
             let message = Photos::find(&[path], &[]).unwrap_err().to_string();
             assert!(message.contains(word), "{message}");
         }
