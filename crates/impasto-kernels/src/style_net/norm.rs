@@ -10,7 +10,7 @@ use super::planes::Sums;
 pub(super) const EPSILON: f64 = 1e-5;
 
 /// What normalises each channel of a feature.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Norm {
     pub(super) factor: Vec<f32>,
     pub(super) offset: Vec<f32>,
@@ -28,12 +28,12 @@ pub(super) struct NormBackward {
 }
 
 impl Norm {
-    /// From `Σ x` and `Σ x²` over so many positions.
-    pub(super) fn set(&mut self, sums: &Sums, positions: usize, scale: &[f32], shift: &[f32]) {
+    /// From `Σ x` and `Σ x²` of each channel over so many positions.
+    pub(super) fn set(&mut self, totals: &[(f64, f64)], positions: usize, scale: &[f32], shift: &[f32]) {
         let n = positions as f64;
         *self = Self::default();
         for (channel, (&scale, &shift)) in scale.iter().zip(shift).enumerate() {
-            let (sum, squares) = sums.total(channel);
+            let (sum, squares) = totals[channel];
             let mean = sum / n;
             let inverse = 1.0 / ((squares / n - mean * mean).max(0.0) + EPSILON).sqrt();
             let factor = f64::from(scale) * inverse;

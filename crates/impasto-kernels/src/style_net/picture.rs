@@ -53,15 +53,24 @@ impl Canvas {
     /// Fills it with `factor` times a picture and its mirror image; rows and columns of the canvas that the picture
     /// does not have are continued so as well.
     pub(super) fn fill(&mut self, picture: &[f32], (height, width): (usize, usize), factor: f32) {
-        let (rows, columns, pad) = (self.rows(), self.columns(), self.pad as isize);
+        let (full, pad) = (self.height, self.pad as isize);
         // The picture is continued to the canvas's size first, and that is then reflected again.
-        let place = |i: usize, side: usize, full: usize| {
-            Edge::Reflect.source(Edge::Reflect.source(i as isize - pad, full) as isize, side)
-        };
-        let sources: Vec<usize> = (0..columns).map(|x| place(x, width, self.width)).collect();
-        for (row, target) in self.data[..PLANES * rows * columns].chunks_exact_mut(columns).enumerate() {
-            let (plane, y) = (row / rows, place(row % rows, height, self.height));
-            let source = &picture[(plane * height + y) * width..][..width];
+        let row = |i: usize| reflect_twice(i as isize - pad, full, height);
+        self.fill_rows(picture, (height, width), factor, row);
+    }
+
+    /// The same, but row i of the canvas, counted with its pad, is row `row(i)` of the picture.
+    pub(super) fn fill_rows(
+        &mut self,
+        picture: &[f32],
+        (height, width): (usize, usize),
+        factor: f32,
+        row: impl Fn(usize) -> usize,
+    ) {
+        let (rows, columns, pad) = (self.rows(), self.columns(), self.pad as isize);
+        let sources: Vec<usize> = (0..columns).map(|x| reflect_twice(x as isize - pad, self.width, width)).collect();
+        for (line, target) in self.data[..PLANES * rows * columns].chunks_exact_mut(columns).enumerate() {
+            let source = &picture[(line / rows * height + row(line % rows)) * width..][..width];
             target.iter_mut().zip(&sources).for_each(|(value, &x)| *value = source[x] * factor);
         }
     }
@@ -76,6 +85,11 @@ impl Canvas {
             }
         }
     }
+}
+
+/// Where row or column `i` of a picture of `side`, continued to `full` by reflection and then by reflection again, is.
+pub(super) fn reflect_twice(i: isize, full: usize, side: usize) -> usize {
+    Edge::Reflect.source(Edge::Reflect.source(i, full) as isize, side)
 }
 
 /// Weights from a window of three planes to blocks, packed: `[panel][243][16 · blocks]`.
@@ -100,24 +114,27 @@ impl FromPlanes {
         }
     }
 
-    /// Convolves a canvas into a feature; both are as large as the canvas with its pad, less eight.
+    /// Convolves all of a canvas but its outermost four rows and columns into a feature, from row and column `corner`
+    /// of what its layout holds on.
     pub(super) fn run(
         &self,
         isa: Isa,
         threads: &Threads,
         canvas: &Canvas,
-        target: &mut Field,
+        (target, corner): (&mut Field, (usize, usize)),
         sums: Option<&mut Sums>,
     ) {
         let count = threads.count();
         let (height, width) = (canvas.rows() - 2 * PAD, canvas.columns() - 2 * PAD);
-        debug_assert_eq!((height, width), (target.layout.shape.height, target.layout.shape.width));
+        let room = target.layout.shape;
+        assert!(corner.0 + height <= room.height && corner.1 + width <= room.width, "the feature has room");
         let job = FromJob {
             weights: self,
             canvas: View::new(&canvas.data),
             columns: canvas.columns(),
             plane_len: canvas.plane_len(),
             target: target.plane_mut(),
+            corner,
             width,
             sums: sums.map(Sums::begin),
         };
@@ -132,6 +149,7 @@ struct FromJob<'a> {
     columns: usize,
     plane_len: usize,
     target: PlaneMut<'a>,
+    corner: (usize, usize),
     width: usize,
     sums: Option<SumsView<'a>>,
 }
@@ -223,16 +241,18 @@ impl<const R: usize, const V: usize> Op for FromGroup<'_, '_, R, V> {
                 }
             }
             let layout = job.target.layout;
-            for v in 0..V {
-                let block = first_block + v;
-                let (mut sum, mut squares) = (s.zero(), s.zero());
-                for (r, sums) in sums.iter().enumerate() {
-                    sum = s.add(sum, sums[v]);
-                    squares = s.mul_add(sums[v], sums[v], squares);
-                    s.store(job.target.data.at(layout.at(block, y, x + r), LANES), sums[v]);
+            let (mut totals, mut squares) = ([s.zero(); V], [s.zero(); V]);
+            for (r, sums) in sums.into_iter().enumerate() {
+                for (v, sum) in sums.into_iter().enumerate() {
+                    totals[v] = s.add(totals[v], sum);
+                    squares[v] = s.mul_add(sum, sum, squares[v]);
+                    let at = layout.at(first_block + v, y + job.corner.0, x + r + job.corner.1);
+                    s.store(job.target.data.at(at, LANES), sum);
                 }
-                if let Some(total) = job.sums {
-                    total.add(s, block, sum, squares);
+            }
+            if let Some(sums) = job.sums {
+                for v in 0..V {
+                    sums.add(s, first_block + v, totals[v], squares[v]);
                 }
             }
         }
@@ -264,22 +284,24 @@ impl ToPlanes {
     }
 
     /// Convolves a feature that goes on for four rows and columns into planar `3 × height × width`, times `factor`.
-    /// Of the feature, rows and columns beyond `size` are left out.
+    /// Row `rows.start` of the feature is row `first` of the planes; rows and columns that they do not have are left
+    /// out.
     pub(super) fn run(
         &self,
         isa: Isa,
         threads: &Threads,
-        source: &Field,
-        (size, factor): ((usize, usize), f32),
-        out: &mut [f32],
+        (source, rows): (&Field, Range<usize>),
+        (first, factor): (usize, f32),
+        (out, size): (&mut [f32], (usize, usize)),
     ) {
-        debug_assert_eq!(source.offset, PAD);
+        assert_eq!(source.offset, PAD, "the feature goes on for four rows and columns");
+        assert!(size.1 <= source.shape.width, "the feature is as wide as the planes");
         let count = threads.count();
-        let layout = source.layout;
+        assert!(rows.end <= source.shape.height, "the feature has these rows");
+        let height = rows.len().min(size.0.saturating_sub(first));
         let out = ViewMut::new(&mut out[..PLANES * size.0 * size.1]);
-        let job = ToJob { weights: self, source: source.plane(), size, factor, out };
-        debug_assert!(size.0 + 2 * PAD <= layout.shape.height && size.1 + 2 * PAD <= layout.shape.width);
-        threads.run(|worker| isa.run(ToRows { job, rows: part(size.0, count, worker) }));
+        let job = ToJob { weights: self, source: source.plane(), start: rows.start, first, size, factor, out };
+        threads.run(|worker| isa.run(ToRows { job, rows: part(height, count, worker) }));
     }
 }
 
@@ -287,6 +309,8 @@ impl ToPlanes {
 struct ToJob<'a> {
     weights: &'a ToPlanes,
     source: crate::layout::Plane<'a>,
+    start: usize,
+    first: usize,
     size: (usize, usize),
     factor: f32,
     out: ViewMut<'a, f32>,
@@ -342,7 +366,7 @@ impl<const R: usize> Op for ToGroup<'_, '_, R> {
         unsafe {
             let mut weights = View::new(&job.weights.data).at(0, job.weights.data.len());
             for line in 0..job.weights.blocks * SIDE {
-                let at = layout.at(line / SIDE, y + line % SIDE, x);
+                let at = layout.at(line / SIDE, job.start + y + line % SIDE, x);
                 let input = job.source.data.at(at, (SIDE - 1 + R) * LANES);
                 for column in 0..SIDE {
                     let factors: [S::V; PLANES] = s.load_many(weights, LANES);
@@ -368,7 +392,7 @@ impl<const R: usize> Op for ToGroup<'_, '_, R> {
                         length /= 2;
                     }
                     let value = (lanes[0] + job.weights.bias[plane]) * job.factor;
-                    *job.out.at((plane * height + y) * width + x + r, 1) = value;
+                    *job.out.at((plane * height + job.first + y) * width + x + r, 1) = value;
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::Shape;
 use crate::layout::{Layout, Plane, PlaneMut};
-use crate::memory::{Buffer, ViewMut};
+use crate::memory::{Buffer, View, ViewMut};
 use crate::simd::{LANES, Simd};
 use crate::threads::part;
 use std::ops::Range;
@@ -33,6 +33,12 @@ impl Field {
         Plane::new(self.layout, &self.data)
     }
 
+    /// The feature from row `first` on, `height` rows of it; those above and below are its border.
+    pub(super) fn rows_from(&self, first: usize, height: usize) -> Plane<'_> {
+        let layout = Layout { shape: Shape { height, ..self.layout.shape }, ..self.layout };
+        Plane { layout, data: View::new(&self.data[first * self.layout.columns * LANES..]) }
+    }
+
     pub(super) fn plane_mut(&mut self) -> PlaneMut<'_> {
         PlaneMut::new(self.layout, &mut self.data)
     }
@@ -60,6 +66,11 @@ impl Sums {
     pub(super) fn begin(&mut self) -> SumsView<'_> {
         self.data.fill(0.0);
         SumsView { data: ViewMut::new(&mut self.data), share: 2 * self.channels, worker: 0 }
+    }
+
+    /// Both sums of every channel.
+    pub(super) fn totals(&self) -> Vec<(f64, f64)> {
+        (0..self.channels).map(|channel| self.total(channel)).collect()
     }
 
     /// Both sums of a channel.

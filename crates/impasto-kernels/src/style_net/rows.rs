@@ -259,10 +259,21 @@ impl RowKernel for Padded<'_> {
     }
 }
 
+/// What a normalised feature is added to.
+#[derive(Clone, Copy)]
+pub(super) enum Before<'a> {
+    /// Nothing: it is activated in place of that.
+    Nothing,
+    /// Another feature.
+    Other(ReadOnly<'a>),
+    /// What the target holds.
+    Target,
+}
+
 /// `target = before + factor·source + offset`, or `max(factor·source + offset, 0)` where nothing is before.
 #[derive(Clone, Copy)]
 pub(super) struct Join<'a> {
-    pub(super) before: Option<ReadOnly<'a>>,
+    pub(super) before: Before<'a>,
     pub(super) source: ReadOnly<'a>,
     pub(super) activate: Activate<'a>,
     pub(super) target: Shared<'a>,
@@ -277,8 +288,9 @@ impl RowKernel for Join<'_> {
             let source = self.source.at(block, y, 0);
             let target = self.target.at(block, y as isize, 0);
             let before = match &self.before {
-                Some(before) => before.at(block, y, 0),
-                None => std::ptr::null(),
+                Before::Nothing => std::ptr::null(),
+                Before::Other(before) => before.at(block, y, 0),
+                Before::Target => target.cast_const(),
             };
             for x in 0..self.target.width {
                 let at = x * LANES;
@@ -405,6 +417,8 @@ impl RowKernel for NormGradient<'_> {
 #[derive(Clone, Copy)]
 pub(super) struct Squares<'a> {
     pub(super) source: ReadOnly<'a>,
+    /// The first row.
+    pub(super) first: usize,
     pub(super) width: usize,
 }
 
@@ -413,7 +427,7 @@ impl RowKernel for Squares<'_> {
     unsafe fn row<S: Simd>(&self, s: S, block: usize, y: usize, sums: &mut [S::V; 2]) {
         for x in 0..self.width {
             // SAFETY: the position exists.
-            let value = unsafe { s.load(self.source.at(block, y, x)) };
+            let value = unsafe { s.load(self.source.at(block, self.first + y, x)) };
             sums[0] = s.add(sums[0], value);
             sums[1] = s.mul_add(value, value, sums[1]);
         }
@@ -439,6 +453,63 @@ impl RowKernel for ClearRing<'_> {
         for column in (0..left).chain(right..columns) {
             // SAFETY: row and column exist.
             unsafe { s.store(self.0.data.at(layout.at(block, row, column), LANES), s.zero()) }
+        }
+    }
+}
+
+/// Normalises and activates rows of a feature in place, and continues them by `pad` columns on both sides.
+#[derive(Clone, Copy)]
+pub(super) struct InPlace<'a> {
+    pub(super) field: Shared<'a>,
+    pub(super) activate: Activate<'a>,
+    /// The first row, which may lie outside.
+    pub(super) first: isize,
+    pub(super) pad: usize,
+}
+
+impl RowKernel for InPlace<'_> {
+    #[inline(always)]
+    unsafe fn row<S: Simd>(&self, s: S, block: usize, y: usize, _: &mut [S::V; 2]) {
+        let (width, pad) = (self.field.width, self.pad as isize);
+        let y = self.first + y as isize;
+        // SAFETY: the row exists and belongs to this worker; so do the columns outside.
+        unsafe {
+            let (factor, offset) = self.activate.block(s, block);
+            let row = self.field.at(block, y, 0);
+            for x in 0..width {
+                let value = s.max(s.mul_add(factor, s.load(row.add(x * LANES)), offset), s.zero());
+                s.store(row.add(x * LANES), value);
+            }
+            for x in (-pad..0).chain(width as isize..width as isize + pad) {
+                let value = s.load(row.add(Edge::Reflect.source(x, width) * LANES));
+                s.store(self.field.at(block, y, x), value);
+            }
+        }
+    }
+}
+
+/// Continues a feature by the mirror image of its rows: `pad` above and `pad` below, ring columns and all.
+#[derive(Clone, Copy)]
+pub(super) struct MirrorRows<'a> {
+    pub(super) field: Shared<'a>,
+    pub(super) pad: usize,
+    /// Whether above (the first `pad` rows of work) and below are wanted.
+    pub(super) wanted: [bool; 2],
+}
+
+impl RowKernel for MirrorRows<'_> {
+    #[inline(always)]
+    unsafe fn row<S: Simd>(&self, s: S, block: usize, row: usize, _: &mut [S::V; 2]) {
+        let (height, pad) = (self.field.height, self.pad as isize);
+        let below = row >= self.pad;
+        if !self.wanted[usize::from(below)] {
+            return;
+        }
+        let y = if below { height as isize + row as isize - pad } else { row as isize - pad };
+        let from = Edge::Reflect.source(y, height) as isize;
+        for x in -pad..self.field.width as isize + pad {
+            // SAFETY: the rows outside belong to this worker, those inside are only read.
+            unsafe { s.store(self.field.at(block, y, x), s.load(self.field.at(block, from, x))) }
         }
     }
 }

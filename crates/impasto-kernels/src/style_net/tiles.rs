@@ -114,6 +114,10 @@ impl Source for Enlarged<'_> {
 #[derive(Clone, Copy)]
 pub(super) struct Raw<'a> {
     pub(super) plane: PlaneMut<'a>,
+    /// Rows and columns to write.
+    pub(super) size: (usize, usize),
+    /// The row and column of the layout that they begin at.
+    pub(super) corner: (usize, usize),
     pub(super) sums: SumsView<'a>,
 }
 
@@ -128,8 +132,9 @@ impl Sink for Raw<'_> {
     #[inline(always)]
     unsafe fn put<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize, values: [S::V; 16]) {
         let layout = self.plane.layout;
-        let rows = (layout.shape.height - ty * TILE).min(TILE);
-        let columns = (layout.shape.width - tx * TILE).min(TILE);
+        let rows = (self.size.0 - ty * TILE).min(TILE);
+        let columns = (self.size.1 - tx * TILE).min(TILE);
+        let (first_y, first_x) = (self.corner.0 + ty * TILE, self.corner.1 + tx * TILE);
         let (mut sum, mut squares) = (s.zero(), s.zero());
         // SAFETY: only positions of the feature are written, and the caller alone has this tile.
         unsafe {
@@ -138,7 +143,7 @@ impl Sink for Raw<'_> {
                     let value = values[y * TILE + x];
                     sum = s.add(sum, value);
                     squares = s.mul_add(value, value, squares);
-                    s.store(self.plane.data.at(layout.at(block, ty * TILE + y, tx * TILE + x), LANES), value);
+                    s.store(self.plane.data.at(layout.at(block, first_y + y, first_x + x), LANES), value);
                 }
             }
             self.sums.add(s, block, sum, squares);

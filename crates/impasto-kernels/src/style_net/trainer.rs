@@ -3,7 +3,7 @@
 use super::norm::{Norm, NormBackward};
 use super::picture::{Canvas, PAD, PLANES};
 use super::planes::{Field, RING, Sums};
-use super::rows::{self, Edge, Fold, Join, NormGradient, Padded, Shared};
+use super::rows::{self, Before, Edge, Fold, Join, NormGradient, Padded, Shared};
 use super::shape::{StyleNetLayer, StyleNetShape};
 use super::tiles::{Activate, Enlarged, Feature, Gradient, HalvedGradient, Raw};
 use super::weight_gradient::{self, WeightSums};
@@ -201,7 +201,7 @@ impl StyleNetTrainer {
         let scale = &self.parameters[layer.scale(self.style)];
         let shift = &self.parameters[layer.shift(self.style, self.shape.styles)];
         let positions = self.forward.raw[index].shape.positions();
-        self.forward.norms[index].set(&self.forward.sums[index], positions, scale, shift);
+        self.forward.norms[index].set(&self.forward.sums[index].totals(), positions, scale, shift);
     }
 
     /// The first three layers, and what goes into the first residual block.
@@ -210,7 +210,7 @@ impl StyleNetTrainer {
         {
             let (weights, _) = self.packed.as_ref().expect("parameters are set before the first pass");
             let Forward { canvas, raw, sums, .. } = &mut self.forward;
-            weights.down1.run(isa, &threads, canvas, &mut raw[0], Some(&mut sums[0]));
+            weights.down1.run(isa, &threads, canvas, (&mut raw[0], (0, 0)), Some(&mut sums[0]));
         }
         self.normalise(0);
         for index in 1..DOWN {
@@ -229,7 +229,7 @@ impl StyleNetTrainer {
                 width: shape.width,
             }
             .run(isa, &threads);
-            let squares = rows::Squares { source: Shared::of(&raw[index]), width: shape.width };
+            let squares = rows::Squares { source: Shared::of(&raw[index]), first: 0, width: shape.width };
             rows::run(isa, &threads, squares, (raw[index].layout.blocks(), shape.height), Some(&mut sums[index]));
             self.normalise(index);
         }
@@ -271,7 +271,7 @@ impl StyleNetTrainer {
             Input::Layer(index) => inputs.activated(index),
         };
         let Shape { height, width, .. } = target.shape;
-        let sink = Raw { plane: target.plane_mut(), sums: sums[index].begin() };
+        let sink = Raw { plane: target.plane_mut(), size: (height, width), corner: (0, 0), sums: sums[index].begin() };
         let weights = &weights.winograd[index - DOWN];
         if self.layers[index].upsample {
             let job = Winograd { weights, height, width, source: Enlarged(source), sink };
@@ -292,8 +292,9 @@ impl StyleNetTrainer {
         self.convolve(up2, Input::Layer(up1));
         let Forward { raw, norms, padded, .. } = &mut self.forward;
         pad(isa, &threads, &raw[up2], &norms[up2], &mut padded[2]);
-        let size = ((self.height, self.width), 255.0);
-        self.weights().out.run(isa, &threads, &self.forward.padded[2], size, out);
+        let out = (out, (self.height, self.width));
+        let source = (&self.forward.padded[2], 0..self.height);
+        self.weights().out.run(isa, &threads, source, (0, 255.0), out);
     }
 
     /// From the picture's gradient to that of the stream.
@@ -310,7 +311,7 @@ impl StyleNetTrainer {
             *bias += (255.0 * total) as f32;
         }
         weight_gradient::to_planes(isa, &threads, &forward.padded[2], canvas, &mut sums[out]);
-        weights.out.run(isa, &threads, canvas, &mut up[1], None);
+        weights.out.run(isa, &threads, canvas, (&mut up[1], (0, 0)), None);
         let mut step =
             Step { isa, threads: &threads, layers: &self.layers, style: self.style, styles: self.shape.styles, rest };
 
@@ -482,8 +483,8 @@ fn pad(isa: Isa, threads: &Threads, raw: &Field, norm: &Norm, target: &mut Field
 fn join(isa: Isa, threads: &Threads, before: Option<&Field>, (raw, norm): (&Field, &Norm), target: &mut Field) {
     let rows = (raw.layout.blocks(), raw.shape.height);
     let activate = Activate::new(&norm.factor, &norm.offset);
-    let kernel =
-        Join { before: before.map(Shared::of), source: Shared::of(raw), activate, target: Shared::new(target) };
+    let before = before.map_or(Before::Nothing, |before| Before::Other(Shared::of(before)));
+    let kernel = Join { before, source: Shared::of(raw), activate, target: Shared::new(target) };
     rows::run(isa, threads, kernel, rows, None);
 }
 

@@ -2,7 +2,8 @@
 
 mod gradients;
 
-use super::{StyleNetShape, StyleNetTrainer, naive};
+use super::plan::Plan;
+use super::{StyleNet, StyleNetError, StyleNetShape, StyleNetTrainer, naive};
 use crate::tests::{Numbers, cat, distance};
 use crate::{Isa, Threads};
 
@@ -45,4 +46,61 @@ fn the_trainers_forward_is_the_definition() {
             }
         }
     }
+}
+
+/// The bytes of the largest plan of the next kind below `budget`.
+fn plan_below(net: &StyleNet, size: (usize, usize), budget: usize) -> (Plan, usize) {
+    Plan::new(net.shape, size, net.threads.count(), budget).unwrap()
+}
+
+#[test]
+fn a_pass_is_the_definition_at_every_size() {
+    let parameters = parameters(SMALL);
+    let sizes = [(16, 16), (17, 16), (18, 23), (19, 33), (32, 21), (45, 30)];
+    for (height, width) in sizes {
+        let picture = cat(height, width);
+        let expected = naive::run(SMALL, &parameters, &picture, height, width, &[0.3, 0.7]);
+        let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
+        for isa in Isa::available() {
+            for threads in [1, 2] {
+                let net = StyleNet::new(isa, Threads::new(threads), SMALL, &parameters).unwrap();
+                let mut out = vec![0.0; picture.len()];
+                for _ in 0..2 {
+                    net.run(&picture, height, width, &[0.3, 0.7], usize::MAX, &mut out).unwrap();
+                    let error = distance(&out, &expected);
+                    assert!(error < 1e-5, "{isa:?}, {threads} threads, {height}×{width}: {error:e}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn strips_leave_no_seam() {
+    let parameters = parameters(SMALL);
+    let (height, width) = (602, 50);
+    let picture = cat(height, width);
+    let net = StyleNet::new(Isa::best(), Threads::new(2), SMALL, &parameters).unwrap();
+    let mut whole = vec![0.0; picture.len()];
+    net.run(&picture, height, width, &[0.5, 0.5], usize::MAX, &mut whole).unwrap();
+    let whole: Vec<f64> = whole.into_iter().map(f64::from).collect();
+    let mut budget = usize::MAX;
+    let mut kinds = Vec::new();
+    for _ in 0..4 {
+        let (plan, bytes) = plan_below(&net, (height, width), budget);
+        kinds.push(plan);
+        let mut out = vec![0.0; picture.len()];
+        net.run(&picture, height, width, &[0.5, 0.5], budget, &mut out).unwrap();
+        let largest = whole.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+        let worst = out.iter().zip(&whole).map(|(&a, &b)| (f64::from(a) - b).abs()).fold(0.0, f64::max);
+        assert!(worst < 1e-5 * largest, "{plan:?}: {worst} of {largest}");
+        // The next one has to do with less; strips get lower from budget to budget.
+        budget = if matches!(plan, Plan::Strips(_)) { bytes * 3 / 4 } else { bytes - 1 };
+    }
+    assert_eq!(kinds[0], Plan::Whole);
+    assert!(matches!(kinds[1], Plan::Bands(_)), "{kinds:?}");
+    assert!(matches!(kinds[2..], [Plan::Strips(_), Plan::Strips(_)]) && kinds[2] != kinds[3], "{kinds:?}");
+    let error = net.plan(height, width, 1000).unwrap_err();
+    assert!(matches!(error, StyleNetError::Budget { budget: 1000, .. }), "{error}");
+    assert!(matches!(net.plan(15, 40, usize::MAX), Err(StyleNetError::TooSmall { .. })));
 }

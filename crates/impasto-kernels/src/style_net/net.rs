@@ -1,0 +1,109 @@
+//! A network ready to paint.
+
+use super::pass::{Pass, Statistics};
+use super::plan::{Plan, Workspace, halo, strips};
+use super::shape::StyleNetShape;
+use super::weights::Weights;
+use super::{StyleNetError, check};
+use crate::{Isa, Threads};
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+/// A network ready to paint: weights packed for an instruction set. Running it changes nothing in it, so that several
+/// threads may share it.
+pub struct StyleNet {
+    pub(super) isa: Isa,
+    pub(super) threads: Threads,
+    pub(super) shape: StyleNetShape,
+    pub(super) weights: Weights,
+    parameters: Vec<f32>,
+    /// What the last picture left to be used again.
+    workspace: Mutex<Workspace>,
+}
+
+impl StyleNet {
+    /// Packs the parameters, which lie as [`StyleNetShape::parameters`] says.
+    ///
+    /// # Errors
+    /// If the shape is not one that the kernels run, or there are not as many parameters as it needs.
+    pub fn new(isa: Isa, threads: Threads, shape: StyleNetShape, parameters: &[f32]) -> Result<Self, StyleNetError> {
+        check(shape, parameters)?;
+        let weights = Weights::new(isa, &threads, shape, parameters);
+        let (parameters, workspace) = (parameters.to_vec(), Mutex::default());
+        Ok(Self { isa, threads, shape, weights, parameters, workspace })
+    }
+
+    /// Bytes of memory that painting a picture of this size takes beside the picture and the result, within `budget`
+    /// bytes: whole if that fits, in strips otherwise.
+    ///
+    /// # Errors
+    /// If the picture is too small, or not even strips fit.
+    pub fn plan(&self, height: usize, width: usize, budget: usize) -> Result<usize, StyleNetError> {
+        Plan::new(self.shape, (height, width), self.threads.count(), budget).map(|(_, bytes)| bytes)
+    }
+
+    /// Paints a planar picture, `3 × height × width`, RGB 0–255, into `out`, which has the same shape and may leave
+    /// 0–255. Any size from [`LEAST_SIDE`](super::LEAST_SIDE) up; a side that is no multiple of 4 is continued by
+    /// reflection and cut off again. `styles` weighs the network's styles and should add up to 1.
+    ///
+    /// A picture that does not fit into `budget` bytes goes in strips: first the layers at full resolution alone, at
+    /// about a sixth more time; then all of it, once for each of the normalisations, whose statistics are those of
+    /// the whole picture in any case. The result is the same to rounding.
+    ///
+    /// # Errors
+    /// If the picture is too small, or does not fit into `budget` bytes (see [`plan`](StyleNet::plan)).
+    ///
+    /// # Panics
+    /// If a slice has the wrong length.
+    pub fn run(
+        &self,
+        picture: &[f32],
+        height: usize,
+        width: usize,
+        styles: &[f32],
+        budget: usize,
+        out: &mut [f32],
+    ) -> Result<(), StyleNetError> {
+        assert_eq!(picture.len(), 3 * height * width, "a picture has three planes");
+        assert_eq!(out.len(), picture.len(), "the result is as large as the picture");
+        assert_eq!(styles.len(), self.shape.styles, "one weight for each style");
+        let (plan, _) = Plan::new(self.shape, (height, width), self.threads.count(), budget)?;
+        let mut workspace = std::mem::take(&mut *self.workspace.lock().unwrap_or_else(PoisonError::into_inner));
+        let full = height.next_multiple_of(4);
+        let statistics = Statistics::new(self.shape, &self.parameters, styles);
+        let mut pass = Pass::new(self, (picture, height, width), &mut workspace, statistics);
+        match plan {
+            Plan::Whole => pass.run(0..full, full, (out, 0..full)),
+            Plan::Bands(band) => pass.run(0..full, band, (out, 0..full)),
+            Plan::Strips(rows) => self.run_strips(&mut pass, rows, out, full),
+        }
+        drop(pass);
+        if plan == Plan::Whole {
+            *self.workspace.lock().unwrap_or_else(PoisonError::into_inner) = workspace;
+        }
+        Ok(())
+    }
+
+    /// One run over all strips for each normalisation, and one for the picture.
+    fn run_strips(&self, pass: &mut Pass<'_>, rows: usize, out: &mut [f32], full: usize) {
+        let halo = halo(self.shape);
+        let window = |strip: &Range<usize>| strip.start.saturating_sub(halo)..(strip.end + halo).min(full);
+        let normalised = self.shape.layers().len() - 1;
+        for layer in 0..normalised {
+            for strip in strips(full, rows) {
+                pass.statistics.look_at(layer, strip.clone());
+                pass.run(window(&strip), usize::MAX, (out, strip));
+            }
+            pass.statistics.learn(layer);
+        }
+        for strip in strips(full, rows) {
+            pass.run(window(&strip), usize::MAX, (out, strip));
+        }
+    }
+}
+
+impl std::fmt::Debug for StyleNet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StyleNet({}, {:?})", self.isa.name(), self.shape)
+    }
+}

@@ -1,0 +1,439 @@
+//! One pass of a picture, or of some of its rows, through the network.
+
+use super::net::StyleNet;
+use super::norm::Norm;
+use super::picture::{PAD, reflect_twice};
+use super::plan::{Workspace, scratch_len, strips, take, take_canvas};
+use super::planes::{Field, Sums};
+use super::rows::{self, Before, Edge, InPlace, Join, MirrorRows, Shared, Squares};
+use super::shape::{StyleNetLayer, StyleNetShape};
+use super::tiles::{Activate, Enlarged, Feature, Raw};
+use super::weights::DOWN;
+use super::window::{Places, TAPS, Window};
+use crate::Shape;
+use crate::memory::{Buffer, View, ViewMut};
+use crate::winograd::{self, Source, Winograd};
+use std::ops::Range;
+
+/// The normalisations of one picture, known or to be found.
+pub(super) struct Statistics {
+    layers: Vec<StyleNetLayer>,
+    /// Scale and shift of each layer, the styles blended.
+    affine: Vec<(Vec<f32>, Vec<f32>)>,
+    norms: Vec<Norm>,
+    /// How many of them are known before the pass.
+    known: usize,
+    /// Where rows are looked at alone: which rows of the picture.
+    rows: Option<Range<usize>>,
+    /// What was found in rows so far, and over how many positions.
+    found: Vec<(f64, f64)>,
+    positions: usize,
+}
+
+impl Statistics {
+    pub(super) fn new(shape: StyleNetShape, parameters: &[f32], styles: &[f32]) -> Self {
+        let layers = shape.layers();
+        let blend = |range: &dyn Fn(usize) -> Range<usize>, channels: usize| {
+            let mut values = vec![0.0; channels];
+            for (style, &weight) in styles.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
+                values.iter_mut().zip(&parameters[range(style)]).for_each(|(value, &p)| *value += weight * p);
+            }
+            values
+        };
+        let normalised = &layers[..layers.len() - 1];
+        let affine = normalised.iter().map(|layer| {
+            let channels = layer.out_channels;
+            (blend(&|s| layer.scale(s), channels), blend(&|s| layer.shift(s, shape.styles), channels))
+        });
+        let (affine, norms) = (affine.collect(), vec![Norm::default(); normalised.len()]);
+        Self { layers, affine, norms, known: 0, rows: None, found: Vec::new(), positions: 0 }
+    }
+
+    /// The next pass is for the sums of one layer over some rows of the picture.
+    pub(super) fn look_at(&mut self, layer: usize, rows: Range<usize>) {
+        self.known = layer;
+        self.rows = Some(rows);
+    }
+
+    /// All rows of a layer have been looked at.
+    pub(super) fn learn(&mut self, layer: usize) {
+        self.conclude(layer);
+        self.known = layer + 1;
+        self.rows = None;
+    }
+
+    /// What was found is all there is of a layer.
+    fn conclude(&mut self, layer: usize) {
+        let (found, positions) = (std::mem::take(&mut self.found), std::mem::take(&mut self.positions));
+        self.set(layer, &found, positions);
+    }
+
+    fn set(&mut self, layer: usize, totals: &[(f64, f64)], positions: usize) {
+        let (scale, shift) = &self.affine[layer];
+        self.norms[layer].set(totals, positions, scale, shift);
+    }
+
+    fn add(&mut self, totals: Vec<(f64, f64)>, positions: usize) {
+        self.positions += positions;
+        if self.found.is_empty() {
+            self.found = totals;
+        } else {
+            for (sum, more) in self.found.iter_mut().zip(totals) {
+                *sum = (sum.0 + more.0, sum.1 + more.1);
+            }
+        }
+    }
+}
+
+/// The pass has found the sums it was for, and ends.
+struct Found;
+
+/// A pass.
+pub(super) struct Pass<'a> {
+    net: &'a StyleNet,
+    picture: &'a [f32],
+    size: (usize, usize),
+    workspace: &'a mut Workspace,
+    pub(super) statistics: Statistics,
+    sums: Vec<Sums>,
+    scratch: Buffer<f32>,
+    /// The first row of the picture that is run.
+    start: usize,
+}
+
+/// The rows that a pass runs, and how many of them at a time at full resolution.
+#[derive(Clone)]
+struct Extent {
+    height: usize,
+    band: usize,
+    width: usize,
+}
+
+impl Extent {
+    fn bands(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        strips(self.height, self.band.min(self.height))
+    }
+
+    fn many(&self) -> bool {
+        self.band < self.height
+    }
+
+    fn shape(&self, channels: usize, divisor: usize) -> Shape {
+        Shape { channels, height: self.height / divisor, width: self.width / divisor }
+    }
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(
+        net: &'a StyleNet,
+        (picture, height, width): (&'a [f32], usize, usize),
+        workspace: &'a mut Workspace,
+        statistics: Statistics,
+    ) -> Self {
+        let workers = net.threads.count();
+        let sums = statistics.layers.iter().map(|layer| Sums::new(layer.out_channels, workers)).collect();
+        let scratch = workspace.scratch.take().unwrap_or_else(|| Buffer::new(scratch_len(net.shape) * workers));
+        Self { net, picture, size: (height, width), workspace, statistics, sums, scratch, start: 0 }
+    }
+
+    /// Runs some rows of the picture, continued to whole fours, at most `band` of them at a time at full resolution,
+    /// and writes `wanted` of them out. Where statistics are looked for, it ends when they are found.
+    pub(super) fn run(&mut self, rows: Range<usize>, band: usize, (out, wanted): (&mut [f32], Range<usize>)) {
+        self.start = rows.start;
+        let extent = Extent { height: rows.len(), band, width: self.size.1.next_multiple_of(4) };
+        let w = self.net.shape.width;
+        let keep = !extent.many();
+        let mut half = take(&mut self.workspace.half, extent.shape(2 * w, 2), 0);
+        let mut quarters = std::mem::take(&mut self.workspace.quarters);
+        let ended = self.run_to_stream(&extent, &mut half, &mut quarters, keep).is_err();
+        let Some(stream) = quarters[0].take().filter(|_| !ended) else {
+            self.workspace.half = Some(half);
+            self.workspace.quarters = quarters;
+            return;
+        };
+        if self.run_up1(&stream, &mut half).is_ok() {
+            // In bands, memory is what counts: the stream goes before what is at full resolution comes.
+            quarters[0] = keep.then_some(stream);
+            let _ = self.run_up2(&extent, &half, out, wanted);
+        } else {
+            quarters[0] = Some(stream);
+        }
+        if keep {
+            self.workspace.half = Some(half);
+            self.workspace.quarters = quarters;
+        }
+    }
+
+    /// From the picture to what comes out of the last residual block, in the first of the `quarters`.
+    fn run_to_stream(
+        &mut self,
+        extent: &Extent,
+        half: &mut Field,
+        quarters: &mut [Option<Field>; 3],
+        keep: bool,
+    ) -> Result<(), Found> {
+        self.run_down2(extent, half)?;
+        let shape = extent.shape(4 * self.net.shape.width, 4);
+        let mut stream = take(&mut quarters[0], shape, 0);
+        let found = self.run_down3(half, &mut stream);
+        let Ok(()) = found else {
+            quarters[0] = Some(stream);
+            return found;
+        };
+        if !keep {
+            *half = Field::new(Shape { height: 0, ..half.shape }, 0);
+        }
+        let (mut near, mut far) = (take(&mut quarters[1], shape, 0), take(&mut quarters[2], shape, 0));
+        let blocks = self.net.shape.residual_blocks;
+        let found = (0..blocks).try_for_each(|block| self.run_block(block, &mut stream, &mut near, &mut far));
+        quarters[0] = Some(stream);
+        if keep {
+            (quarters[1], quarters[2]) = (Some(near), Some(far));
+        } else {
+            drop((near, far));
+            *half = Field::new(extent.shape(2 * self.net.shape.width, 2), 0);
+        }
+        found
+    }
+
+    /// A layer's sums are there, in `sums` for the whole field; its normalisation follows if it is not known yet.
+    fn settle(&mut self, layer: usize, field: &Field, divisor: usize) -> Result<(), Found> {
+        if layer < self.statistics.known {
+            return Ok(());
+        }
+        let Some(rows) = self.statistics.rows.clone() else {
+            let totals = self.sums[layer].totals();
+            self.statistics.set(layer, &totals, field.shape.positions());
+            return Ok(());
+        };
+        let rows = (rows.start - self.start) / divisor..(rows.end - self.start) / divisor;
+        self.add_rows(layer, field, rows);
+        Err(Found)
+    }
+
+    /// Adds the sums of some rows of a layer to what is found.
+    fn add_rows(&mut self, layer: usize, field: &Field, rows: Range<usize>) {
+        let width = field.shape.width;
+        let squares = Squares { source: Shared::of(field), first: rows.start, width };
+        let shape = (field.layout.blocks(), rows.len());
+        rows::run(self.net.isa, &self.net.threads, squares, shape, Some(&mut self.sums[layer]));
+        self.statistics.add(self.sums[layer].totals(), rows.len() * width);
+    }
+
+    fn sum_all(&mut self, layer: usize, field: &Field) {
+        let squares = Squares { source: Shared::of(field), first: 0, width: field.shape.width };
+        let shape = (field.layout.blocks(), field.shape.height);
+        rows::run(self.net.isa, &self.net.threads, squares, shape, Some(&mut self.sums[layer]));
+    }
+
+    /// Rows `band` of the first layer's output, one more above where there is one, four columns inside `full`.
+    fn run_down1(&mut self, extent: &Extent, band: &Range<usize>, full: &mut Field) {
+        let above = usize::from(band.start > 0);
+        let first = band.start - above;
+        let mut canvas = take_canvas(&mut self.workspace.canvas, band.end - first, extent.width);
+        let (start, height) = (self.start, extent.height);
+        let inside = |i: usize| Edge::Reflect.source((first + i) as isize - PAD as isize, height) + start;
+        canvas.fill_rows(self.picture, self.size, 1.0 / 255.0, |i| {
+            reflect_twice(inside(i) as isize, self.size.0.next_multiple_of(4), self.size.0)
+        });
+        let sums = (!extent.many()).then_some(&mut self.sums[0]);
+        let net = self.net;
+        net.weights.down1.run(net.isa, &net.threads, &canvas, (full, (PAD - above, PAD)), sums);
+        self.workspace.canvas = Some(canvas);
+    }
+
+    fn take_full(&mut self, extent: &Extent, rows: usize) -> Field {
+        let shape = Shape { channels: self.net.shape.width, height: rows, width: extent.width };
+        take(&mut self.workspace.full, shape, PAD)
+    }
+
+    /// The first two layers.
+    fn run_down2(&mut self, extent: &Extent, half: &mut Field) -> Result<(), Found> {
+        if extent.many() {
+            for band in extent.bands() {
+                let mut full = self.take_full(extent, band.len());
+                self.run_down1(extent, &band, &mut full);
+                self.add_rows(0, &full, 0..band.len());
+                self.workspace.full = Some(full);
+            }
+            self.statistics.conclude(0);
+        }
+        for band in extent.bands() {
+            let mut full = self.take_full(extent, band.len());
+            self.run_down1(extent, &band, &mut full);
+            let found = if extent.many() { Ok(()) } else { self.settle(0, &full, 1) };
+            if found.is_ok() {
+                self.activate(0, &mut full, (-isize::from(band.start > 0), band.len()), 1);
+                self.mirror(&mut full, 1, [band.start == 0, false]);
+                let places = |ky, kx| Places::new(full.layout, (PAD - 1 + ky, PAD - 1 + kx), 2);
+                self.run_strided(1, places, &full, (half, band.start / 2, band.len() / 2));
+            }
+            self.workspace.full = Some(full);
+            found?;
+        }
+        self.sum_all(1, half);
+        self.settle(1, half, 2)
+    }
+
+    /// The third layer, normalised and activated.
+    fn run_down3(&mut self, half: &mut Field, stream: &mut Field) -> Result<(), Found> {
+        self.activate(1, half, (0, half.shape.height), 0);
+        rows::fill_border(self.net.isa, &self.net.threads, half, Edge::Reflect);
+        let (layout, height) = (half.layout, stream.shape.height);
+        self.run_strided(2, |ky, kx| Places::bordered(layout, (ky, kx), 2), half, (stream, 0, height));
+        self.sum_all(2, stream);
+        self.settle(2, stream, 4)?;
+        self.activate(2, stream, (0, height), 0);
+        let edge = if self.net.shape.residual_blocks == 0 { Edge::Repeat } else { Edge::Reflect };
+        rows::fill_border(self.net.isa, &self.net.threads, stream, edge);
+        Ok(())
+    }
+
+    fn run_strided(
+        &self,
+        layer: usize,
+        places: impl Fn(usize, usize) -> Places,
+        input: &Field,
+        (target, first, height): (&mut Field, usize, usize),
+    ) {
+        let width = target.shape.width;
+        let taps: [Places; TAPS] = std::array::from_fn(|tap| places(tap / 3, tap % 3));
+        Window {
+            weights: &self.net.weights.strided[layer - 1],
+            input: View::new(&input.data),
+            taps,
+            target: Places::new(target.layout, (first, 0), 1),
+            output: ViewMut::new(&mut target.data),
+            height,
+            width,
+        }
+        .run(self.net.isa, &self.net.threads);
+    }
+
+    /// Normalises and activates so many rows from `first` on in place, and continues them by `pad` columns.
+    fn activate(&self, layer: usize, field: &mut Field, (first, rows): (isize, usize), pad: usize) {
+        let norm = &self.statistics.norms[layer];
+        let (blocks, rows) = (field.layout.blocks(), rows + first.unsigned_abs());
+        let activate = Activate::new(&norm.factor, &norm.offset);
+        let kernel = InPlace { field: Shared::new(field), activate, first, pad };
+        rows::run(self.net.isa, &self.net.threads, kernel, (blocks, rows), None);
+    }
+
+    /// Continues a feature by the mirror image of its rows, above and below as wanted.
+    fn mirror(&self, field: &mut Field, pad: usize, wanted: [bool; 2]) {
+        let blocks = field.layout.blocks();
+        let kernel = MirrorRows { field: Shared::new(field), pad, wanted };
+        rows::run(self.net.isa, &self.net.threads, kernel, (blocks, 2 * pad), None);
+    }
+
+    /// One residual block: what it adds, added to the stream.
+    fn run_block(&mut self, block: usize, stream: &mut Field, near: &mut Field, far: &mut Field) -> Result<(), Found> {
+        let (isa, threads) = (self.net.isa, &self.net.threads);
+        let layer = DOWN + 2 * block;
+        self.convolve(layer, Feature { plane: stream.plane(), activate: None }, near);
+        self.settle(layer, near, 4)?;
+        rows::fill_border(isa, threads, near, Edge::Reflect);
+        let norm = &self.statistics.norms[layer];
+        let activate = Some(Activate::new(&norm.factor, &norm.offset));
+        let source = Feature { plane: near.plane(), activate };
+        convolve(self.net, (layer + 1, &mut self.sums), source, far, &mut self.scratch);
+        self.settle(layer + 1, far, 4)?;
+        let norm = &self.statistics.norms[layer + 1];
+        let activate = Activate::new(&norm.factor, &norm.offset);
+        let shape = (far.layout.blocks(), far.shape.height);
+        let kernel = Join { before: Before::Target, source: Shared::of(far), activate, target: Shared::new(stream) };
+        rows::run(isa, threads, kernel, shape, None);
+        let last = block + 1 == self.net.shape.residual_blocks;
+        rows::fill_border(isa, threads, stream, if last { Edge::Repeat } else { Edge::Reflect });
+        Ok(())
+    }
+
+    /// A Winograd layer into a whole field, and its sums.
+    fn convolve(&mut self, layer: usize, source: impl Source, target: &mut Field) {
+        convolve(self.net, (layer, &mut self.sums), source, target, &mut self.scratch);
+    }
+
+    /// The first enlarging layer.
+    fn run_up1(&mut self, stream: &Field, half: &mut Field) -> Result<(), Found> {
+        let layer = self.statistics.layers.len() - 3;
+        self.convolve(layer, Enlarged(Feature { plane: stream.plane(), activate: None }), half);
+        self.settle(layer, half, 2)?;
+        rows::fill_border(self.net.isa, &self.net.threads, half, Edge::Repeat);
+        Ok(())
+    }
+
+    /// The second enlarging layer and the last one.
+    fn run_up2(&mut self, extent: &Extent, half: &Field, out: &mut [f32], wanted: Range<usize>) -> Result<(), Found> {
+        let layer = self.statistics.layers.len() - 2;
+        if extent.many() {
+            for band in extent.bands() {
+                let mut full = self.take_full(extent, band.len());
+                self.enlarge(layer, half, &band, (&mut full, PAD));
+                self.statistics.add(self.sums[layer].totals(), band.len() * extent.width);
+                self.workspace.full = Some(full);
+            }
+            self.statistics.conclude(layer);
+        }
+        for band in extent.bands() {
+            let mut full = self.take_full(extent, band.len());
+            let (top, bottom) = (band.start == 0, band.end == extent.height);
+            let above = if top { 0 } else { PAD };
+            let below = if bottom { 0 } else { PAD };
+            self.enlarge(layer, half, &(band.start - above..band.end + below), (&mut full, PAD - above));
+            let found = if extent.many() { Ok(()) } else { self.settle(layer, &full, 1) };
+            if found.is_ok() {
+                self.activate(layer, &mut full, (-(above as isize), band.len() + below), PAD);
+                self.mirror(&mut full, PAD, [top, bottom]);
+                let here = band.start + self.start;
+                let rows = wanted.start.max(here)..wanted.end.min(band.end + self.start);
+                let target = (&mut *out, self.size);
+                let source = (&full, rows.start - here..rows.end - here);
+                self.net.weights.out.run(self.net.isa, &self.net.threads, source, (rows.start, 255.0), target);
+            }
+            self.workspace.full = Some(full);
+            found?;
+        }
+        Ok(())
+    }
+
+    /// Rows of the second enlarging layer's output, from row `first` of what `full` holds on.
+    fn enlarge(&mut self, layer: usize, half: &Field, rows: &Range<usize>, (full, first): (&mut Field, usize)) {
+        let plane = half.rows_from(rows.start / 2, rows.len() / 2);
+        let norm = &self.statistics.norms[layer - 1];
+        let activate = Some(Activate::new(&norm.factor, &norm.offset));
+        let source = Enlarged(Feature { plane, activate });
+        let size = (rows.len(), full.shape.width);
+        convolve_rows(self.net, (layer, &mut self.sums), source, (full, (first, PAD), size), &mut self.scratch);
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.workspace.scratch = Some(std::mem::replace(&mut self.scratch, Buffer::new(0)));
+    }
+}
+
+/// A Winograd layer into a whole field.
+fn convolve(
+    net: &StyleNet,
+    (layer, sums): (usize, &mut [Sums]),
+    source: impl Source,
+    target: &mut Field,
+    scratch: &mut [f32],
+) {
+    let size = (target.shape.height, target.shape.width);
+    convolve_rows(net, (layer, sums), source, (target, (0, 0), size), scratch);
+}
+
+/// A Winograd layer into so many rows and columns of a field, from `corner` of what it holds on.
+fn convolve_rows(
+    net: &StyleNet,
+    (layer, sums): (usize, &mut [Sums]),
+    source: impl Source,
+    (target, corner, size): (&mut Field, (usize, usize), (usize, usize)),
+    scratch: &mut [f32],
+) {
+    let sink = Raw { plane: target.plane_mut(), size, corner, sums: sums[layer].begin() };
+    let weights = &net.weights.winograd[layer - DOWN];
+    winograd::run(net.isa, &net.threads, &Winograd { weights, height: size.0, width: size.1, source, sink }, scratch);
+}
