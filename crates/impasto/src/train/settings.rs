@@ -163,7 +163,7 @@ impl Default for TrainSettings {
             learning_rate: 1e-3,
             schedule: Schedule::Cosine,
             content_weight: 1.0,
-            style_weight: 1.0,
+            style_weight: 0.05,
             tv_weight: 0.0,
             pooling: PoolingKind::Average,
             network: "vgg19".into(),
