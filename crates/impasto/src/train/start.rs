@@ -9,11 +9,17 @@ use rand_chacha::ChaCha8Rng;
 
 use super::TrainError;
 
-/// The last convolution starts with this share of the weights that the others get, around a picture of middle grey.
-const OUT_SHARE: f32 = 0.5;
+/// The bounds of the weights, times √fan-in: √6 for layers with a ReLU behind them (He et al. 2015, arXiv:1502.01852),
+/// and so little for the last one that its pictures begin around middle grey, mostly within what can be shown.
+///
+/// Measured as validation losses after 120 steps at 128², The Starry Night, rate 1e-3, in 10⁶: √6 and 0.5: 1.31; 1 and
+/// 0.5: 1.48; 6 and 0.5: 2.24; 1 and 1: 2.42; 1 and 0.1: 2.49; √6 and 0.5 at rate 2e-3: 3.29. A scale of 0.1 at the end
+/// of each residual block: 2.64.
+const BOUND: f32 = 2.449_489_7;
+const OUT_BOUND: f32 = 0.5;
 
-/// New parameters: weights uniform within ±1/√fan-in (as PyTorch begins a convolution), scale 1, shift 0; the last
-/// layer's bias in the middle of the range of pictures.
+/// New parameters: weights uniform within ±[`BOUND`]/√fan-in, scale 1, shift 0; the last layer's bias in the middle of
+/// the range of pictures.
 pub(super) fn fresh(shape: StyleNetShape, seed: u64) -> Vec<f32> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut parameters = vec![0.0; shape.parameter_count()];
@@ -21,8 +27,8 @@ pub(super) fn fresh(shape: StyleNetShape, seed: u64) -> Vec<f32> {
         let values = &mut parameters[range];
         match name.rsplit('.').next() {
             Some("weight") => {
-                let share = if name.starts_with("out.") { OUT_SHARE } else { 1.0 };
-                let bound = share / (shape[1..].iter().product::<usize>() as f32).sqrt();
+                let bound = if name.starts_with("out.") { OUT_BOUND } else { BOUND };
+                let bound = bound / (shape[1..].iter().product::<usize>() as f32).sqrt();
                 values.fill_with(|| random.random_range(-bound..bound));
             }
             Some("scale") => values.fill(1.0),
@@ -93,7 +99,7 @@ mod tests {
         assert_eq!(parameters, fresh(SHAPE, 3));
         assert_ne!(parameters, fresh(SHAPE, 4));
         let weight = parameter(SHAPE, &parameters, "down2.weight");
-        let bound = 1.0 / (16.0f32 * 9.0).sqrt();
+        let bound = (6.0f32 / (16.0 * 9.0)).sqrt();
         assert!(weight.iter().all(|w| w.abs() <= bound) && weight.iter().any(|w| w.abs() > 0.9 * bound));
         assert!(parameter(SHAPE, &parameters, "up1.scale").iter().all(|v| *v == 1.0));
         assert_eq!(parameter(SHAPE, &parameters, "out.bias"), [0.5; 3]);
