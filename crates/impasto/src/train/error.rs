@@ -144,7 +144,7 @@ pub enum TrainError {
     #[error("{error}; the model is kept in `{}`", kept.display())]
     Kept {
         /// Why not there.
-        error: StyleModelError,
+        error: Box<StyleModelError>,
         /// Where it is instead.
         kept: PathBuf,
     },

@@ -126,3 +126,52 @@ impl Learner {
         self.set_parameters(parameters)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::network;
+    use crate::train::start;
+
+    fn example(name: &str, size: usize) -> Picture {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures").join(name);
+        Picture::read(&path).unwrap().resized(size, size)
+    }
+
+    /// Photograph, network, VGG19, losses and back: the slope told is the slope found, along random directions and
+    /// along the gradient itself.
+    #[test]
+    fn the_gradient_of_a_whole_batch_is_that_of_finite_differences() {
+        let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2 };
+        let settings = TrainSettings { image_size: 32, threads: Some(2), tv_weight: 2.0, ..TrainSettings::default() };
+        let paintings = [(example("starry-night.jpg", 40), 1.0), (example("coffee.png", 40), 2.0)];
+        let mut learner = Learner::new(&settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
+        let photos = [example("chelsea.png", 32), example("rocket.jpg", 32)];
+        let contents = [learner.content(&photos[0]), learner.content(&photos[1])];
+        let parameters = start::fresh(shape, 1);
+        learner.set_parameters(&parameters).unwrap();
+        let told: Vec<f64> = (0..2).map(|i| learner.look(&photos[i], i).loss).collect();
+        learner.end_batch(2);
+        let gradient = learner.gradient.clone();
+        let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        let mut value = |moved: &[f32]| {
+            learner.set_parameters(moved).unwrap();
+            (0..2).map(|i| learner.value(&photos[i], &contents[i], i).loss).sum::<f64>() / 2.0
+        };
+        assert_eq!(value(&parameters), (told[0] + told[1]) / 2.0, "with and without a gradient the same loss");
+        for wave in [0.0, 0.5, 1.0] {
+            let direction = |i: usize| {
+                let along = f64::from(gradient[i]) / norm;
+                (1.0 - wave) * along + wave * (i as f64 * 0.37).sin() * along.abs().sqrt().min(0.05)
+            };
+            let mut at = |step: f64| {
+                let moved = |(i, p): (usize, &f32)| (f64::from(*p) + step * direction(i)) as f32;
+                value(&parameters.iter().enumerate().map(moved).collect::<Vec<f32>>())
+            };
+            let step = 2e-4;
+            let found = (at(step) - at(-step)) / (2.0 * step);
+            let told: f64 = gradient.iter().enumerate().map(|(i, g)| f64::from(*g) * direction(i)).sum();
+            assert!((found / told - 1.0).abs() < 1e-2, "{wave}: {found} found, {told} told");
+        }
+    }
+}

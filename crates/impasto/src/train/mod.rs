@@ -220,7 +220,7 @@ fn save(job: &TrainJob, model: &StyleModel) -> Result<(), TrainError> {
     let Err(error) = model.save(&job.output, StyleDtype::F32) else { return Ok(()) };
     let kept = std::env::temp_dir().join(format!("impasto-{}.safetensors", std::process::id()));
     Err(match model.save(&kept, StyleDtype::F32) {
-        Ok(()) => TrainError::Kept { error, kept },
+        Ok(()) => TrainError::Kept { error: error.into(), kept },
         Err(_) => TrainError::Model(error),
     })
 }
