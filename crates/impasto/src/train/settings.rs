@@ -72,8 +72,16 @@ pub struct TrainStyle {
 
 impl fmt::Display for TrainStyle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}:{}", self.name, self.path.display(), self.weight)
+        // A name that is the file's may have signs in it that a name of its own may not.
+        if self.name != stem(&self.path) {
+            write!(f, "{}=", self.name)?;
+        }
+        write!(f, "{}:{}", self.path.display(), self.weight)
     }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 impl FromStr for TrainStyle {
@@ -91,8 +99,7 @@ impl FromStr for TrainStyle {
         let (path, weight) = split.unwrap_or((file, 1.0));
         let what = format!("the weight of the style `{path}`");
         in_range(&what, weight, weight.is_finite() && weight > 0.0, "a number above 0")?;
-        let stem = || Path::new(path).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let name = name.map_or_else(stem, str::to_owned);
+        let name = name.map_or_else(|| stem(Path::new(path)), str::to_owned);
         if name.is_empty() {
             let expected = "`FILE` or `NAME=FILE`";
             return Err(SettingsError::Value { what: "style", value: text.into(), expected });
@@ -233,6 +240,7 @@ mod tests {
         is("wave=art/x.png", "wave", "art/x.png", 1.0);
         is("wave=art/x.png:2.5", "wave", "art/x.png", 2.5);
         is("a/b=c.png", "b=c", "a/b=c.png", 1.0);
+        is("v1.2.png:3", "v1.2", "v1.2.png", 3.0);
         assert!("x.png:0".parse::<TrainStyle>().is_err() && "".parse::<TrainStyle>().is_err());
     }
 
