@@ -9,6 +9,7 @@ use impasto::settings::{Device, Init, LayerWeights, OptimizerKind, Overrides, Po
 
 use crate::models::ModelsArgs;
 use crate::stylize::StylizeArgs;
+use crate::train::TrainArgs;
 use crate::{Ending, output, version};
 
 /// Neural style transfer: paint a photograph in the style of a painting.
@@ -27,6 +28,9 @@ pub(crate) enum Command {
     /// Paint photographs in a style that a network has learned, in one pass each.
     #[command(args_override_self = true)]
     Stylize(Box<StylizeArgs>),
+    /// Train a network that paints any photograph like one or more paintings in one pass.
+    #[command(args_override_self = true)]
+    Train(Box<TrainArgs>),
     /// List, show and download networks.
     Models(ModelsArgs),
     /// Print a script that completes commands and flags in a shell.

@@ -7,6 +7,7 @@ mod output;
 mod paint;
 mod progress;
 mod stylize;
+mod train;
 mod version;
 
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let ending = match Args::parse().command {
         Command::Paint(args) => paint::run(*args),
         Command::Stylize(args) => stylize::run(*args),
+        Command::Train(args) => train::run(*args),
         Command::Models(args) => models::run(args).map(|()| Ending::Done).map_err(Into::into),
         Command::Completions { shell } => args::completions(shell),
     };

@@ -88,6 +88,16 @@ impl Cpu {
         Self { isa: Isa::best(), threads: Threads::new(threads) }
     }
 
+    /// The instruction set.
+    pub(crate) fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// The threads, to be shared with whatever else works in turn with this.
+    pub(crate) fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
     /// `Σ a·b`, in `f64`.
     pub(crate) fn dot(&self, a: &[f32], b: &[f32]) -> f64 {
         vector::dot(self.isa, &self.threads, a, b)

@@ -2,24 +2,26 @@
 //!
 //! `loss = content_weight · content + style_weight · style + tv_weight · total_variation`, each described in its file.
 
+mod perceptual;
 mod style;
 mod total_variation;
 
 use std::collections::BTreeSet;
+use std::ops::{AddAssign, Mul};
 
-use impasto_nn::trunk::{ContentGradient, Features, MomentGradient, Moments, TapGradient, Trunk};
-use serde::Serialize;
+use impasto_nn::vgg::VggKind;
+use serde::{Deserialize, Serialize};
 
-use crate::device::{Cpu, Machine};
+use crate::device::Machine;
 use crate::picture::Picture;
 use crate::settings::{Settings, SettingsError};
-use impasto_nn::vgg::VggKind;
 
+pub use perceptual::{ContentTarget, Perceptual, StyleTarget};
 pub use style::gram_loss;
 pub use total_variation::total_variation;
 
 /// The parts of a loss, each with its weight already in it: they sum up to `loss`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Losses {
     /// The whole.
     pub loss: f64,
@@ -29,6 +31,28 @@ pub struct Losses {
     pub style: f64,
     /// The share of the total variation.
     pub total_variation: f64,
+}
+
+impl AddAssign for Losses {
+    fn add_assign(&mut self, other: Self) {
+        self.loss += other.loss;
+        self.content += other.content;
+        self.style += other.style;
+        self.total_variation += other.total_variation;
+    }
+}
+
+impl Mul<f64> for Losses {
+    type Output = Self;
+
+    fn mul(self, factor: f64) -> Self {
+        Self {
+            loss: self.loss * factor,
+            content: self.content * factor,
+            style: self.style * factor,
+            total_variation: self.total_variation * factor,
+        }
+    }
 }
 
 /// Which layers are looked at and what each weighs: settings, understood for one network.
@@ -66,28 +90,11 @@ impl Weights {
     }
 }
 
-struct ContentTerm {
-    tap: usize,
-    factor: f64,
-    target: Features,
-}
-
-struct StyleTerm {
-    tap: usize,
-    factor: f64,
-    /// Each style's moments, and its share of the blend.
-    targets: Vec<(f64, Moments)>,
-}
-
 /// The loss of a picture of one size against a content and styles, and its gradient.
 pub struct Objective {
-    trunk: Box<dyn Trunk>,
-    cpu: Cpu,
-    height: usize,
-    width: usize,
-    content: Vec<ContentTerm>,
-    style: Vec<StyleTerm>,
-    total_variation: f64,
+    perceptual: Perceptual,
+    content: ContentTarget,
+    style: StyleTarget,
 }
 
 impl Objective {
@@ -96,25 +103,10 @@ impl Objective {
     /// # Panics
     /// If the trunk does not offer [`Weights::taps`].
     pub fn new(machine: Machine, weights: &Weights, content: &Picture, styles: &[(Picture, f64)]) -> Self {
-        let Machine { mut trunk, cpu, .. } = machine;
-        let mut style: Vec<StyleTerm> =
-            weights.style.iter().map(|&(tap, factor)| StyleTerm { tap, factor, targets: Vec::new() }).collect();
-        if !style.is_empty() {
-            for (picture, share) in styles {
-                trunk.forward(picture.data(), picture.height(), picture.width(), false);
-                for term in &mut style {
-                    term.targets.push((*share, trunk.moments(term.tap, None)));
-                }
-            }
-        }
-        let (height, width) = (content.height(), content.width());
-        let mut terms = Vec::new();
-        if !weights.content.is_empty() {
-            trunk.forward(content.data(), height, width, false);
-            let term = |&(tap, factor): &(usize, f64)| ContentTerm { tap, factor, target: trunk.capture(tap) };
-            terms = weights.content.iter().map(term).collect();
-        }
-        Self { trunk, cpu, height, width, content: terms, style, total_variation: weights.total_variation }
+        let mut perceptual = Perceptual::new(machine, weights);
+        let style = perceptual.style(styles);
+        let content = perceptual.content(content);
+        Self { perceptual, content, style }
     }
 
     /// The losses of a planar `3 × height × width` picture, without a gradient.
@@ -122,9 +114,7 @@ impl Objective {
     /// # Panics
     /// If the picture is not of the content's size.
     pub fn value(&mut self, picture: &[f32]) -> Losses {
-        self.trunk.forward(picture, self.height, self.width, false);
-        let (losses, _) = self.losses();
-        self.with_variation(losses, picture, &mut vec![0.0; picture.len()])
+        self.perceptual.value(picture, &self.content, &self.style)
     }
 
     /// The losses of a picture; their gradient with respect to it is written to `gradient`.
@@ -132,56 +122,6 @@ impl Objective {
     /// # Panics
     /// If the picture or the gradient is not of the content's size.
     pub fn value_and_gradient(&mut self, picture: &[f32], gradient: &mut [f32]) -> Losses {
-        self.trunk.forward(picture, self.height, self.width, true);
-        let (losses, style_gradients) = self.losses();
-        let scale = |term: &ContentTerm| (term.factor / term.target.shape.len() as f64) as f32;
-        let content = self.content.iter().map(|term| TapGradient {
-            tap: term.tap,
-            moments: None,
-            content: Some(ContentGradient { target: &term.target, scale: scale(term), weights: None }),
-        });
-        let style = self.style.iter().zip(&style_gradients).map(|(term, (second, mean, weight))| TapGradient {
-            tap: term.tap,
-            moments: Some(MomentGradient { second, mean, weights: None, weight: *weight }),
-            content: None,
-        });
-        let taps: Vec<TapGradient<'_>> = content.chain(style).collect();
-        if taps.is_empty() {
-            gradient.fill(0.0);
-        } else {
-            self.trunk.backward(&taps, gradient);
-        }
-        self.with_variation(losses, picture, gradient)
-    }
-
-    /// The whole loss: total variation comes on top, and its gradient too.
-    fn with_variation(&self, mut losses: Losses, picture: &[f32], gradient: &mut [f32]) -> Losses {
-        if self.total_variation > 0.0 {
-            let size = (self.height, self.width);
-            losses.total_variation = total_variation(&self.cpu, picture, size, self.total_variation, gradient);
-        }
-        losses.loss = losses.content + losses.style + losses.total_variation;
-        losses
-    }
-
-    /// Content and style of the picture that the trunk saw last, and the gradients of the style losses: `∂L/∂S`, `∂L/∂μ`,
-    /// and the sum of the position weights.
-    #[allow(clippy::type_complexity, reason = "three values that go straight into a `MomentGradient`")]
-    fn losses(&mut self) -> (Losses, Vec<(Vec<f32>, Vec<f32>, f64)>) {
-        let mut losses = Losses::default();
-        for ContentTerm { tap, factor, target } in &self.content {
-            let distance = self.trunk.squared_distance(*tap, target, None);
-            losses.content += factor * distance / (2 * target.shape.len()) as f64;
-        }
-        let mut gradients = Vec::new();
-        for StyleTerm { tap, factor, targets } in &self.style {
-            let moments = self.trunk.moments(*tap, None);
-            let mut second = vec![0.0; moments.second.len()];
-            for (share, target) in targets {
-                losses.style += gram_loss(&moments, target, factor * share, &mut second);
-            }
-            gradients.push((second, vec![0.0; moments.channels], moments.weight));
-        }
-        (losses, gradients)
+        self.perceptual.value_and_gradient(picture, &self.content, &self.style, gradient)
     }
 }

@@ -6,8 +6,9 @@ mod write;
 
 pub use read::ReadError;
 pub(crate) use resize::size_with_longer_side;
+pub(crate) use read::crop_of_file;
 pub use write::{PictureFormat, WriteError};
-pub(crate) use write::{check_place, write_whole};
+pub(crate) use write::{check_place, write_durable, write_whole};
 
 /// The shortest side a picture may have: below it there is nothing to see a content or a style in.
 pub const MIN_SIDE: usize = 8;
@@ -55,6 +56,19 @@ impl Picture {
             }
         }
         rgb
+    }
+
+    /// A picture of the same size with this value everywhere.
+    pub(crate) fn filled(&self, value: f32) -> Self {
+        Self { data: vec![value; self.data.len()], ..*self }
+    }
+
+    /// Left and right changed, if so wanted.
+    pub(crate) fn mirrored_if(mut self, wanted: bool) -> Self {
+        if wanted {
+            self.data.chunks_exact_mut(self.width).for_each(<[f32]>::reverse);
+        }
+        self
     }
 
     /// Rows.

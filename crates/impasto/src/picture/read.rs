@@ -66,19 +66,7 @@ impl Picture {
     /// # Errors
     /// If the file is missing, not a picture, broken, too large, or smaller than [`MIN_SIDE`] on a side.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        let io = |error: std::io::Error| match error.kind() {
-            ErrorKind::NotFound => ReadError::Missing(path.into()),
-            _ => ReadError::Io { path: path.into(), error },
-        };
-        let metadata = std::fs::metadata(path).map_err(io)?;
-        if metadata.is_dir() {
-            return Err(ReadError::Folder(path.into()));
-        }
-        let file = BufReader::new(File::open(path).map_err(io)?);
-        if metadata.is_file() && metadata.len() == 0 {
-            return Err(ReadError::Empty(path.into()));
-        }
-        read_from(file, path)
+        Ok(from_decoded(&open(path)?))
     }
 
     /// Reads a picture file that is in memory, as [`Picture::read`] does; `name` is what errors call it.
@@ -89,7 +77,7 @@ impl Picture {
         if bytes.is_empty() {
             return Err(ReadError::Empty(name.into()));
         }
-        read_from(Cursor::new(bytes), name)
+        Ok(from_decoded(&decoded(Cursor::new(bytes), name)?))
     }
 
     /// Rows and columns that a picture file says it has, by its head alone; nothing where it cannot be read.
@@ -99,18 +87,47 @@ impl Picture {
     }
 }
 
-fn read_from(file: impl BufRead + Seek, path: &Path) -> Result<Picture, ReadError> {
+/// A square part of a picture file, read like [`Picture::read`]; `place` gets the picture's rows and columns and says
+/// where the upper and left edges of the part lie and how long its sides are.
+pub(crate) fn crop_of_file(
+    path: &Path,
+    place: impl FnOnce(usize, usize) -> (usize, usize, usize),
+) -> Result<Picture, ReadError> {
+    let image = open(path)?;
+    let (top, left, side) = place(image.height() as usize, image.width() as usize);
+    Ok(from_decoded(&image.crop_imm(left as u32, top as u32, side as u32, side as u32)))
+}
+
+/// The file decoded, and turned as it should be seen.
+fn open(path: &Path) -> Result<DynamicImage, ReadError> {
+    let io = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => ReadError::Missing(path.into()),
+        _ => ReadError::Io { path: path.into(), error },
+    };
+    let metadata = std::fs::metadata(path).map_err(io)?;
+    if metadata.is_dir() {
+        return Err(ReadError::Folder(path.into()));
+    }
+    let file = BufReader::new(File::open(path).map_err(io)?);
+    if metadata.is_file() && metadata.len() == 0 {
+        return Err(ReadError::Empty(path.into()));
+    }
+    decoded(file, path)
+}
+
+/// A picture file's contents decoded, and turned as they should be seen.
+fn decoded(file: impl BufRead + Seek, path: &Path) -> Result<DynamicImage, ReadError> {
     let io = |error: std::io::Error| ReadError::Io { path: path.into(), error };
     let reader = ImageReader::new(file).with_guessed_format().map_err(io)?;
     if reader.format().is_none() {
         return Err(ReadError::NotAPicture(path.into()));
     }
-    let picture = from_decoded(&decode(reader).map_err(|error| explain(path, error))?);
-    let (width, height) = (picture.width(), picture.height());
+    let image = decode(reader).map_err(|error| explain(path, error))?;
+    let (width, height) = (image.width() as usize, image.height() as usize);
     if width.min(height) < MIN_SIDE {
         return Err(ReadError::TooSmall { path: path.into(), width, height });
     }
-    Ok(picture)
+    Ok(image)
 }
 
 fn decode(mut reader: ImageReader<impl BufRead + Seek>) -> Result<DynamicImage, ImageError> {

@@ -156,6 +156,13 @@ impl Picture {
         Ok(bytes)
     }
 
+    /// The picture as a JPEG file in memory.
+    pub(crate) fn to_jpeg(&self) -> Result<Vec<u8>, String> {
+        let mut bytes = Vec::new();
+        self.encode(PictureFormat::Jpeg, None, &mut bytes)?;
+        Ok(bytes)
+    }
+
     fn encode(&self, format: PictureFormat, settings: Option<&str>, to: &mut dyn Write) -> Result<(), String> {
         let (width, height) = (self.width as u32, self.height as u32);
         let rgb = self.to_rgb8();
@@ -239,4 +246,20 @@ pub(crate) fn write_whole(
     write(&mut buffered).map_err(failed)?;
     let file = buffered.into_inner().map_err(|error| failed(error.to_string()))?;
     file.persist(path).map(drop).map_err(|error| failed(error.error.to_string()))
+}
+
+/// As [`write_whole`], and waits until the bytes are on the disk: they are there after a power cut, or the file before
+/// them is.
+pub(crate) fn write_durable(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    let failed = |error: io::Error| WriteError::File { path: path.into(), reason: error.to_string() };
+    let mut file = temporary_beside(path)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    // The new name is on the disk once its folder is; where folders cannot be opened, the system sees to that.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Ok(folder) = std::fs::File::open(folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
 }

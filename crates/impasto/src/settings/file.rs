@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
+
 use super::{Overrides, SettingsError, nearest};
 
 /// Every key of a settings file.
@@ -44,28 +46,41 @@ impl Overrides {
     /// # Errors
     /// As [`Overrides::read`].
     pub fn from_toml(text: &str, path: &Path) -> Result<Self, SettingsError> {
-        let wrong = |error: toml::de::Error| {
-            let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-            let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-            SettingsError::Toml { path: path.into(), reason: format!("{place}{}", error.message().replace('\n', ", ")) }
-        };
-        let mut table: toml::Table = toml::from_str(text).map_err(wrong)?;
-        if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            let nearest = nearest(key, KEYS.into_iter());
-            return Err(SettingsError::UnknownKey { path: path.into(), key: key.clone(), nearest });
-        }
-        // One style may stand without brackets; then the line numbers of the text no longer matter.
-        if let Some(one @ toml::Value::String(_)) = table.get("style").cloned() {
-            table.insert("style".into(), toml::Value::Array(vec![one]));
-            return table.try_into().map_err(wrong);
-        }
-        toml::from_str(text).map_err(wrong)
+        read_toml(text, path, &KEYS, &["style"])
     }
 
     /// The same as TOML.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("settings are plain values, then tables")
     }
+}
+
+/// A structure from TOML with these keys; under those of `lists` one value may stand without brackets.
+pub(crate) fn read_toml<T: DeserializeOwned>(
+    text: &str,
+    path: &Path,
+    keys: &[&str],
+    lists: &[&str],
+) -> Result<T, SettingsError> {
+    let wrong = |error: toml::de::Error| {
+        let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+        let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+        SettingsError::Toml { path: path.into(), reason: format!("{place}{}", error.message().replace('\n', ", ")) }
+    };
+    let mut table: toml::Table = toml::from_str(text).map_err(wrong)?;
+    if let Some(key) = table.keys().find(|key| !keys.contains(&key.as_str())) {
+        let nearest = nearest(key, keys.iter().copied());
+        return Err(SettingsError::UnknownKey { path: path.into(), key: key.clone(), nearest });
+    }
+    // Where one value is put into brackets, the line numbers of the text no longer matter.
+    let mut bracketed = false;
+    for key in lists {
+        if let Some(one @ toml::Value::String(_)) = table.get(*key).cloned() {
+            table.insert((*key).into(), toml::Value::Array(vec![one]));
+            bracketed = true;
+        }
+    }
+    if bracketed { table.try_into().map_err(wrong) } else { toml::from_str(text).map_err(wrong) }
 }
 
 #[cfg(test)]

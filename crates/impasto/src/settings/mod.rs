@@ -10,9 +10,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+pub(crate) use file::read_toml;
 pub use layers::LayerWeights;
 pub use overrides::Overrides;
 pub use values::{Device, Init, OptimizerKind, PoolingKind, Preset, StyleFile};
+pub(crate) use values::{named, text_in_serde};
 
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -61,6 +61,8 @@ macro_rules! text_in_serde {
     };
 }
 
+pub(crate) use {named, text_in_serde};
+
 named! {
     /// A choice of all settings at once.
     Preset, "preset", "`article`, `default` or `fast`", {

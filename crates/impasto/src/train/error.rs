@@ -1,0 +1,151 @@
+//! Why a network was not trained.
+
+use std::path::PathBuf;
+
+use impasto_nn::kernels::StyleNetError;
+use impasto_nn::style_model::StyleModelError;
+
+use crate::device::DeviceError;
+use crate::network::NetworkError;
+use crate::picture::{ReadError, WriteError};
+use crate::settings::SettingsError;
+
+/// Why a network was not trained.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A painting cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A place cannot be written to.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The network of the losses is not there.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// There is nothing to compute with.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The network that is trained cannot be made.
+    #[error(transparent)]
+    StyleNet(#[from] StyleNetError),
+    /// A model cannot be read or written.
+    #[error(transparent)]
+    Model(#[from] StyleModelError),
+    /// There is no folder of this name.
+    #[error("there is no folder `{}`: name one with photographs in it", .0.display())]
+    Missing(PathBuf),
+    /// A file where a folder should be.
+    #[error("`{}` is not a folder: name a folder with photographs in it", .0.display())]
+    NotAFolder(PathBuf),
+    /// A folder that the operating system would not give.
+    #[error("cannot look into the folder `{}`: {reason}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// A folder without pictures.
+    #[error("there are no pictures in the folder `{}`: put photographs into it, or name another", .0.display())]
+    NoPhotos(PathBuf),
+    /// Not one photograph could be decoded.
+    #[error("none of the {count} photographs can be used, the first for this reason: {reason}")]
+    NoGoodPhotos {
+        /// How many were tried.
+        count: usize,
+        /// What was wrong with the first.
+        reason: String,
+    },
+    /// Two styles of one name.
+    #[error("two styles are called `{0}`: name one of them, as in `--style other={0}.jpg`")]
+    StyleTwice(String),
+    /// The output would take the place of an input.
+    #[error("`{}` is also an input: choose another name for the output", .0.display())]
+    OverInput(PathBuf),
+    /// Two outputs in one place.
+    #[error("`{}` would be written twice: choose different names for the model, the preview and the curve", .0.display())]
+    OutputTwice(PathBuf),
+    /// The output does not end as a model does.
+    #[error("`{}` does not look like a model: end the name in .safetensors", .0.display())]
+    Ending(PathBuf),
+    /// The network to start from is another one.
+    #[error(
+        "`{}` holds a network of width {width} with {residual_blocks} residual blocks: train with `--width {width} \
+         --residual-blocks {residual_blocks}`, or start from another", path.display()
+    )]
+    OtherNetwork {
+        /// The model.
+        path: PathBuf,
+        /// Its width.
+        width: usize,
+        /// Its residual blocks.
+        residual_blocks: usize,
+    },
+    /// A run to go on with is not there.
+    #[error("there is no checkpoint `{}` to go on from: start without `--resume`", .0.display())]
+    NoCheckpoint(PathBuf),
+    /// A run that was not finished would be lost.
+    #[error(
+        "the run of `{}` stopped at step {step} of {steps}: go on with `--resume`, or remove that file to start anew",
+        path.display()
+    )]
+    Unfinished {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Steps that it has.
+        step: usize,
+        /// Steps that it wanted.
+        steps: usize,
+    },
+    /// A checkpoint that cannot be gone on with.
+    #[error("cannot go on from the checkpoint `{}`: {reason}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A setting that is not the checkpoint's.
+    #[error(
+        "the checkpoint `{}` was made with another `--{setting}` ({was}): go on without it, or start anew elsewhere",
+        path.display()
+    )]
+    OtherSetting {
+        /// The file.
+        path: PathBuf,
+        /// Name of the setting's flag.
+        setting: String,
+        /// Its value in the checkpoint.
+        was: String,
+    },
+    /// The very first loss is not a number.
+    #[error("the loss of the start is not finite: make the weights smaller, or check the network file")]
+    NotFiniteStart,
+    /// The loss does not become finite again.
+    #[error(
+        "the loss is not finite at step {step}, and going back {times} times did not help: start anew with a smaller \
+         `--learning-rate` than {learning_rate}"
+    )]
+    NotFinite {
+        /// The step.
+        step: usize,
+        /// How often the run went back.
+        times: u32,
+        /// The rate that it began with.
+        learning_rate: f64,
+    },
+    /// The thread that reads photographs is gone.
+    #[error("the thread that reads the photographs ended without a word: go on with `--resume`")]
+    Reader,
+    /// The network was trained, but could not be written where it should.
+    #[error("{error}; the model is kept in `{}`", kept.display())]
+    Kept {
+        /// Why not there.
+        error: Box<StyleModelError>,
+        /// Where it is instead.
+        kept: PathBuf,
+    },
+}

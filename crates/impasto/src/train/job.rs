@@ -1,0 +1,174 @@
+//! A training from files to a file.
+
+use std::path::{Path, PathBuf};
+
+use super::TrainError;
+use super::checkpoint::{Checkpoint, beside, checkpoint_path};
+use super::overrides::TrainOverrides;
+use super::settings::{TrainSettings, TrainStyle};
+use crate::curve::CurveFormat;
+use crate::picture::{Picture, check_place};
+use crate::settings::SettingsError;
+
+/// Settings that a run may be gone on with after they changed: they end it sooner or later, or change nothing in it.
+const FREE: [&str; 12] = [
+    "style", "photos", "output", "from", "preview", "curve", "name", "author", "license", "steps", "minutes", "threads",
+];
+
+/// What to learn, from what, how, and where to put it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainJob {
+    /// The paintings; each becomes a style of the network.
+    pub styles: Vec<TrainStyle>,
+    /// Folders with photographs.
+    pub photos: Vec<PathBuf>,
+    /// The model to write. The checkpoint lies beside it, see [`checkpoint_path`].
+    pub output: PathBuf,
+    /// A model to start from.
+    pub from: Option<PathBuf>,
+    /// Whether to go on from the checkpoint.
+    pub resume: bool,
+    /// Where to show what the network makes of photographs.
+    pub preview: PathBuf,
+    /// Where to draw the losses: `.svg`, `.png` or `.csv`.
+    pub curve: PathBuf,
+    /// What the model is called.
+    pub name: String,
+    /// Who made it.
+    pub author: Option<String>,
+    /// The terms that it comes under.
+    pub license: Option<String>,
+    /// How.
+    pub settings: TrainSettings,
+}
+
+impl TrainJob {
+    /// The job that is given, the rest by default: the preview and the curve lie beside the model.
+    ///
+    /// # Errors
+    /// If there is no style, no folder of photographs or no output.
+    pub fn new(given: TrainOverrides) -> Result<Self, SettingsError> {
+        let settings = given.settings();
+        if given.style.is_empty() {
+            return Err(SettingsError::Unnamed("style picture (`--style`)"));
+        }
+        if given.photos.is_empty() {
+            return Err(SettingsError::Unnamed("folder of photographs (`--photos`)"));
+        }
+        let output = given.output.ok_or(SettingsError::Unnamed("model to write (`-o`)"))?;
+        let stem = || output.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self {
+            preview: given.preview.unwrap_or_else(|| beside(&output, "preview.jpg")),
+            curve: given.curve.unwrap_or_else(|| beside(&output, "curve.png")),
+            name: given.name.unwrap_or_else(stem),
+            styles: given.style,
+            photos: given.photos,
+            from: given.from,
+            resume: false,
+            author: given.author,
+            license: given.license,
+            settings,
+            output,
+        })
+    }
+
+    /// The job of the checkpoint that lies beside the output, to be gone on with. What is given must be as it was;
+    /// steps, minutes, threads and the places of files may be others.
+    ///
+    /// # Errors
+    /// If there is no checkpoint, or it was made with other settings.
+    pub fn resume(given: TrainOverrides) -> Result<Self, TrainError> {
+        let output = given.output.clone().ok_or(SettingsError::Unnamed("model to write (`-o`)"))?;
+        let path = checkpoint_path(&output);
+        let made = Checkpoint::read(&path)?.settings;
+        refuse_other_settings(&path, &given, &made)?;
+        let job = Self::new(given.over(made))?;
+        Ok(Self { resume: true, ..job })
+    }
+
+    /// The job as settings that make it again.
+    pub fn to_overrides(&self) -> TrainOverrides {
+        TrainOverrides {
+            style: self.styles.clone(),
+            photos: self.photos.clone(),
+            output: Some(self.output.clone()),
+            from: self.from.clone(),
+            preview: Some(self.preview.clone()),
+            curve: Some(self.curve.clone()),
+            name: Some(self.name.clone()),
+            author: self.author.clone(),
+            license: self.license.clone(),
+            ..TrainOverrides::from(&self.settings)
+        }
+    }
+
+    /// Checks the settings, and that everything can be written where it should.
+    pub(super) fn check(&self) -> Result<(), TrainError> {
+        self.settings.check()?;
+        for (i, style) in self.styles.iter().enumerate() {
+            if self.styles[..i].iter().any(|other| other.name == style.name) {
+                return Err(TrainError::StyleTwice(style.name.clone()));
+            }
+        }
+        if self.output.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("safetensors")) {
+            return Err(TrainError::Ending(self.output.clone()));
+        }
+        check_place(&self.output)?;
+        Picture::check_writable(&self.preview)?;
+        CurveFormat::check_writable(&self.curve)?;
+        self.check_inputs()?;
+        self.check_checkpoint()
+    }
+
+    /// No output takes the place of an input or of another output.
+    fn check_inputs(&self) -> Result<(), TrainError> {
+        let same = |a: &Path, b: &Path| a == b || same_file::is_same_file(a, b).unwrap_or(false);
+        let checkpoint = checkpoint_path(&self.output);
+        let outputs = [&self.output, &self.preview, &self.curve, &checkpoint];
+        for (i, output) in outputs.iter().enumerate() {
+            if outputs[..i].iter().any(|other| same(other, output)) {
+                return Err(TrainError::OutputTwice((*output).clone()));
+            }
+            let inputs = self.styles.iter().map(|style| &style.path).chain(&self.from);
+            if inputs.into_iter().any(|input| same(input, output)) {
+                return Err(TrainError::OverInput((*output).clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// A run that was not finished is not thrown away.
+    fn check_checkpoint(&self) -> Result<(), TrainError> {
+        let path = checkpoint_path(&self.output);
+        if self.resume || !path.exists() {
+            return Ok(());
+        }
+        match Checkpoint::read(&path) {
+            Ok(checkpoint) if !checkpoint.finished() => {
+                let steps = checkpoint.settings.settings().steps;
+                Err(TrainError::Unfinished { step: checkpoint.step(), path, steps })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Compares all that is given with what a checkpoint was made with.
+fn refuse_other_settings(path: &Path, given: &TrainOverrides, made: &TrainOverrides) -> Result<(), TrainError> {
+    let table = |overrides: &TrainOverrides| overrides.to_toml().parse::<toml::Table>().unwrap_or_default();
+    let (given_table, made_table) = (table(given), table(made));
+    let other = given_table
+        .iter()
+        .find(|(key, value)| !FREE.contains(&key.as_str()) && made_table.get(key.as_str()) != Some(value));
+    let refuse =
+        |setting: &str, was: String| TrainError::OtherSetting { path: path.into(), setting: setting.into(), was };
+    if let Some((key, _)) = other {
+        let was = made_table.get(key).map_or_else(|| "none".into(), toml::Value::to_string);
+        return Err(refuse(&key.replace('_', "-"), was));
+    }
+    let names = |styles: &[TrainStyle]| styles.iter().map(|s| format!("{}:{}", s.name, s.weight)).collect::<Vec<_>>();
+    if !given.style.is_empty() && names(&given.style) != names(&made.style) {
+        return Err(refuse("style", names(&made.style).join(", ")));
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! The network in training, the losses it is trained under, and the step between two networks.
+
+use std::sync::Arc;
+
+use impasto_nn::kernels::{StyleNetShape, StyleNetTrainer, vector};
+use impasto_nn::vgg::Vgg;
+
+use super::TrainError;
+use super::settings::TrainSettings;
+use crate::device::{Cpu, Machine};
+use crate::objective::{ContentTarget, Losses, Perceptual, StyleTarget, Weights};
+use crate::picture::Picture;
+
+/// Adam's constants (Kingma & Ba 2015).
+const BETA1: f32 = 0.9;
+const BETA2: f32 = 0.999;
+const EPSILON: f32 = 1e-8;
+
+/// Adam's state for a network's parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Moments {
+    /// Steps that are in them.
+    pub(super) steps: u32,
+    /// Of the gradient.
+    pub(super) first: Vec<f32>,
+    /// Of its squares.
+    pub(super) second: Vec<f32>,
+}
+
+impl Moments {
+    /// Of no step.
+    pub(super) fn new(parameters: usize) -> Self {
+        Self { steps: 0, first: vec![0.0; parameters], second: vec![0.0; parameters] }
+    }
+}
+
+/// The network that is trained and what it is trained under.
+pub(super) struct Learner {
+    trainer: StyleNetTrainer,
+    perceptual: Perceptual,
+    cpu: Cpu,
+    styles: Vec<StyleTarget>,
+    size: usize,
+    /// What the network painted last, planar `3 × size × size`.
+    painted: Vec<f32>,
+    /// The gradient with respect to it.
+    painted_gradient: Vec<f32>,
+    /// The gradient of all parameters.
+    gradient: Vec<f32>,
+    /// For people.
+    pub(super) device: String,
+}
+
+impl Learner {
+    /// A network of this shape under the losses of the settings, with each painting and the weight of its style.
+    pub(super) fn new(
+        settings: &TrainSettings,
+        network: Arc<Vgg>,
+        shape: StyleNetShape,
+        paintings: &[(Picture, f64)],
+    ) -> Result<Self, TrainError> {
+        let paint = settings.to_paint();
+        let weights = Weights::new(&paint, network.kind)?;
+        let machine = Machine::new(&network, &paint, &weights.taps())?;
+        // The trunk has its own copy, packed.
+        drop(network);
+        let (cpu, device, size) = (machine.cpu.clone(), machine.device.clone(), settings.image_size);
+        let mut perceptual = Perceptual::new(machine, &weights);
+        let styles = paintings.iter().map(|painting| perceptual.style(std::slice::from_ref(painting))).collect();
+        let trainer = StyleNetTrainer::new(cpu.isa(), cpu.threads().clone(), shape, size, size)?;
+        let pixels = 3 * size * size;
+        let gradient = vec![0.0; shape.parameter_count()];
+        let (painted, painted_gradient) = (vec![0.0; pixels], vec![0.0; pixels]);
+        Ok(Self { trainer, perceptual, cpu, styles, size, painted, painted_gradient, gradient, device })
+    }
+
+    /// The parameters that are used from here on.
+    pub(super) fn set_parameters(&mut self, parameters: &[f32]) -> Result<(), TrainError> {
+        Ok(self.trainer.set_parameters(parameters)?)
+    }
+
+    /// Looks at a photograph as a content.
+    pub(super) fn content(&mut self, photo: &Picture) -> ContentTarget {
+        self.perceptual.content(photo)
+    }
+
+    /// Paints a photograph in a style.
+    pub(super) fn paint(&mut self, photo: &Picture, style: usize) -> Picture {
+        self.trainer.forward(photo.data(), style, &mut self.painted);
+        Picture::from_planar(self.size, self.size, self.painted.clone())
+    }
+
+    /// The losses of a photograph in a style, without a gradient.
+    pub(super) fn value(&mut self, photo: &Picture, content: &ContentTarget, style: usize) -> Losses {
+        self.trainer.forward(photo.data(), style, &mut self.painted);
+        self.perceptual.value(&self.painted, content, &self.styles[style])
+    }
+
+    /// The losses of a photograph in a style; their gradient is added to that of the batch.
+    pub(super) fn look(&mut self, photo: &Picture, style: usize) -> Losses {
+        let content = self.perceptual.content(photo);
+        self.trainer.forward(photo.data(), style, &mut self.painted);
+        let target = &self.styles[style];
+        let losses = self.perceptual.value_and_gradient(&self.painted, &content, target, &mut self.painted_gradient);
+        self.trainer.backward(&self.painted_gradient);
+        losses
+    }
+
+    /// Ends a batch of so many photographs; the norm of the gradient of their mean loss.
+    pub(super) fn end_batch(&mut self, photographs: usize) -> f64 {
+        self.trainer.take_gradient(1.0 / photographs as f32, &mut self.gradient);
+        self.cpu.dot(&self.gradient, &self.gradient).sqrt()
+    }
+
+    /// A step of Adam along the gradient of the last batch.
+    pub(super) fn step(
+        &mut self,
+        learning_rate: f64,
+        parameters: &mut [f32],
+        moments: &mut Moments,
+    ) -> Result<(), TrainError> {
+        moments.steps += 1;
+        let (step, learning_rate) = (moments.steps, learning_rate as f32);
+        let adam = vector::Adam { step, learning_rate, beta1: BETA1, beta2: BETA2, epsilon: EPSILON };
+        self.cpu.adam_step(adam, &self.gradient, parameters, &mut moments.first, &mut moments.second);
+        self.set_parameters(parameters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::network;
+    use crate::train::start;
+
+    fn example(name: &str, size: usize) -> Picture {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures").join(name);
+        Picture::read(&path).unwrap().resized(size, size)
+    }
+
+    /// Photograph, network, VGG19, losses and back: the slope told is the slope found, along random directions and
+    /// along the gradient itself.
+    #[test]
+    fn the_gradient_of_a_whole_batch_is_that_of_finite_differences() {
+        let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2 };
+        let settings = TrainSettings { image_size: 32, threads: Some(2), tv_weight: 2.0, ..TrainSettings::default() };
+        let paintings = [(example("starry-night.jpg", 40), 1.0), (example("coffee.png", 40), 2.0)];
+        let mut learner = Learner::new(&settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
+        let photos = [example("chelsea.png", 32), example("rocket.jpg", 32)];
+        let contents = [learner.content(&photos[0]), learner.content(&photos[1])];
+        let parameters = start::fresh(shape, 1);
+        learner.set_parameters(&parameters).unwrap();
+        let told: Vec<f64> = (0..2).map(|i| learner.look(&photos[i], i).loss).collect();
+        learner.end_batch(2);
+        let gradient = learner.gradient.clone();
+        let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        let mut value = |moved: &[f32]| {
+            learner.set_parameters(moved).unwrap();
+            (0..2).map(|i| learner.value(&photos[i], &contents[i], i).loss).sum::<f64>() / 2.0
+        };
+        assert_eq!(value(&parameters), (told[0] + told[1]) / 2.0, "with and without a gradient the same loss");
+        for wave in [0.0, 0.5, 1.0] {
+            let direction = |i: usize| {
+                let along = f64::from(gradient[i]) / norm;
+                (1.0 - wave) * along + wave * (i as f64 * 0.37).sin() * along.abs().sqrt().min(0.05)
+            };
+            let mut at = |step: f64| {
+                let moved = |(i, p): (usize, &f32)| (f64::from(*p) + step * direction(i)) as f32;
+                value(&parameters.iter().enumerate().map(moved).collect::<Vec<f32>>())
+            };
+            let step = 2e-4;
+            let found = (at(step) - at(-step)) / (2.0 * step);
+            let told: f64 = gradient.iter().enumerate().map(|(i, g)| f64::from(*g) * direction(i)).sum();
+            assert!((found / told - 1.0).abs() < 1e-2, "{wave}: {found} found, {told} told");
+        }
+    }
+}

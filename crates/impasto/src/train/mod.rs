@@ -1,0 +1,288 @@
+//! Training: Johnson et al. 2016. A network learns to paint any photograph like a painting, or like several of them.
+//!
+//! What the network paints is held against the photograph and the painting by the very losses of
+//! [`paint`](crate::paint()); a step of Adam follows the mean gradient of a batch. Samples take the styles in turn.
+//!
+//! ```no_run
+//! use impasto::progress::Flow;
+//! use impasto::train::{TrainEvent, TrainJob, TrainOverrides, TrainSettings, train};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let settings = TrainSettings { minutes: Some(30.0), ..TrainSettings::default() };
+//! let job = TrainJob::new(TrainOverrides {
+//!     style: vec!["night=starry-night.jpg".parse()?],
+//!     photos: vec!["photos".into()],
+//!     output: Some("night.safetensors".into()),
+//!     ..TrainOverrides::from(&settings)
+//! })?;
+//! let trained = train(&job, &mut |event: &TrainEvent| {
+//!     println!("{event:?}");
+//!     Flow::Continue
+//! })?;
+//! println!("a loss of {:.3e} on photographs not trained on", trained.losses.loss);
+//! # Ok(())
+//! # }
+//! ```
+
+mod checkpoint;
+mod error;
+mod events;
+mod job;
+mod learner;
+mod overrides;
+mod photos;
+mod run;
+mod samples;
+mod schedule;
+mod settings;
+mod start;
+mod validation;
+
+use impasto_nn::kernels::StyleNetShape;
+use impasto_nn::style_model::{ModelCard, StyleCard, StyleDtype, StyleModel};
+use sha2::{Digest, Sha256};
+
+pub use checkpoint::checkpoint_path;
+pub use error::TrainError;
+pub use events::{Skipped, StyleLosses, TrainEnd, TrainEvent};
+pub use job::TrainJob;
+pub use overrides::TrainOverrides;
+pub use settings::{Every, Schedule, TrainSettings, TrainStyle};
+
+use crate::curve;
+use crate::network::network;
+use crate::objective::Losses;
+use crate::picture::{Picture, ReadError};
+use crate::progress::Flow;
+use checkpoint::{Checkpoint, State};
+use learner::Learner;
+use photos::{Photos, hex};
+use run::{Clock, Run};
+use samples::Samples;
+use validation::Validation;
+
+/// The longer side of a painting in a model's card, in pixels.
+const THUMBNAIL: usize = 128;
+
+/// Batches of crops that wait to be learnt from.
+const BATCHES_AHEAD: usize = 2;
+
+/// What a training leaves.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The best network by validation, as it was written.
+    pub model: StyleModel,
+    /// Its losses on the photographs held out.
+    pub losses: Losses,
+    /// Seconds and losses of every step.
+    pub history: Vec<(f64, Losses)>,
+    /// Photographs that could not be used.
+    pub skipped: Vec<Skipped>,
+    /// Why it ended.
+    pub end: TrainEnd,
+}
+
+/// A painting as it is learnt from.
+struct Paintings {
+    /// At the style size, with the weight of its style.
+    pictures: Vec<(Picture, f64)>,
+    /// SHA-256 of each file, in hexadecimal.
+    hashes: Vec<String>,
+    /// Each as a small JPEG.
+    thumbnails: Vec<Option<Vec<u8>>>,
+}
+
+/// Checks settings and files, trains, writes the model and the curve of its losses.
+///
+/// # Errors
+/// Everything that can be known is found before the first step. Once a network is trained it is not lost: where it
+/// cannot be written to its place, it goes into the folder for temporary files, and it is in the checkpoint as well.
+pub fn train(job: &TrainJob, observer: &mut dyn FnMut(&TrainEvent) -> Flow) -> Result<Trained, TrainError> {
+    job.check()?;
+    let settings = &job.settings;
+    let paintings = Paintings::read(job)?;
+    let names: Vec<String> = job.styles.iter().map(|style| style.name.clone()).collect();
+    let shape = StyleNetShape { width: settings.width, residual_blocks: settings.residual_blocks, styles: names.len() };
+    let photos = Photos::find(&job.photos, &[&job.preview, &job.curve])?;
+    let mut state = begin(job, shape, &names, &photos, &paintings)?;
+    let mut learner = Learner::new(settings, network(&settings.network)?, shape, &paintings.pictures)?;
+    learner.set_parameters(&state.parameters)?;
+    let (validation, skipped) =
+        Validation::read(&photos, &mut learner, names, &paintings.pictures, settings.image_size)?;
+    let ahead = BATCHES_AHEAD * settings.batch;
+    let samples =
+        Samples::start(photos.training.clone(), settings.image_size, settings.seed, state.progress.sample, ahead);
+    observer(&started(job, &photos, &validation, &state, shape, &learner.device));
+    for skipped in skipped {
+        if !state.progress.skipped.contains(&skipped) {
+            observer(&TrainEvent::Skipped(skipped.clone()));
+            state.progress.skipped.push(skipped);
+        }
+    }
+    let clock = Clock::new(state.elapsed);
+    let mut run = Run { job, settings: job.to_overrides(), learner, samples, validation, state, clock, observer };
+    let end = run.run()?;
+    let state = run.state;
+    finish(job, shape, state, paintings, end, observer)
+}
+
+/// The state that the run begins with: the checkpoint's, that of another model, or a new one.
+fn begin(
+    job: &TrainJob,
+    shape: StyleNetShape,
+    names: &[String],
+    photos: &Photos,
+    paintings: &Paintings,
+) -> Result<State, TrainError> {
+    if job.resume {
+        let path = checkpoint_path(&job.output);
+        let state = Checkpoint::read(&path)?.state(shape.parameter_count())?;
+        let other = |setting: &str, was: &str| TrainError::OtherSetting {
+            path: path.clone(),
+            setting: setting.into(),
+            was: was.into(),
+        };
+        if state.progress.photos != photos.fingerprint {
+            return Err(other("photos", "other files are in the folders now"));
+        }
+        if state.progress.style_hashes != paintings.hashes {
+            return Err(other("style", "the file of a painting is another one now"));
+        }
+        return Ok(state);
+    }
+    let parameters = match &job.from {
+        Some(path) => start::from_model(path, &StyleModel::load(path)?, shape, names)?,
+        None => start::fresh(shape, job.settings.seed),
+    };
+    let mut state = State::new(parameters);
+    state.progress.photos.clone_from(&photos.fingerprint);
+    state.progress.style_hashes.clone_from(&paintings.hashes);
+    Ok(state)
+}
+
+fn started(
+    job: &TrainJob,
+    photos: &Photos,
+    validation: &Validation,
+    state: &State,
+    shape: StyleNetShape,
+    device: &str,
+) -> TrainEvent {
+    let settings = &job.settings;
+    TrainEvent::Started {
+        photographs: photos.training.len(),
+        held_out: validation.photographs(),
+        styles: job.styles.iter().map(|style| style.name.clone()).collect(),
+        image_size: settings.image_size,
+        batch: settings.batch,
+        step: state.progress.step,
+        steps: settings.steps,
+        minutes: settings.minutes,
+        parameters: shape.parameter_count(),
+        network: settings.network.clone(),
+        device: device.into(),
+    }
+}
+
+/// Writes the model and the curve, and tells of them.
+fn finish(
+    job: &TrainJob,
+    shape: StyleNetShape,
+    state: State,
+    paintings: Paintings,
+    end: TrainEnd,
+    observer: &mut dyn FnMut(&TrainEvent) -> Flow,
+) -> Result<Trained, TrainError> {
+    let losses = state.best_losses().unwrap_or_default();
+    let progress = &state.progress;
+    let card = card(job, &state, paintings, losses);
+    let model = StyleModel { shape, parameters: state.best, card };
+    observer(&TrainEvent::Finished {
+        step: progress.step,
+        elapsed: state.elapsed,
+        end,
+        best_step: progress.best_step,
+        losses,
+        skipped: progress.skipped.clone(),
+    });
+    save(job, &model)?;
+    observer(&TrainEvent::Saved { step: progress.best_step, path: job.output.clone() });
+    if !state.history.is_empty() {
+        observer(&match curve::write(&smooth(&state.history), &job.curve) {
+            Ok(()) => TrainEvent::Saved { step: progress.step, path: job.curve.clone() },
+            Err(error) => TrainEvent::Warning { message: error.to_string() },
+        });
+    }
+    Ok(Trained { model, losses, history: state.history, skipped: state.progress.skipped, end })
+}
+
+fn save(job: &TrainJob, model: &StyleModel) -> Result<(), TrainError> {
+    let Err(error) = model.save(&job.output, StyleDtype::F32) else { return Ok(()) };
+    let kept = std::env::temp_dir().join(format!("impasto-{}.safetensors", std::process::id()));
+    Err(match model.save(&kept, StyleDtype::F32) {
+        Ok(()) => TrainError::Kept { error: error.into(), kept },
+        Err(_) => TrainError::Model(error),
+    })
+}
+
+/// What should be known about the model. It names no place on this machine.
+fn card(job: &TrainJob, state: &State, paintings: Paintings, losses: Losses) -> ModelCard {
+    let mut settings = TrainOverrides::from(&job.settings);
+    settings.threads = None;
+    settings.network = settings
+        .network
+        .map(|name| std::path::Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned());
+    let weights = job.styles.iter().map(|style| style.weight).collect::<Vec<_>>();
+    let training = serde_json::json!({
+        "settings": settings,
+        "style_weights": weights,
+        "steps": state.progress.best_step,
+        "photographs": state.progress.best_step * job.settings.batch,
+        "seconds": state.elapsed.round(),
+        "validation": losses,
+        "impasto": env!("CARGO_PKG_VERSION"),
+    });
+    let Paintings { hashes, thumbnails, .. } = paintings;
+    let parts = job.styles.iter().zip(hashes).zip(thumbnails);
+    let styles = parts.map(|((style, hash), thumbnail)| StyleCard {
+        name: style.name.clone(),
+        title: None,
+        picture_sha256: Some(hash),
+        thumbnail,
+    });
+    ModelCard {
+        name: job.name.clone(),
+        author: job.author.clone(),
+        license: job.license.clone(),
+        source: None,
+        styles: styles.collect(),
+        training: Some(training),
+    }
+}
+
+impl Paintings {
+    fn read(job: &TrainJob) -> Result<Self, TrainError> {
+        let mut paintings = Self { pictures: Vec::new(), hashes: Vec::new(), thumbnails: Vec::new() };
+        for style in &job.styles {
+            let picture = Picture::read(&style.path)?;
+            let bytes =
+                std::fs::read(&style.path).map_err(|error| ReadError::Io { path: style.path.clone(), error })?;
+            paintings.hashes.push(hex(&Sha256::digest(&bytes)));
+            paintings.thumbnails.push(picture.resized_to_longer_side(THUMBNAIL).to_jpeg().ok());
+            paintings.pictures.push((picture.resized_to_longer_side(job.settings.style_size), style.weight));
+        }
+        Ok(paintings)
+    }
+}
+
+/// The mean over the last hundredth of the run at every step: single batches differ too much to see anything.
+fn smooth(history: &[(f64, Losses)]) -> Vec<(f64, Losses)> {
+    let window = history.len().div_ceil(100);
+    let mean = |end: usize| {
+        let last = &history[(end + 1).saturating_sub(window)..=end];
+        let mut mean = Losses::default();
+        last.iter().for_each(|(_, losses)| mean += *losses * (1.0 / last.len() as f64));
+        (history[end].0, mean)
+    };
+    (0..history.len()).map(mean).collect()
+}

@@ -1,0 +1,185 @@
+//! The photographs in some folders: which there are, and which are held out.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use walkdir::WalkDir;
+
+use super::TrainError;
+
+/// Endings of picture files that can be read.
+const ENDINGS: [&str; 13] =
+    ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp", "gif", "ppm", "pgm", "pnm"];
+
+/// At least and at most so many photographs are held out; between them, one in twenty.
+const HELD_OUT: (usize, usize) = (4, 20);
+
+/// Photographs, divided once and for all.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Photos {
+    /// To train on, sorted by folder and path.
+    pub(super) training: Vec<PathBuf>,
+    /// Held out, best candidates first: more than are needed, since some may be broken.
+    pub(super) held_out: Vec<PathBuf>,
+    /// How many of them are wanted.
+    pub(super) wanted: usize,
+    /// A digest of all paths inside the folders and of the files' sizes, in hexadecimal.
+    pub(super) fingerprint: String,
+}
+
+/// A file that may be a photograph.
+struct Candidate {
+    path: PathBuf,
+    /// A hash of the path inside its folder: what decides who is held out.
+    hash: [u8; 32],
+}
+
+impl Photos {
+    /// Everything in these folders, at any depth, that looks like a picture: by the ending of its name, or where that
+    /// says nothing, by its first bytes. Names that begin with a dot are left out.
+    ///
+    /// Who is held out depends on the path inside the folder alone, so that it stays when folders move or grow. The
+    /// files named in `but` are left out: a run may write into the folder that it reads.
+    ///
+    /// # Errors
+    /// If a folder cannot be read, or there is no picture at all.
+    pub(super) fn find(folders: &[PathBuf], but: &[&Path]) -> Result<Self, TrainError> {
+        let mut digest = Sha256::new();
+        let mut candidates = Vec::new();
+        for folder in folders {
+            let before = candidates.len();
+            look_into(folder, but, &mut candidates, &mut digest)?;
+            if candidates.len() == before {
+                return Err(TrainError::NoPhotos(folder.clone()));
+            }
+        }
+        let wanted = (candidates.len() / 20).clamp(HELD_OUT.0, HELD_OUT.1).min(candidates.len() / 2);
+        let mut order: Vec<usize> = (0..candidates.len()).collect();
+        order.sort_by_key(|&i| candidates[i].hash);
+        // One photograph alone is both trained on and looked at.
+        let spare = order[..(2 * wanted).max(1).min(candidates.len())].to_vec();
+        let held: Vec<usize> = spare[..wanted].to_vec();
+        let training = (0..candidates.len()).filter(|i| !held.contains(i)).map(|i| candidates[i].path.clone());
+        Ok(Self {
+            training: training.collect(),
+            held_out: spare.iter().map(|&i| candidates[i].path.clone()).collect(),
+            wanted: wanted.max(1),
+            fingerprint: hex(&digest.finalize()),
+        })
+    }
+}
+
+fn look_into(
+    folder: &Path,
+    but: &[&Path],
+    candidates: &mut Vec<Candidate>,
+    digest: &mut Sha256,
+) -> Result<(), TrainError> {
+    if !folder.is_dir() {
+        return Err(if folder.exists() {
+            TrainError::NotAFolder(folder.into())
+        } else {
+            TrainError::Missing(folder.into())
+        });
+    }
+    let hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
+    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
+    for entry in walk.filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name())) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            // A folder inside that may not be read, or a link to nowhere, takes nothing from the others.
+            Err(error) if error.depth() > 0 => continue,
+            Err(error) => return Err(TrainError::Folder { folder: folder.into(), reason: error.to_string() }),
+        };
+        let left_out = |path: &Path| {
+            but.iter()
+                .any(|but| path.file_name() == but.file_name() && same_file::is_same_file(path, but).unwrap_or(false))
+        };
+        if !entry.file_type().is_file() || left_out(entry.path()) || !looks_like_a_picture(entry.path()) {
+            continue;
+        }
+        let inside = entry.path().strip_prefix(folder).unwrap_or(entry.path()).to_string_lossy().into_owned();
+        let size = entry.metadata().map_or(0, |metadata| metadata.len());
+        digest.update(format!("{inside}\0{size}\n"));
+        candidates.push(Candidate { path: entry.into_path(), hash: Sha256::digest(inside.as_bytes()).into() });
+    }
+    Ok(())
+}
+
+fn looks_like_a_picture(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if ENDINGS.contains(&ending.as_str()) {
+        return true;
+    }
+    let mut start = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(32).read_to_end(&mut start));
+    read.is_ok() && image::guess_format(&start).is_ok()
+}
+
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, name).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn pictures_are_found_at_any_depth_and_by_any_name() {
+        let folder = folder(&["b.JPEG", "a/x.png", "a/deep/y.webp", "notes.txt", ".hidden.jpg", "noname"]);
+        std::fs::write(folder.path().join("noname"), b"\x89PNG\r\n\x1a\n").unwrap();
+        let photos = Photos::find(&[folder.path().into()], &[]).unwrap();
+        let mut all: Vec<_> = photos.training.iter().chain(&photos.held_out[..photos.wanted]).collect();
+        all.sort();
+        let names: Vec<_> = all.iter().map(|p| p.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["a/deep/y.webp", "a/x.png", "b.JPEG", "noname"]);
+        assert_eq!((photos.training.len(), photos.wanted), (2, 2));
+    }
+
+    #[test]
+    fn who_is_held_out_depends_on_the_path_inside_alone() {
+        let names: Vec<String> = (0..50).map(|i| format!("{i}.jpg")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let (one, other) = (folder(&names), folder(&names));
+        let held = |folder: &tempfile::TempDir| {
+            let photos = Photos::find(&[folder.path().into()], &[]).unwrap();
+            let names = photos.held_out.iter().map(|path| path.file_name().unwrap().to_owned());
+            (names.collect::<Vec<_>>(), photos.fingerprint)
+        };
+        assert_eq!(held(&one), held(&other));
+        std::fs::write(other.path().join("7.jpg"), "another").unwrap();
+        assert_ne!(held(&one).1, held(&other).1);
+    }
+
+    #[test]
+    fn one_photograph_alone_is_trained_on_and_looked_at() {
+        let folder = folder(&["only.jpg"]);
+        let photos = Photos::find(&[folder.path().into()], &[]).unwrap();
+        assert_eq!((photos.training.len(), photos.held_out.len(), photos.wanted), (1, 1, 1));
+    }
+
+    #[test]
+    fn folders_without_pictures_are_refused() {
+        let folder = folder(&["notes.txt"]);
+        for (path, word) in [
+            (folder.path().to_path_buf(), "no pictures"),
+            (folder.path().join("no"), "no folder"),
+            (folder.path().join("notes.txt"), "not a folder"),
+        ] {
+            let message = Photos::find(&[path], &[]).unwrap_err().to_string();
+            assert!(message.contains(word), "{message}");
+        }
+    }
+}

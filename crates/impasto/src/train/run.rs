@@ -1,0 +1,250 @@
+//! The run itself: step after step, now and then a look at itself, until it is over.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::TrainError;
+use super::checkpoint::{State, checkpoint_path};
+use super::events::{TrainEnd, TrainEvent};
+use super::job::TrainJob;
+use super::learner::{Learner, Moments};
+use super::overrides::TrainOverrides;
+use super::samples::Samples;
+use super::schedule;
+use super::settings::Every;
+use super::validation::Validation;
+use crate::objective::Losses;
+use crate::progress::Flow;
+
+/// So often in a row a run goes back before it gives up.
+const MOST_SETBACKS: u32 = 5;
+
+/// After so many good steps earlier setbacks no longer count.
+const WELL_AGAIN: u32 = 100;
+
+/// The speed that is shown is that of so many steps.
+const SPEED_OVER: usize = 20;
+
+/// Whoever watches a training; the answer may stop it.
+pub(super) type Watcher<'a> = &'a mut dyn FnMut(&TrainEvent) -> Flow;
+
+/// A run between its first and its last step.
+pub(super) struct Run<'a> {
+    pub(super) job: &'a TrainJob,
+    pub(super) settings: TrainOverrides,
+    pub(super) learner: Learner,
+    pub(super) samples: Samples,
+    pub(super) validation: Validation,
+    pub(super) state: State,
+    pub(super) clock: Clock,
+    pub(super) observer: Watcher<'a>,
+}
+
+/// The time of a run.
+pub(super) struct Clock {
+    begun: Instant,
+    /// Seconds of the sessions before this one.
+    before: f64,
+    /// When the run last looked at itself, in seconds, and how long that took.
+    looked: f64,
+    look: f64,
+    /// Seconds that the last steps took.
+    steps: VecDeque<f64>,
+}
+
+impl Clock {
+    /// A clock that goes on from `before` seconds.
+    pub(super) fn new(before: f64) -> Self {
+        Self { begun: Instant::now(), before, looked: before, look: 0.0, steps: VecDeque::new() }
+    }
+
+    fn elapsed(&self) -> f64 {
+        self.before + self.begun.elapsed().as_secs_f64()
+    }
+
+    /// Seconds of a step, as the last ones were.
+    fn step(&self) -> f64 {
+        self.steps.iter().sum::<f64>() / self.steps.len().max(1) as f64
+    }
+
+    fn remember_step(&mut self, seconds: f64) {
+        self.steps.push_back(seconds);
+        if self.steps.len() > SPEED_OVER {
+            self.steps.pop_front();
+        }
+    }
+
+    /// What must be left of the minutes for the last look and the step before it.
+    fn reserve(&self) -> f64 {
+        1.25 * self.look + self.step()
+    }
+}
+
+impl Run<'_> {
+    /// Trains to the end and leaves the best network in the state.
+    pub(super) fn run(&mut self) -> Result<TrainEnd, TrainError> {
+        let mut end = None;
+        if self.state.validations.is_empty() {
+            self.look()?;
+        }
+        while end.is_none() {
+            end = self.over();
+            if end.is_none() && self.step()? == Flow::Stop {
+                end = Some(TrainEnd::Stopped);
+            }
+            if end.is_none() && self.due() {
+                self.look()?;
+            }
+        }
+        let end = end.unwrap_or(TrainEnd::Stopped);
+        self.state.progress.finished = end != TrainEnd::Stopped;
+        if self.state.validations.last().is_none_or(|(step, ..)| *step != self.state.progress.step) {
+            self.look()?;
+        } else {
+            self.save();
+        }
+        Ok(end)
+    }
+
+    fn over(&self) -> Option<TrainEnd> {
+        let settings = &self.job.settings;
+        let seconds_left = settings.minutes.map(|m| m * 60.0 - self.clock.reserve() - self.clock.elapsed());
+        if self.state.progress.step >= settings.steps {
+            Some(TrainEnd::Complete)
+        } else {
+            seconds_left.is_some_and(|left| left <= 0.0).then_some(TrainEnd::TimeUp)
+        }
+    }
+
+    /// Whether it is time for a look.
+    fn due(&self) -> bool {
+        match self.job.settings.validate_every {
+            Every::Steps(steps) => self.state.progress.step.is_multiple_of(steps),
+            Every::Minutes(minutes) => self.clock.elapsed() - self.clock.looked >= minutes * 60.0,
+        }
+    }
+
+    /// One batch, and the step that it leads to.
+    fn step(&mut self) -> Result<Flow, TrainError> {
+        let begun = Instant::now();
+        let (batch, styles) = (self.job.settings.batch, self.job.styles.len() as u64);
+        let mut losses = Losses::default();
+        for _ in 0..batch {
+            let photo = self.next_photo()?;
+            let style = (self.state.progress.sample % styles) as usize;
+            losses += self.learner.look(&photo, style) * (1.0 / batch as f64);
+            self.state.progress.sample += 1;
+        }
+        let norm = self.learner.end_batch(batch);
+        if !(losses.loss.is_finite() && norm.is_finite()) {
+            return self.go_back();
+        }
+        let learning_rate = self.learning_rate();
+        self.state.good.copy_from_slice(&self.state.parameters);
+        self.learner.step(learning_rate, &mut self.state.parameters, &mut self.state.moments)?;
+        self.clock.remember_step(begun.elapsed().as_secs_f64());
+        Ok(self.tell_step(losses, learning_rate, norm))
+    }
+
+    fn next_photo(&mut self) -> Result<crate::Picture, TrainError> {
+        let (photo, skipped) = self.samples.next()?;
+        for skipped in skipped {
+            if !self.state.progress.skipped.contains(&skipped) {
+                (self.observer)(&TrainEvent::Skipped(skipped.clone()));
+                self.state.progress.skipped.push(skipped);
+            }
+        }
+        Ok(photo)
+    }
+
+    fn learning_rate(&self) -> f64 {
+        let (settings, step) = (&self.job.settings, self.state.progress.step);
+        let progress = schedule::progress(settings, step, self.clock.elapsed(), self.clock.reserve());
+        schedule::learning_rate(settings, step, progress) * 0.5f64.powi(self.state.progress.halvings as i32)
+    }
+
+    /// Counts a good step and tells of it.
+    fn tell_step(&mut self, losses: Losses, learning_rate: f64, gradient_norm: f64) -> Flow {
+        let settings = &self.job.settings;
+        let progress = &mut self.state.progress;
+        progress.step += 1;
+        progress.good_steps += 1;
+        if progress.good_steps >= WELL_AGAIN {
+            progress.setbacks = 0;
+        }
+        let (step, steps, elapsed) = (progress.step, settings.steps, self.clock.elapsed());
+        self.state.history.push((elapsed, losses));
+        let by_steps = (steps - step) as f64 * self.clock.step();
+        let by_minutes = settings.minutes.map_or(f64::INFINITY, |minutes| (minutes * 60.0 - elapsed).max(0.0));
+        let left = by_steps.min(by_minutes);
+        let images_per_second = settings.batch as f64 / self.clock.step().max(1e-9);
+        (self.observer)(&TrainEvent::Step {
+            step,
+            steps,
+            elapsed,
+            left,
+            images_per_second,
+            learning_rate,
+            gradient_norm,
+            losses,
+        })
+    }
+
+    /// Back to the last parameters whose loss was finite, with half the learning rate.
+    fn go_back(&mut self) -> Result<Flow, TrainError> {
+        let (state, settings) = (&mut self.state, &self.job.settings);
+        let progress = &mut state.progress;
+        if progress.setbacks == MOST_SETBACKS {
+            let (step, times, learning_rate) = (progress.step + 1, MOST_SETBACKS, settings.learning_rate);
+            return Err(TrainError::NotFinite { step, times, learning_rate });
+        }
+        progress.setbacks += 1;
+        progress.halvings += 1;
+        progress.good_steps = 0;
+        state.parameters.copy_from_slice(&state.good);
+        state.moments = Moments::new(state.parameters.len());
+        self.learner.set_parameters(&state.parameters)?;
+        let rate = settings.learning_rate * 0.5f64.powi(progress.halvings as i32);
+        let (step, reason) = (progress.step + 1, format!("the learning rate is at most {rate} from here on"));
+        Ok((self.observer)(&TrainEvent::RolledBack { step, reason }))
+    }
+
+    /// Looks at the photographs held out, draws the sheet, and writes the checkpoint. The training does not notice.
+    fn look(&mut self) -> Result<(), TrainError> {
+        let begun = Instant::now();
+        let (losses, styles) = self.validation.losses(&mut self.learner);
+        let (step, elapsed) = (self.state.progress.step, self.clock.elapsed());
+        let best = losses.loss.is_finite() && self.state.best_losses().is_none_or(|best| losses.loss < best.loss);
+        if step == 0 && !best {
+            return Err(TrainError::NotFiniteStart);
+        }
+        if best {
+            self.state.best.copy_from_slice(&self.state.parameters);
+            self.state.progress.best_step = step;
+        }
+        self.state.validations.push((step, elapsed, losses));
+        (self.observer)(&TrainEvent::Validated { step, elapsed, best, losses, styles });
+        let written = self.validation.write_preview(&mut self.learner, &self.job.preview);
+        self.tell_written(written, self.job.preview.clone());
+        self.save();
+        self.clock.look = begun.elapsed().as_secs_f64();
+        self.clock.looked = self.clock.elapsed();
+        Ok(())
+    }
+
+    /// Writes the checkpoint; where that fails the one before it stays, and the run goes on.
+    fn save(&mut self) {
+        self.state.elapsed = self.clock.elapsed();
+        let path = checkpoint_path(&self.job.output);
+        let written = self.state.save(&path, &self.settings);
+        self.tell_written(written, path);
+    }
+
+    fn tell_written(&mut self, written: Result<(), crate::picture::WriteError>, path: std::path::PathBuf) {
+        let step = self.state.progress.step;
+        (self.observer)(&match written {
+            Ok(()) => TrainEvent::Saved { step, path },
+            Err(error) => TrainEvent::Warning { message: error.to_string() },
+        });
+    }
+}

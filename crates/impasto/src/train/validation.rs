@@ -1,0 +1,151 @@
+//! What a network makes of photographs that it never trains on: their losses, and a sheet to look at.
+
+use std::path::Path;
+
+use super::TrainError;
+use super::events::{Skipped, StyleLosses};
+use super::learner::Learner;
+use super::photos::Photos;
+use super::samples::{Crop, cropped};
+use crate::objective::{ContentTarget, Losses};
+use crate::picture::{Picture, WriteError};
+
+/// Photographs on the preview sheet, at most.
+const PREVIEW_ROWS: usize = 5;
+
+/// About so many pairs of photograph and style are looked at in one validation, and at least [`LEAST_EACH`] for each
+/// style: some seconds' work on two cores.
+const PAIRS: usize = 20;
+const LEAST_EACH: usize = 4;
+
+/// White between the pictures of the sheet, in pixels.
+const GAP: usize = 8;
+
+/// The photographs that are held out, cropped to a square in their middle.
+pub(super) struct Validation {
+    photos: Vec<(Picture, ContentTarget)>,
+    names: Vec<String>,
+    /// The paintings on the sheet's upper edge, as squares.
+    paintings: Vec<Picture>,
+}
+
+impl Validation {
+    /// Reads as many of the held-out photographs as are wanted, and says which could not be used.
+    ///
+    /// # Errors
+    /// If none can be read.
+    pub(super) fn read(
+        photos: &Photos,
+        learner: &mut Learner,
+        names: Vec<String>,
+        paintings: &[(Picture, f64)],
+        size: usize,
+    ) -> Result<(Self, Vec<Skipped>), TrainError> {
+        let (mut good, mut skipped) = (Vec::new(), Vec::new());
+        for path in &photos.held_out {
+            if good.len() == photos.wanted {
+                break;
+            }
+            match cropped(path, Crop::CENTRE, size) {
+                Ok(photo) => {
+                    let content = learner.content(&photo);
+                    good.push((photo, content));
+                }
+                Err(error) => skipped.push(Skipped { path: path.clone(), reason: error.to_string() }),
+            }
+        }
+        if let (true, Some(first)) = (good.is_empty(), skipped.first()) {
+            return Err(TrainError::NoGoodPhotos { count: skipped.len(), reason: first.reason.clone() });
+        }
+        let paintings = paintings.iter().map(|(painting, _)| square(painting, size)).collect();
+        Ok((Self { photos: good, names, paintings }, skipped))
+    }
+
+    /// How many photographs there are.
+    pub(super) fn photographs(&self) -> usize {
+        self.photos.len()
+    }
+
+    /// The mean losses over all styles, and those of each: the same photographs every time.
+    pub(super) fn losses(&self, learner: &mut Learner) -> (Losses, Vec<StyleLosses>) {
+        let styles = self.names.len();
+        let each = (PAIRS / styles).max(LEAST_EACH).min(self.photos.len());
+        let mut all = Vec::new();
+        for (style, name) in self.names.iter().enumerate() {
+            let mut losses = Losses::default();
+            for i in 0..each {
+                let (photo, content) = &self.photos[(style * each + i) % self.photos.len()];
+                losses += learner.value(photo, content, style) * (1.0 / each as f64);
+            }
+            all.push(StyleLosses { name: name.clone(), losses });
+        }
+        let mut mean = Losses::default();
+        all.iter().for_each(|style| mean += style.losses * (1.0 / styles as f64));
+        (mean, all)
+    }
+
+    /// Writes the sheet: the paintings above, the photographs on the left, and each painted in each style.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(super) fn write_preview(&self, learner: &mut Learner, path: &Path) -> Result<(), WriteError> {
+        let blank = self.paintings[0].filled(255.0);
+        let mut rows = vec![std::iter::once(blank).chain(self.paintings.iter().cloned()).collect::<Vec<_>>()];
+        for (photo, _) in self.photos.iter().take(PREVIEW_ROWS) {
+            let painted = (0..self.names.len()).map(|style| learner.paint(photo, style));
+            rows.push(std::iter::once(photo.clone()).chain(painted).collect());
+        }
+        sheet(&rows).write(path, None)
+    }
+}
+
+/// The square in the middle of a picture.
+fn square(picture: &Picture, size: usize) -> Picture {
+    let (height, width) = (picture.height(), picture.width());
+    let (top, left, side) = Crop::CENTRE.place(height, width);
+    let rows = (0..3 * side).map(|row| (row / side) * height + top + row % side);
+    let data = rows.flat_map(|row| picture.data()[row * width + left..][..side].iter().copied()).collect();
+    Picture::from_planar(side, side, data).resized(size, size)
+}
+
+/// Rows of equally large pictures side by side, on white.
+fn sheet(rows: &[Vec<Picture>]) -> Picture {
+    let (height, width) = (rows[0][0].height(), rows[0][0].width());
+    let (down, across) = (height + GAP, width + GAP);
+    let (full_height, full_width) = (rows.len() * down + GAP, rows[0].len() * across + GAP);
+    let mut data = vec![255.0; 3 * full_height * full_width];
+    for (i, row) in rows.iter().enumerate() {
+        for (j, picture) in row.iter().enumerate() {
+            for (line, values) in picture.data().chunks_exact(width).enumerate() {
+                let y = (line / height) * full_height + GAP + i * down + line % height;
+                data[y * full_width + GAP + j * across..][..width].copy_from_slice(values);
+            }
+        }
+    }
+    Picture::from_planar(full_height, full_width, data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sheet_has_every_picture_in_its_place() {
+        let tile = |value: f32| Picture::from_planar(4, 4, vec![value; 48]);
+        let sheet = sheet(&[vec![tile(1.0), tile(2.0)], vec![tile(3.0), tile(4.0)]]);
+        assert_eq!((sheet.height(), sheet.width()), (32, 32));
+        let at = |c: usize, y: usize, x: usize| sheet.data()[(c * 32 + y) * 32 + x];
+        for c in 0..3 {
+            assert_eq!([at(c, 8, 8), at(c, 11, 23), at(c, 23, 8), at(c, 20, 20)], [1.0, 2.0, 3.0, 4.0]);
+            assert_eq!([at(c, 0, 0), at(c, 13, 13), at(c, 31, 31)], [255.0; 3]);
+        }
+    }
+
+    #[test]
+    fn a_square_is_the_middle() {
+        let rows: Vec<u8> = (0..3 * 10 * 30).map(|i| ((i / 3) % 30) as u8).collect();
+        let square = square(&Picture::from_rgb8(10, 30, &rows), 10);
+        assert_eq!((square.height(), square.width()), (10, 10));
+        assert_eq!(square.data()[..10], [10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0, 18.0, 19.0]);
+    }
+}

@@ -1,0 +1,194 @@
+//! Small networks trained for a few steps on real pictures.
+
+mod studio;
+
+use impasto::train::{Every, TrainEnd, TrainError, TrainEvent, TrainJob, TrainOverrides, checkpoint_path};
+use impasto_nn::style_model::StyleModel;
+use studio::{Studio, bits, stopped_after, watched};
+
+#[test]
+fn the_loss_falls_and_everything_is_written() {
+    let studio = Studio::new();
+    let job = TrainJob {
+        author: Some("Ada".into()),
+        license: Some("CC0-1.0".into()),
+        ..studio.job("m.safetensors", |s| (s.steps, s.validate_every) = (40, Every::Steps(20)))
+    };
+    let (trained, events) = watched(&job);
+    let trained = trained.unwrap();
+    let validated: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            TrainEvent::Validated { step, losses, styles, .. } => Some((*step, losses.loss, styles.len())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(validated.iter().map(|v| (v.0, v.2)).collect::<Vec<_>>(), [(0, 2), (20, 2), (40, 2)]);
+    assert!(validated[2].1 < 0.6 * validated[0].1, "{validated:?}");
+    assert_eq!((trained.history.len(), trained.end), (40, TrainEnd::Complete));
+
+    let model = StyleModel::load(&studio.path("m.safetensors")).unwrap();
+    assert_eq!(model, trained.model);
+    let card = &model.card;
+    assert_eq!(
+        (card.name.as_str(), card.author.as_deref(), card.license.as_deref()),
+        ("m", Some("Ada"), Some("CC0-1.0"))
+    );
+    assert_eq!(card.styles.iter().map(|style| style.name.as_str()).collect::<Vec<_>>(), ["night", "detail"]);
+    let thumbnail = image::load_from_memory(card.styles[0].thumbnail.as_ref().unwrap()).unwrap();
+    assert_eq!(thumbnail.width().max(thumbnail.height()), 128);
+    let training = card.training.as_ref().unwrap().to_string();
+    assert!(training.contains("\"image_size\":64") && !training.contains(studio.folder.path().to_str().unwrap()));
+
+    // The paintings above, four photographs on the left: three tiles across and five down, with gaps.
+    let sheet = image::open(studio.path("m-preview.jpg")).unwrap();
+    assert_eq!((sheet.width(), sheet.height()), (3 * 72 + 8, 5 * 72 + 8));
+    assert_eq!(image::open(studio.path("m-curve.png")).unwrap().width(), 900);
+}
+
+#[test]
+fn a_run_that_was_stopped_goes_on_bit_for_bit() {
+    let studio = Studio::new();
+    let settings = |s: &mut impasto::train::TrainSettings| s.validate_every = Every::Steps(3);
+    let straight = watched(&studio.job("a.safetensors", settings)).0.unwrap();
+    // Stopped and gone on with twice: over an epoch's end, and between validations.
+    let stopped = stopped_after(&studio.job("b.safetensors", settings), 4);
+    assert_eq!((stopped.end, stopped.history.len()), (TrainEnd::Stopped, 4));
+    let given = || TrainOverrides { output: Some(studio.path("b.safetensors")), ..TrainOverrides::default() };
+    let resume = || TrainJob::resume(given()).unwrap();
+    assert_eq!(stopped_after(&resume(), 8).history.len(), 8);
+    let resumed = watched(&resume()).0.unwrap();
+    assert_eq!(bits(&resumed), bits(&straight));
+    assert_eq!(resumed.model.parameters, straight.model.parameters);
+    assert_eq!(resumed.losses, straight.losses);
+}
+
+#[test]
+fn looking_does_not_disturb_the_run() {
+    let studio = Studio::new();
+    let run = |output: &str, every: usize| {
+        let job = studio.job(output, |s| (s.steps, s.validate_every) = (5, Every::Steps(every)));
+        watched(&job).0.unwrap()
+    };
+    assert_eq!(bits(&run("often.safetensors", 1)), bits(&run("never.safetensors", 1000)));
+}
+
+#[test]
+fn seeds_differ_and_one_seed_is_one_network() {
+    let studio = Studio::new();
+    let run = |output: &str, seed: u64| {
+        let job = studio.job(output, |s| (s.steps, s.seed) = (2, seed));
+        watched(&job).0.unwrap().model.parameters
+    };
+    let first = run("a.safetensors", 1);
+    assert_eq!(first, run("b.safetensors", 1));
+    assert_ne!(first, run("c.safetensors", 2));
+}
+
+#[test]
+fn broken_photographs_are_left_out_and_listed() {
+    let studio = Studio::new();
+    let whole = std::fs::read(studio.path("photos/2/2.png")).unwrap();
+    std::fs::write(studio.path("photos/cut.png"), &whole[..whole.len() / 2]).unwrap();
+    std::fs::write(studio.path("photos/none.jpg"), b"not a picture").unwrap();
+    std::fs::write(studio.path("photos/empty.jpeg"), b"").unwrap();
+    std::fs::write(studio.path("photos/notes.txt"), b"not even meant to be one").unwrap();
+    // An epoch is some fifteen photographs less those held out.
+    let (trained, events) = watched(&studio.job("m.safetensors", |s| s.steps = 6));
+    let mut names: Vec<_> =
+        trained.unwrap().skipped.iter().map(|s| s.path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+    names.sort();
+    assert_eq!(names, ["cut.png", "empty.jpeg", "none.jpg"]);
+    assert_eq!(events.iter().filter(|event| matches!(event, TrainEvent::Skipped(_))).count(), 3);
+    let Some(TrainEvent::Finished { skipped, .. }) =
+        events.iter().find(|event| matches!(event, TrainEvent::Finished { .. }))
+    else {
+        panic!("{events:?}")
+    };
+    assert!(skipped.iter().any(|photo| photo.reason.contains("broken or cut short")), "{skipped:?}");
+}
+
+#[test]
+fn a_rate_too_wild_goes_back_and_gives_up_in_a_sentence() {
+    let studio = Studio::new();
+    let (trained, events) = watched(&studio.job("m.safetensors", |s| s.learning_rate = 1e30));
+    let back = events.iter().filter(|event| matches!(event, TrainEvent::RolledBack { .. })).count();
+    assert_eq!(back, 5, "{events:?}");
+    let Err(error @ TrainError::NotFinite { .. }) = trained else { panic!("{trained:?}") };
+    assert!(
+        error.to_string().contains("smaller `--learning-rate` than 1e30") || error.to_string().contains("than 1000"),
+        "{error}"
+    );
+    assert!(!studio.path("m.safetensors").exists() && checkpoint_path(&studio.path("m.safetensors")).exists());
+}
+
+#[test]
+fn a_start_that_is_not_finite_is_refused() {
+    let studio = Studio::new();
+    let (trained, _) = watched(&studio.job("m.safetensors", |s| s.style_weight = 1e300));
+    assert!(matches!(trained, Err(TrainError::NotFiniteStart)), "{trained:?}");
+}
+
+#[test]
+fn minutes_end_a_run_in_time_and_the_rate_falls_to_nothing() {
+    let studio = Studio::new();
+    let begun = std::time::Instant::now();
+    let (trained, events) = watched(&studio.job("m.safetensors", |s| (s.steps, s.minutes) = (100_000, Some(0.15))));
+    let trained = trained.unwrap();
+    assert_eq!(trained.end, TrainEnd::TimeUp);
+    assert!(!trained.history.is_empty() && trained.history.last().unwrap().0 < 9.0);
+    assert!(begun.elapsed().as_secs_f64() < 30.0);
+    let rates: Vec<f64> = events
+        .iter()
+        .filter_map(|event| match event {
+            TrainEvent::Step { learning_rate, .. } => Some(*learning_rate),
+            _ => None,
+        })
+        .collect();
+    let highest = rates.iter().copied().fold(0.0, f64::max);
+    assert!(rates[rates.len() - 1] < 0.2 * highest, "{rates:?}");
+}
+
+#[test]
+fn a_network_is_gone_on_from_and_another_architecture_is_refused() {
+    let studio = Studio::new();
+    let first = watched(&studio.job("first.safetensors", |s| s.steps = 20)).0.unwrap();
+    let from = Some(studio.path("first.safetensors"));
+    let job = TrainJob { from: from.clone(), ..studio.job("second.safetensors", |s| s.steps = 1) };
+    let (second, events) = watched(&job);
+    let start = events.iter().find_map(|event| match event {
+        TrainEvent::Validated { step: 0, losses, .. } => Some(losses.loss),
+        _ => None,
+    });
+    assert_eq!(start, Some(first.losses.loss), "it begins where the other ended");
+    assert!(second.is_ok());
+    let job = TrainJob { from, ..studio.job("third.safetensors", |s| s.residual_blocks = 1) };
+    let error = watched(&job).0.unwrap_err().to_string();
+    assert!(error.contains("width 16 with 2 residual blocks"), "{error}");
+}
+
+#[test]
+fn what_a_run_was_made_with_is_not_changed_behind_its_back() {
+    let studio = Studio::new();
+    stopped_after(&studio.job("m.safetensors", |_| ()), 2);
+    let resume = |change: &dyn Fn(&mut TrainOverrides)| {
+        let mut given = TrainOverrides { output: Some(studio.path("m.safetensors")), ..TrainOverrides::default() };
+        change(&mut given);
+        TrainJob::resume(given)
+    };
+    let refused = |change: &dyn Fn(&mut TrainOverrides), word: &str| {
+        let error = resume(change).unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    };
+    refused(&|given| given.style_weight = Some(7.0), "another `--style-weight` (0.05)");
+    refused(&|given| given.batch = Some(3), "another `--batch` (2)");
+    refused(&|given| given.style = vec!["night.png".parse().unwrap()], "another `--style` (night:1, detail:1)");
+    refused(&|given| given.output = Some(studio.path("other.safetensors")), "there is no checkpoint");
+    assert_eq!(resume(&|given| given.steps = Some(3)).unwrap().settings.steps, 3);
+
+    let anew = watched(&studio.job("m.safetensors", |_| ())).0.unwrap_err().to_string();
+    assert!(anew.contains("stopped at step 2 of 10: go on with `--resume`"), "{anew}");
+    std::fs::remove_file(studio.path("photos/0/0.jpg")).unwrap();
+    let error = watched(&resume(&|_| ()).unwrap()).0.unwrap_err().to_string();
+    assert!(error.contains("another `--photos`"), "{error}");
+}

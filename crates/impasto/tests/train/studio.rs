@@ -1,0 +1,97 @@
+//! A folder with small real photographs and paintings, and small networks to be trained in it.
+
+use std::path::{Path, PathBuf};
+
+use image::imageops::FilterType;
+use image::{DynamicImage, GenericImageView};
+use impasto::progress::Flow;
+use impasto::train::{Every, TrainError, TrainEvent, TrainJob, TrainOverrides, TrainSettings, Trained, train};
+use tempfile::TempDir;
+
+pub(crate) struct Studio {
+    pub(crate) folder: TempDir,
+}
+
+fn example(name: &str) -> DynamicImage {
+    image::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures").join(name)).unwrap()
+}
+
+impl Studio {
+    /// A dozen crops of the project's photographs under `photos`, of two formats and three sizes, one smaller than the
+    /// network's crops; and two paintings.
+    pub(crate) fn new() -> Self {
+        let studio = Self { folder: tempfile::tempdir().unwrap() };
+        for (i, name) in ["chelsea.png", "coffee.png", "astronaut.png", "rocket.jpg"].into_iter().enumerate() {
+            let photo = example(name);
+            let (width, height) = photo.dimensions();
+            for (j, side) in [40, 90, 120].into_iter().enumerate() {
+                let crop = photo.crop_imm(width / 8 * (j as u32), height / 4, width / 2, height / 2);
+                let ending = if i == 2 { "png" } else { "jpg" };
+                let path = studio.path(&format!("photos/{i}/{j}.{ending}"));
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                crop.resize(side, side, FilterType::Triangle).to_rgb8().save(path).unwrap();
+            }
+        }
+        let night = example("starry-night.jpg");
+        night.resize(120, 120, FilterType::Triangle).to_rgb8().save(studio.path("night.png")).unwrap();
+        let detail = night.crop_imm(0, 0, night.width() / 3, night.height() / 3);
+        detail.resize(100, 100, FilterType::Triangle).to_rgb8().save(studio.path("detail.jpg")).unwrap();
+        studio
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A small network, a few steps, and what `change` makes of them.
+    pub(crate) fn job(&self, output: &str, change: impl FnOnce(&mut TrainSettings)) -> TrainJob {
+        TrainJob::new(self.given(output, change)).unwrap()
+    }
+
+    pub(crate) fn given(&self, output: &str, change: impl FnOnce(&mut TrainSettings)) -> TrainOverrides {
+        let mut settings = TrainSettings {
+            image_size: 64,
+            style_size: 96,
+            batch: 2,
+            steps: 10,
+            width: 16,
+            residual_blocks: 2,
+            threads: Some(2),
+            validate_every: Every::Steps(1000),
+            ..TrainSettings::default()
+        };
+        change(&mut settings);
+        let style = |name: &str, file: &str| format!("{name}={}", self.path(file).display()).parse().unwrap();
+        TrainOverrides {
+            style: vec![style("night", "night.png"), style("detail", "detail.jpg")],
+            photos: vec![self.path("photos")],
+            output: Some(self.path(output)),
+            ..TrainOverrides::from(&settings)
+        }
+    }
+}
+
+/// Trains, and keeps what is told.
+pub(crate) fn watched(job: &TrainJob) -> (Result<Trained, TrainError>, Vec<TrainEvent>) {
+    let mut events = Vec::new();
+    let trained = train(job, &mut |event: &TrainEvent| {
+        events.push(event.clone());
+        Flow::Continue
+    });
+    (trained, events)
+}
+
+/// Trains until so many steps are made.
+pub(crate) fn stopped_after(job: &TrainJob, wanted: usize) -> Trained {
+    let stop = |event: &TrainEvent| match event {
+        TrainEvent::Step { step, .. } if *step == wanted => Flow::Stop,
+        _ => Flow::Continue,
+    };
+    train(job, &mut { stop }).unwrap()
+}
+
+/// The bits of every step's losses.
+pub(crate) fn bits(trained: &Trained) -> Vec<[u64; 4]> {
+    let bits = |l: &impasto::objective::Losses| [l.loss, l.content, l.style, l.total_variation].map(f64::to_bits);
+    trained.history.iter().map(|(_, losses)| bits(losses)).collect()
+}
