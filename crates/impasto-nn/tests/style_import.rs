@@ -103,6 +103,7 @@ fn a_changed_graph_names_the_change() {
         ("reflect", "maximal", "it pads by `maximal`, not by reflection"),
         ("\"\x04Conv", "\"\x04Conf", "`Conf` stands where `Conv` belongs"),
         ("nearest", "closest", "it enlarges by `closest`"),
+        ("/Relu_2_output_0\n", "/Relu_1_output_0\n", "operation 20, `Add`, takes another result than it should"),
     ] {
         let message = StyleModel::import_bytes("changed", replace(&bytes, from, to)).unwrap_err().to_string();
         assert!(message.contains(part), "{message} should say: {part}");

@@ -4,7 +4,7 @@
 //! in all of them: `Pad` by reflection, `Conv`, `InstanceNormalization`, `Relu`, `Add` around each residual block, and
 //! `Upsample` or `Resize` to the nearest neighbour.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::assemble::Layer;
 use crate::{
@@ -28,9 +28,11 @@ pub(super) fn layers(file: &TensorFile) -> Result<Vec<Layer>, StyleModelError> {
         return Err(StyleModelError::NotImportable { path, what: "no ONNX file".into() });
     };
     let foreign = |detail: String| StyleModelError::Foreign { path: path.clone(), detail };
-    let chain = chain(graph).map_err(foreign)?;
+    let steps = chain(graph).map_err(foreign)?;
+    let chain: Vec<_> = steps.iter().map(|step| step.node).collect();
     let chain = without_own_padding(&chain);
     check_order(graph, chain).map_err(foreign)?;
+    check_links(&steps).map_err(foreign)?;
     let mut layers = Vec::new();
     for (number, node) in chain.iter().enumerate().filter(|(_, node)| node.op_type == "Conv") {
         let stride = if (1..=2).contains(&layers.len()) { 2 } else { 1 };
@@ -44,24 +46,56 @@ pub(super) fn layers(file: &TensorFile) -> Result<Vec<Layer>, StyleModelError> {
     Ok(layers)
 }
 
+/// An operation on the picture's way.
+struct Step<'a> {
+    node: &'a Node,
+    /// How many operations lie before the results that it takes, ascending: 0 for the picture itself.
+    takes: Vec<usize>,
+}
+
 /// The operations that the picture goes through, in order.
-fn chain(graph: &Graph) -> Result<Vec<&Node>, String> {
+fn chain(graph: &Graph) -> Result<Vec<Step<'_>>, String> {
     let [input] = &graph.inputs[..] else {
         return Err(format!("it takes {} inputs, not one picture", graph.inputs.len()));
     };
-    let mut picture = HashSet::from([input.as_str()]);
+    let mut results = HashMap::from([(input.as_str(), 0)]);
     let mut chain = Vec::new();
     for node in &graph.nodes {
-        let op = node.op_type.as_str();
-        if op == "Shape" || !node.input.iter().any(|input| picture.contains(input.as_str())) {
+        let mut takes: Vec<usize> =
+            node.input.iter().filter_map(|input| results.get(input.as_str())).copied().collect();
+        let (Some(output), Some(&first)) = (node.output.first(), takes.first()) else { continue };
+        if node.op_type == "Shape" {
             continue;
         }
-        picture.extend(node.output.first().map(String::as_str));
-        if !SAME.contains(&op) {
-            chain.push(node);
+        if SAME.contains(&node.op_type.as_str()) {
+            results.insert(output, first);
+            continue;
         }
+        takes.sort_unstable();
+        chain.push(Step { node, takes });
+        results.insert(output, chain.len());
     }
     Ok(chain)
+}
+
+/// That each operation takes the result of the one before, and those that add that of a block's beginning too.
+fn check_links(chain: &[Step<'_>]) -> Result<(), String> {
+    /// Operations of a residual block.
+    const BLOCK: usize = 8;
+    for (number, Step { node, takes }) in chain.iter().enumerate() {
+        let linked = match node.op_type.as_str() {
+            "Add" => number >= BLOCK && takes[..] == [number + 1 - BLOCK, number],
+            _ => takes[..] == [number],
+        };
+        if !linked {
+            return Err(format!(
+                "its operation {}, `{}`, takes another result than it should",
+                number + 1,
+                node.op_type
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Without what `impasto models export` puts around the network: padding to a multiple of 4, and its removal.
