@@ -112,14 +112,13 @@ fn convolve(layer: &StyleNetLayer, weight: &[f64], x: &Feature) -> Feature {
 
 fn normalise(shape: StyleNetShape, layer: &StyleNetLayer, parameters: &[f64], styles: &[f32], x: &mut Feature) {
     let positions = x.height * x.width;
-    for channel in 0..x.channels {
+    for (channel, plane) in x.data.chunks_exact_mut(positions).enumerate() {
         let blend = |range: &dyn Fn(usize) -> std::ops::Range<usize>| -> f64 {
             let value = |(style, &weight): (usize, &f32)| f64::from(weight) * parameters[range(style)][channel];
             styles.iter().enumerate().map(value).sum()
         };
         let scale = blend(&|style| layer.scale(style));
         let shift = blend(&|style| layer.shift(style, shape.styles));
-        let plane = &mut x.data[channel * positions..(channel + 1) * positions];
         let mean = plane.iter().sum::<f64>() / positions as f64;
         let variance = plane.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / positions as f64;
         let factor = scale / (variance + EPSILON).sqrt();

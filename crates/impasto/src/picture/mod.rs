@@ -5,8 +5,8 @@ mod resize;
 mod write;
 
 pub use read::ReadError;
-pub(crate) use resize::size_with_longer_side;
 pub(crate) use read::crop_of_file;
+pub(crate) use resize::size_with_longer_side;
 pub use write::{PictureFormat, WriteError};
 pub(crate) use write::{check_place, write_durable, write_whole};
 

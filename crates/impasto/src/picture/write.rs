@@ -258,7 +258,7 @@ pub(crate) fn write_durable(path: &Path, bytes: &[u8]) -> Result<(), WriteError>
     file.persist(path).map_err(|error| failed(error.error))?;
     // The new name is on the disk once its folder is; where folders cannot be opened, the system sees to that.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let Ok(folder) = std::fs::File::open(folder) {
+    if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
     }
     Ok(())

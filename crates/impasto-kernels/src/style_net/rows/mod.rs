@@ -1,11 +1,16 @@
 //! What happens between the convolutions, a row at a time.
 
+mod border;
+mod fold;
+
 use super::planes::{Field, Sums, SumsView, block_rows};
 use super::tiles::Activate;
 use crate::layout::Layout;
 use crate::memory::ViewMut;
 use crate::simd::{LANES, Op, Simd};
 use crate::{Isa, Threads};
+pub(super) use border::{MirrorRows, clear_ring, fill_border};
+pub(super) use fold::{Fold, NormGradient};
 
 /// How a feature goes on beyond its edges.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -158,67 +163,6 @@ impl<K: RowKernel> Op for Row<'_, '_, K> {
     }
 }
 
-/// Continues a feature by one row and column in the border of its layout.
-pub(super) fn fill_border(isa: Isa, threads: &Threads, field: &mut Field, edge: Edge) {
-    debug_assert_eq!(field.offset, 0);
-    let (blocks, height) = (field.layout.blocks(), field.shape.height);
-    let field = Shared::new(field);
-    run(isa, threads, FillColumns { field, edge }, (blocks, height), None);
-    run(isa, threads, FillRows { field, edge }, (blocks, 2), None);
-}
-
-#[derive(Clone, Copy)]
-struct FillColumns<'a> {
-    field: Shared<'a>,
-    edge: Edge,
-}
-
-impl Shared<'_> {
-    /// Column `x`, counted with the border of the layout.
-    /// # Safety
-    /// As for [`at`](Shared::at).
-    #[inline(always)]
-    unsafe fn bordered(&self, block: usize, row: usize, column: usize) -> *mut f32 {
-        // SAFETY: the caller's promise.
-        unsafe { self.data.at(self.layout.bordered(block, row, column), LANES) }
-    }
-}
-
-impl RowKernel for FillColumns<'_> {
-    #[inline(always)]
-    unsafe fn row<S: Simd>(&self, s: S, block: usize, y: usize, _: &mut [S::V; 2]) {
-        let width = self.field.width;
-        for (column, x) in [(0, -1), (width + 1, width as isize)] {
-            // SAFETY: the columns exist in the border.
-            unsafe {
-                let source = s.load(self.field.bordered(block, y + 1, self.edge.source(x, width) + 1));
-                s.store(self.field.bordered(block, y + 1, column), source);
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct FillRows<'a> {
-    field: Shared<'a>,
-    edge: Edge,
-}
-
-impl RowKernel for FillRows<'_> {
-    #[inline(always)]
-    unsafe fn row<S: Simd>(&self, s: S, block: usize, y: usize, _: &mut [S::V; 2]) {
-        let height = self.field.height;
-        let (row, y) = if y == 0 { (0, -1) } else { (height + 1, height as isize) };
-        let source = self.edge.source(y, height) + 1;
-        for column in 0..self.field.width + 2 {
-            // SAFETY: the rows exist in the border.
-            unsafe {
-                s.store(self.field.bordered(block, row, column), s.load(self.field.bordered(block, source, column)))
-            }
-        }
-    }
-}
-
 /// Normalises and activates a feature into one that holds its continuation as far as its offset.
 #[derive(Clone, Copy)]
 pub(super) struct Padded<'a> {
@@ -303,116 +247,6 @@ impl RowKernel for Join<'_> {
     }
 }
 
-/// Folds what lies in the ring of a gradient back to the rows and columns it was a continuation of, adds it to the
-/// stream's gradient where there is one, closes it where the ReLU was closed, and adds up `Σ g` and `Σ g·x`.
-#[derive(Clone, Copy)]
-pub(super) struct Fold<'a> {
-    pub(super) gradient: Shared<'a>,
-    /// How the feature was continued, and how far.
-    pub(super) edge: (Edge, usize),
-    pub(super) stream: Option<Shared<'a>>,
-    /// What came out of the convolution, before its normalisation.
-    pub(super) raw: ReadOnly<'a>,
-    /// The normalisation in front of the ReLU, where there is one.
-    pub(super) relu: Option<Activate<'a>>,
-}
-
-impl RowKernel for Fold<'_> {
-    #[inline(always)]
-    unsafe fn row<S: Simd>(&self, s: S, block: usize, y: usize, sums: &mut [S::V; 2]) {
-        let (edge, pad) = self.edge;
-        let Shared { height, width, .. } = self.gradient;
-        // SAFETY: block and row exist; each row of the ring stands for one row inside, and is read with that one.
-        unsafe {
-            let row = self.gradient.at(block, y as isize, 0);
-            self.fold_columns(s, row, (block, y as isize));
-            for outside in edge.mirrors(y, height, pad).into_iter().flatten() {
-                let more = self.gradient.at(block, outside, 0);
-                self.fold_columns(s, more, (block, outside));
-                for x in 0..width {
-                    let at = x * LANES;
-                    s.store(row.add(at), s.add(s.load(row.add(at)), s.load(more.add(at))));
-                }
-            }
-            let target = match self.stream {
-                Some(stream) => stream.at(block, y as isize, 0),
-                None => row,
-            };
-            let raw = self.raw.at(block, y, 0);
-            let (factor, offset) = match self.relu {
-                Some(relu) => relu.block(s, block),
-                None => (s.zero(), s.splat(1.0)),
-            };
-            for x in 0..width {
-                let at = x * LANES;
-                let value = s.load(raw.add(at));
-                let mut gradient = s.load(row.add(at));
-                if self.stream.is_some() {
-                    gradient = s.add(gradient, s.load(target.add(at)));
-                }
-                gradient = s.keep(s.greater(s.mul_add(factor, value, offset), s.zero()), gradient);
-                s.store(target.add(at), gradient);
-                sums[0] = s.add(sums[0], gradient);
-                sums[1] = s.mul_add(gradient, value, sums[1]);
-            }
-        }
-    }
-}
-
-impl Fold<'_> {
-    /// Adds the columns outside to those inside that they stand for.
-    /// # Safety
-    /// `row` is that row of the gradient's block.
-    #[inline(always)]
-    unsafe fn fold_columns<S: Simd>(&self, s: S, row: *mut f32, (block, y): (usize, isize)) {
-        let (edge, pad) = self.edge;
-        let width = self.gradient.width;
-        let (first, last) = (-(pad as isize), (width + pad) as isize);
-        for outside in (first..0).chain(width as isize..last) {
-            // SAFETY: the column lies in the ring, the one it stands for inside.
-            unsafe {
-                let inside = row.add(edge.source(outside, width) * LANES);
-                s.store(inside, s.add(s.load(inside), s.load(self.gradient.at(block, y, outside))));
-            }
-        }
-    }
-}
-
-/// `target = gradient·g + value·x + constant` for each channel.
-#[derive(Clone, Copy)]
-pub(super) struct NormGradient<'a> {
-    /// `g`, where it is not the target itself.
-    pub(super) source: Option<ReadOnly<'a>>,
-    pub(super) raw: ReadOnly<'a>,
-    /// Factors of gradient and value.
-    pub(super) factors: Activate<'a>,
-    /// Constant twice.
-    pub(super) constant: Activate<'a>,
-    pub(super) target: Shared<'a>,
-}
-
-impl RowKernel for NormGradient<'_> {
-    #[inline(always)]
-    unsafe fn row<S: Simd>(&self, s: S, block: usize, y: usize, _: &mut [S::V; 2]) {
-        // SAFETY: block and row exist in all.
-        unsafe {
-            let (gradient, value) = self.factors.block(s, block);
-            let (constant, _) = self.constant.block(s, block);
-            let raw = self.raw.at(block, y, 0);
-            let target = self.target.at(block, y as isize, 0);
-            let source = match &self.source {
-                Some(source) => source.at(block, y, 0),
-                None => target.cast_const(),
-            };
-            for x in 0..self.target.width {
-                let at = x * LANES;
-                let affine = s.mul_add(value, s.load(raw.add(at)), constant);
-                s.store(target.add(at), s.mul_add(gradient, s.load(source.add(at)), affine));
-            }
-        }
-    }
-}
-
 /// Adds up `Σ x` and `Σ x²`.
 #[derive(Clone, Copy)]
 pub(super) struct Squares<'a> {
@@ -430,29 +264,6 @@ impl RowKernel for Squares<'_> {
             let value = unsafe { s.load(self.source.at(block, self.first + y, x)) };
             sums[0] = s.add(sums[0], value);
             sums[1] = s.mul_add(value, value, sums[1]);
-        }
-    }
-}
-
-/// Writes zeros around a gradient.
-pub(super) fn clear_ring(isa: Isa, threads: &Threads, field: &mut Field) {
-    let (blocks, rows) = (field.layout.blocks(), field.layout.shape.height);
-    run(isa, threads, ClearRing(Shared::new(field)), (blocks, rows), None);
-}
-
-#[derive(Clone, Copy)]
-struct ClearRing<'a>(Shared<'a>);
-
-impl RowKernel for ClearRing<'_> {
-    #[inline(always)]
-    unsafe fn row<S: Simd>(&self, s: S, block: usize, row: usize, _: &mut [S::V; 2]) {
-        let Shared { layout, offset, height, width, .. } = self.0;
-        let columns = layout.shape.width;
-        let inside = (offset..offset + height).contains(&row);
-        let (left, right) = if inside { (offset, offset + width) } else { (columns, columns) };
-        for column in (0..left).chain(right..columns) {
-            // SAFETY: row and column exist.
-            unsafe { s.store(self.0.data.at(layout.at(block, row, column), LANES), s.zero()) }
         }
     }
 }
@@ -484,32 +295,6 @@ impl RowKernel for InPlace<'_> {
                 let value = s.load(row.add(Edge::Reflect.source(x, width) * LANES));
                 s.store(self.field.at(block, y, x), value);
             }
-        }
-    }
-}
-
-/// Continues a feature by the mirror image of its rows: `pad` above and `pad` below, ring columns and all.
-#[derive(Clone, Copy)]
-pub(super) struct MirrorRows<'a> {
-    pub(super) field: Shared<'a>,
-    pub(super) pad: usize,
-    /// Whether above (the first `pad` rows of work) and below are wanted.
-    pub(super) wanted: [bool; 2],
-}
-
-impl RowKernel for MirrorRows<'_> {
-    #[inline(always)]
-    unsafe fn row<S: Simd>(&self, s: S, block: usize, row: usize, _: &mut [S::V; 2]) {
-        let (height, pad) = (self.field.height, self.pad as isize);
-        let below = row >= self.pad;
-        if !self.wanted[usize::from(below)] {
-            return;
-        }
-        let y = if below { height as isize + row as isize - pad } else { row as isize - pad };
-        let from = Edge::Reflect.source(y, height) as isize;
-        for x in -pad..self.field.width as isize + pad {
-            // SAFETY: the rows outside belong to this worker, those inside are only read.
-            unsafe { s.store(self.field.at(block, y, x), s.load(self.field.at(block, from, x))) }
         }
     }
 }

@@ -1,0 +1,255 @@
+//! The way back, from the picture's gradient to those of all parameters.
+
+use super::super::norm::NormBackward;
+use super::super::picture::{Canvas, PAD};
+use super::super::planes::{Field, RING};
+use super::super::rows::{self, Edge, Fold, NormGradient, Shared};
+use super::super::shape::{StyleNetLayer, StyleNetShape};
+use super::super::tiles::{Activate, Enlarged, Gradient, HalvedGradient};
+use super::super::weight_gradient::{self, WeightSums};
+use super::super::weights::{DOWN, taps_of_parity};
+use super::super::window::{self, Places, TAPS, Window};
+use super::forward::Forward;
+use super::{Indices, StyleNetTrainer};
+use crate::memory::{Buffer, View, ViewMut};
+use crate::winograd::{self, Winograd};
+use crate::{Isa, Shape, Threads};
+
+/// What the backward pass needs.
+pub(super) struct Backward {
+    canvas: Canvas,
+    /// The gradients of the first and second layer's output, and of the stream.
+    down: [Field; 3],
+    /// Two gradients inside a residual block.
+    block: [Field; 2],
+    /// The gradients of the enlarging layers' outputs.
+    up: [Field; 2],
+    pub(super) weights: Vec<WeightSums>,
+    /// Gradients of scales, shifts and the bias, where they lie among the parameters.
+    pub(super) rest: Vec<f32>,
+    scratch: Buffer<f32>,
+}
+
+impl Backward {
+    pub(super) fn new(
+        shape: StyleNetShape,
+        layers: &[StyleNetLayer],
+        (height, width): (usize, usize),
+        workers: usize,
+    ) -> Self {
+        let field = |channels: usize, divisor: usize, offset: usize| {
+            Field::new(Shape { channels, height: height / divisor, width: width / divisor }, offset)
+        };
+        let w = shape.width;
+        let last = layers.len() - 1;
+        let weights = layers.iter().enumerate().map(|(index, layer)| {
+            let len = match index {
+                _ if index == 0 => weight_gradient::planes_len(layer.out_channels),
+                _ if index == last => weight_gradient::planes_len(layer.in_channels),
+                _ if index < DOWN => layer.weight_len(),
+                _ => WeightSums::winograd_len(layer.in_channels, layer.out_channels),
+            };
+            WeightSums::new(len, workers)
+        });
+        Self {
+            canvas: Canvas::new(height, width, 2 * PAD),
+            down: [field(w, 1, RING), field(2 * w, 2, RING), field(4 * w, 4, RING)],
+            block: [field(4 * w, 4, RING), field(4 * w, 4, RING)],
+            up: [field(2 * w, 2, RING), field(w, 1, PAD)],
+            weights: weights.collect(),
+            rest: vec![0.0; shape.parameter_count()],
+            scratch: Buffer::new(weight_gradient::scratch_len(4 * w, 4 * w) * workers),
+        }
+    }
+}
+
+impl StyleNetTrainer {
+    /// From the picture's gradient to that of the stream.
+    pub(super) fn backward_up(&mut self, gradient: &[f32]) {
+        let (isa, threads) = (self.isa, self.threads.clone());
+        let Indices { up1, up2, out } = self.indices();
+        let (_, weights) = self.packed.as_ref().expect("parameters are set before the first pass");
+        let Backward { canvas, up, down, weights: sums, rest, scratch, .. } = &mut self.backward;
+        let forward = &mut self.forward;
+        canvas.fill_inside(gradient, 255.0);
+        let positions = self.height * self.width;
+        for (plane, bias) in rest[self.layers[out].bias()].iter_mut().enumerate() {
+            let total: f64 = gradient[plane * positions..][..positions].iter().map(|&v| f64::from(v)).sum();
+            *bias += (255.0 * total) as f32;
+        }
+        weight_gradient::to_planes(isa, &threads, &forward.padded[2], canvas, &mut sums[out]);
+        weights.out.run(isa, &threads, canvas, (&mut up[1], (0, 0)), None);
+        let mut step =
+            Step { isa, threads: &threads, layers: &self.layers, style: self.style, styles: self.shape.styles, rest };
+
+        step.through(up2, forward, &mut up[1], (Edge::Reflect, PAD));
+        let source = Enlarged(forward.inputs().activated(up1));
+        let depth = self.layers[up2].in_channels;
+        weight_gradient::winograd(isa, &threads, (source, depth), &up[1], &mut sums[up2], scratch);
+        let [first, second] = up;
+        step.halve(&weights.winograd[up2 - DOWN], second, first, &mut forward.scratch);
+
+        step.through(up1, forward, first, (Edge::Repeat, 1));
+        let source = Enlarged(forward.inputs().plain(self.shape.residual_blocks));
+        let depth = self.layers[up1].in_channels;
+        weight_gradient::winograd(isa, &threads, (source, depth), first, &mut sums[up1], scratch);
+        step.halve(&weights.winograd[up1 - DOWN], first, &mut down[2], &mut forward.scratch);
+        step.fold(up1 - 1, forward, &mut down[2], (Edge::Repeat, 1), None);
+    }
+
+    /// From the gradient of what comes out of a residual block, folded, to that of what goes in.
+    pub(super) fn backward_block(&mut self, block: usize) {
+        let (isa, threads) = (self.isa, self.threads.clone());
+        let first = Self::block_layer(block);
+        let (_, weights) = self.packed.as_ref().expect("parameters are set before the first pass");
+        let Backward { down, block: [near, far], weights: sums, rest, scratch, .. } = &mut self.backward;
+        let forward = &mut self.forward;
+        let stream = &mut down[2];
+        let mut step =
+            Step { isa, threads: &threads, layers: &self.layers, style: self.style, styles: self.shape.styles, rest };
+        let depth = self.layers[first].in_channels;
+
+        step.normalise(first + 1, forward, Some(stream), far);
+        let source = forward.inputs().activated(first);
+        weight_gradient::winograd(isa, &threads, (source, depth), far, &mut sums[first + 1], scratch);
+        step.back(&weights.winograd[first + 1 - DOWN], far, near, &mut forward.scratch);
+
+        step.through(first, forward, near, (Edge::Reflect, 1));
+        let source = forward.inputs().plain(block);
+        weight_gradient::winograd(isa, &threads, (source, depth), near, &mut sums[first], scratch);
+        step.back(&weights.winograd[first - DOWN], near, far, &mut forward.scratch);
+        step.fold(first - 1, forward, far, (Edge::Reflect, 1), Some(stream));
+    }
+
+    /// From the gradient of the stream, folded and closed by the third layer's ReLU, to the first layer.
+    pub(super) fn backward_down(&mut self) {
+        let (isa, threads) = (self.isa, self.threads.clone());
+        let (_, weights) = self.packed.as_ref().expect("parameters are set before the first pass");
+        let Backward { down, weights: sums, rest, .. } = &mut self.backward;
+        let forward = &mut self.forward;
+        let mut step =
+            Step { isa, threads: &threads, layers: &self.layers, style: self.style, styles: self.shape.styles, rest };
+        rows::clear_ring(isa, &threads, &mut down[2]);
+        step.normalise(DOWN - 1, forward, None, &mut down[2]);
+        for index in (1..DOWN).rev() {
+            let (before, after) = down.split_at_mut(index);
+            let (target, gradient) = (&mut before[index - 1], &after[0]);
+            weight_gradient::strided(isa, &threads, &forward.padded[index - 1], gradient, &mut sums[index]);
+            for (phase, packed) in weights.strided[index - 1].iter().enumerate() {
+                strided_back(isa, &threads, (phase / 2, phase % 2), packed, gradient, target);
+            }
+            step.through(index - 1, forward, target, (Edge::Reflect, 1));
+        }
+        weight_gradient::from_planes(isa, &threads, &forward.canvas, &down[0], &mut sums[0]);
+    }
+}
+
+/// The way back through a convolution with stride 2, for rows and columns of one parity of its continued input.
+fn strided_back(
+    isa: Isa,
+    threads: &Threads,
+    parity: (usize, usize),
+    weights: &window::Packed,
+    gradient: &Field,
+    target: &mut Field,
+) {
+    let (rows, columns) = (taps_of_parity(parity.0), taps_of_parity(parity.1));
+    // Row y of the input, counted from the one outside, meets tap k at row (y − k) / 2 of the gradient.
+    let from = |tap: usize| gradient.offset - tap / 2;
+    let mut taps = [Places::new(gradient.layout, (0, 0), 1); TAPS];
+    for (index, places) in taps.iter_mut().take(rows.len() * columns.len()).enumerate() {
+        let (ky, kx) = (rows[index / columns.len()], columns[index % columns.len()]);
+        *places = Places::new(gradient.layout, (from(ky), from(kx)), 1);
+    }
+    let first = |parity: usize| target.offset - 1 + parity;
+    let (height, width) = (gradient.shape.height, gradient.shape.width);
+    Window {
+        weights,
+        input: View::new(&gradient.data),
+        taps,
+        target: Places::new(target.layout, (first(parity.0), first(parity.1)), 2),
+        output: ViewMut::new(&mut target.data),
+        height: height + 1 - parity.0,
+        width: width + 1 - parity.1,
+    }
+    .run(isa, threads);
+}
+
+/// What the ways back through layers have in common.
+struct Step<'a> {
+    isa: Isa,
+    threads: &'a Threads,
+    layers: &'a [StyleNetLayer],
+    style: usize,
+    styles: usize,
+    rest: &'a mut [f32],
+}
+
+impl Step<'_> {
+    /// From the gradient of an activated feature, with its ring, to that of the convolution's output, with a ring of
+    /// zeros.
+    fn through(&mut self, index: usize, forward: &mut Forward, gradient: &mut Field, edge: (Edge, usize)) {
+        self.fold(index, forward, gradient, edge, None);
+        rows::clear_ring(self.isa, self.threads, gradient);
+        self.normalise(index, forward, None, gradient);
+    }
+
+    /// Folds a gradient back from its ring and closes it by the ReLU of layer `index`, if it has one; adds it to the
+    /// stream's where there is one. The layer's sums are then those of its normalisation's way back.
+    fn fold(
+        &mut self,
+        index: usize,
+        forward: &mut Forward,
+        gradient: &mut Field,
+        edge: (Edge, usize),
+        stream: Option<&mut Field>,
+    ) {
+        let raw = &forward.raw[index];
+        let norm = &forward.norms[index];
+        let rows = (raw.layout.blocks(), raw.shape.height);
+        let relu = (!self.layers[index].name.ends_with("conv2")).then(|| Activate::new(&norm.factor, &norm.offset));
+        let has_stream = stream.is_some();
+        let kernel =
+            Fold { gradient: Shared::new(gradient), edge, stream: stream.map(Shared::new), raw: Shared::of(raw), relu };
+        rows::run(self.isa, self.threads, kernel, rows, Some(&mut forward.sums[index]));
+        if has_stream {
+            rows::clear_ring(self.isa, self.threads, gradient);
+        }
+    }
+
+    /// Back through a normalisation, from the sums that `fold` left; in place, or from `source` to `target`.
+    fn normalise(&mut self, index: usize, forward: &Forward, source: Option<&Field>, target: &mut Field) {
+        let layer = &self.layers[index];
+        let raw = &forward.raw[index];
+        // Scale and shift of a style lie one behind the other, in this order.
+        let (before, after) = self.rest.split_at_mut(layer.shift(self.style, self.styles).start);
+        let (scale, shift) = (&mut before[layer.scale(self.style)], &mut after[..layer.out_channels]);
+        let norm = &forward.norms[index];
+        let NormBackward { gradient, value, constant } =
+            norm.backward(&forward.sums[index], raw.shape.positions(), scale, shift);
+        let rows = (raw.layout.blocks(), raw.shape.height);
+        let kernel = NormGradient {
+            source: source.map(Shared::of),
+            raw: Shared::of(raw),
+            factors: Activate::new(&gradient, &value),
+            constant: Activate::new(&constant, &constant),
+            target: Shared::new(target),
+        };
+        rows::run(self.isa, self.threads, kernel, rows, None);
+    }
+
+    /// Back through a convolution, ring and all.
+    fn back(&self, weights: &winograd::Packed, gradient: &Field, target: &mut Field, scratch: &mut [f32]) {
+        let Shape { height, width, .. } = target.layout.shape;
+        let (source, sink) = (gradient.plane(), Gradient(target.plane_mut()));
+        winograd::run(self.isa, self.threads, &Winograd { weights, height, width, source, sink }, scratch);
+    }
+
+    /// Back through a convolution and the enlarging in front of it.
+    fn halve(&self, weights: &winograd::Packed, gradient: &Field, target: &mut Field, scratch: &mut [f32]) {
+        let Shape { height, width, .. } = gradient.layout.shape;
+        let sink = HalvedGradient { plane: target.plane_mut(), ring: gradient.offset };
+        let source = gradient.plane();
+        winograd::run(self.isa, self.threads, &Winograd { weights, height, width, source, sink }, scratch);
+    }
+}

@@ -1,0 +1,220 @@
+//! The forward pass of training, which keeps what the way back needs.
+
+use super::super::norm::Norm;
+use super::super::picture::{Canvas, PAD};
+use super::super::planes::{Field, Sums};
+use super::super::rows::{self, Before, Edge, Join, Padded, Shared};
+use super::super::shape::{StyleNetLayer, StyleNetShape};
+use super::super::tiles::{Activate, Enlarged, Feature, Raw};
+use super::super::weights::DOWN;
+use super::super::window::{Places, Window};
+use super::{Indices, StyleNetTrainer};
+use crate::memory::{Buffer, View, ViewMut};
+use crate::winograd::{self, Winograd};
+use crate::{Isa, Shape, Threads};
+
+/// What the forward pass leaves.
+pub(super) struct Forward {
+    pub(super) canvas: Canvas,
+    /// What comes out of each normalised layer's convolution.
+    pub(super) raw: Vec<Field>,
+    pub(super) norms: Vec<Norm>,
+    /// The inputs of the second and third layer, and of the last one.
+    pub(super) padded: Vec<Field>,
+    /// What goes into each residual block, and what comes out of the last one.
+    pub(super) stream: Vec<Field>,
+    pub(super) sums: Vec<Sums>,
+    pub(super) scratch: Buffer<f32>,
+}
+
+impl StyleNetTrainer {
+    /// Makes the normalisation of a layer from its sums.
+    fn normalise(&mut self, index: usize) {
+        let layer = &self.layers[index];
+        let scale = &self.parameters[layer.scale(self.style)];
+        let shift = &self.parameters[layer.shift(self.style, self.shape.styles)];
+        let positions = self.forward.raw[index].shape.positions();
+        self.forward.norms[index].set(&self.forward.sums[index].totals(), positions, scale, shift);
+    }
+
+    /// The first three layers, and what goes into the first residual block.
+    pub(super) fn run_down(&mut self) {
+        let (isa, threads) = (self.isa, self.threads.clone());
+        {
+            let (weights, _) = self.packed.as_ref().expect("parameters are set before the first pass");
+            let Forward { canvas, raw, sums, .. } = &mut self.forward;
+            weights.down1.run(isa, &threads, canvas, (&mut raw[0], (0, 0)), Some(&mut sums[0]));
+        }
+        self.normalise(0);
+        for index in 1..DOWN {
+            let (weights, _) = self.packed.as_ref().expect("parameters are set before the first pass");
+            let Forward { raw, norms, padded, sums, .. } = &mut self.forward;
+            pad(isa, &threads, &raw[index - 1], &norms[index - 1], &mut padded[index - 1]);
+            let input = &padded[index - 1];
+            let shape = raw[index].shape;
+            Window {
+                weights: &weights.strided[index - 1],
+                input: View::new(&input.data),
+                taps: std::array::from_fn(|tap| Places::new(input.layout, (tap / 3, tap % 3), 2)),
+                target: Places::new(raw[index].layout, (0, 0), 1),
+                output: ViewMut::new(&mut raw[index].data),
+                height: shape.height,
+                width: shape.width,
+            }
+            .run(isa, &threads);
+            let squares = rows::Squares { source: Shared::of(&raw[index]), first: 0, width: shape.width };
+            rows::run(isa, &threads, squares, (raw[index].layout.blocks(), shape.height), Some(&mut sums[index]));
+            self.normalise(index);
+        }
+        let Forward { raw, norms, stream, .. } = &mut self.forward;
+        join(isa, &threads, None, (&raw[DOWN - 1], &norms[DOWN - 1]), &mut stream[0]);
+        let edge = if self.shape.residual_blocks == 0 { Edge::Repeat } else { Edge::Reflect };
+        rows::fill_border(isa, &threads, &mut stream[0], edge);
+    }
+
+    /// How the stream goes on behind its edges in front of residual block `block`, or of the enlarging layers.
+    fn stream_edge(&self, block: usize) -> Edge {
+        if block == self.shape.residual_blocks { Edge::Repeat } else { Edge::Reflect }
+    }
+
+    /// One residual block.
+    pub(super) fn run_block(&mut self, block: usize) {
+        let (isa, threads) = (self.isa, self.threads.clone());
+        let first = Self::block_layer(block);
+        self.convolve(first, Input::Stream(block));
+        rows::fill_border(isa, &threads, &mut self.forward.raw[first], Edge::Reflect);
+        self.convolve(first + 1, Input::Layer(first));
+        let edge = self.stream_edge(block + 1);
+        let Forward { raw, norms, stream, .. } = &mut self.forward;
+        let (before, after) = stream.split_at_mut(block + 1);
+        join(isa, &threads, Some(&before[block]), (&raw[first + 1], &norms[first + 1]), &mut after[0]);
+        rows::fill_border(isa, &threads, &mut after[0], edge);
+    }
+
+    /// A Winograd layer: convolution, sums and normalisation.
+    fn convolve(&mut self, index: usize, input: Input) {
+        let (isa, threads) = (self.isa, self.threads.clone());
+        let (weights, _) = self.packed.as_ref().expect("parameters are set before the first pass");
+        let Forward { raw, norms, stream, sums, scratch, .. } = &mut self.forward;
+        let (before, target) = raw.split_at_mut(index);
+        let target = &mut target[0];
+        let inputs = Inputs { raw: before, norms, stream };
+        let source = match input {
+            Input::Stream(block) => inputs.plain(block),
+            Input::Layer(index) => inputs.activated(index),
+        };
+        let Shape { height, width, .. } = target.shape;
+        let sink = Raw { plane: target.plane_mut(), size: (height, width), corner: (0, 0), sums: sums[index].begin() };
+        let weights = &weights.winograd[index - DOWN];
+        if self.layers[index].upsample {
+            let job = Winograd { weights, height, width, source: Enlarged(source), sink };
+            winograd::run(isa, &threads, &job, scratch);
+        } else {
+            winograd::run(isa, &threads, &Winograd { weights, height, width, source, sink }, scratch);
+        }
+        self.normalise(index);
+    }
+
+    /// The enlarging layers and the last one.
+    pub(super) fn run_up(&mut self, out: &mut [f32]) {
+        let (isa, threads) = (self.isa, self.threads.clone());
+        let Indices { up1, up2, .. } = self.indices();
+        let last = self.shape.residual_blocks;
+        self.convolve(up1, Input::Stream(last));
+        rows::fill_border(isa, &threads, &mut self.forward.raw[up1], Edge::Repeat);
+        self.convolve(up2, Input::Layer(up1));
+        let Forward { raw, norms, padded, .. } = &mut self.forward;
+        pad(isa, &threads, &raw[up2], &norms[up2], &mut padded[2]);
+        let out = (out, (self.height, self.width));
+        let source = (&self.forward.padded[2], 0..self.height);
+        self.weights().out.run(isa, &threads, source, (0, 255.0), out);
+    }
+}
+
+/// Which input a convolution takes.
+#[derive(Clone, Copy)]
+enum Input {
+    /// What goes into a residual block, or comes out of the last one.
+    Stream(usize),
+    /// What another layer made, normalised and activated.
+    Layer(usize),
+}
+
+/// What a convolution may take its input from.
+pub(super) struct Inputs<'a> {
+    raw: &'a [Field],
+    norms: &'a [Norm],
+    stream: &'a [Field],
+}
+
+impl<'a> Inputs<'a> {
+    /// A layer's output, normalised and activated when it is loaded.
+    pub(super) fn activated(&self, index: usize) -> Feature<'a> {
+        let norm = &self.norms[index];
+        let activate = Some(Activate::new(&norm.factor, &norm.offset));
+        Feature { plane: self.raw[index].plane(), activate }
+    }
+
+    /// What goes into a residual block.
+    pub(super) fn plain(&self, block: usize) -> Feature<'a> {
+        Feature { plane: self.stream[block].plane(), activate: None }
+    }
+}
+
+impl Forward {
+    pub(super) fn new(
+        shape: StyleNetShape,
+        layers: &[StyleNetLayer],
+        (height, width): (usize, usize),
+        workers: usize,
+    ) -> Self {
+        let field = |channels: usize, divisor: usize, offset: usize| {
+            Field::new(Shape { channels, height: height / divisor, width: width / divisor }, offset)
+        };
+        let normalised = &layers[..layers.len() - 1];
+        let raw = (0..normalised.len()).map(|i| field(layers[i].out_channels, divisor(i, layers.len()), 0)).collect();
+        let w = shape.width;
+        let room = 0..=shape.residual_blocks;
+        let scratch =
+            normalised[DOWN..].iter().map(|layer| winograd::scratch_for(layer.in_channels.max(layer.out_channels)));
+        Self {
+            canvas: Canvas::new(height, width, PAD),
+            raw,
+            norms: normalised.iter().map(|_| Norm::default()).collect(),
+            padded: vec![field(w, 1, 1), field(2 * w, 2, 1), field(w, 1, PAD)],
+            stream: room.map(|_| field(4 * w, 4, 0)).collect(),
+            sums: normalised.iter().map(|layer| Sums::new(layer.out_channels, workers)).collect(),
+            scratch: Buffer::new(scratch.max().unwrap_or(0) * workers),
+        }
+    }
+
+    pub(super) fn inputs(&self) -> Inputs<'_> {
+        Inputs { raw: &self.raw, norms: &self.norms, stream: &self.stream }
+    }
+}
+
+/// By how much a layer's output is smaller than the picture.
+fn divisor(index: usize, layers: usize) -> usize {
+    match (index, layers - index) {
+        (0, _) | (_, 2) => 1,
+        (1, _) | (_, 3) => 2,
+        _ => 4,
+    }
+}
+
+/// Normalises, activates and continues a feature.
+fn pad(isa: Isa, threads: &Threads, raw: &Field, norm: &Norm, target: &mut Field) {
+    let rows = (raw.layout.blocks(), target.layout.shape.height);
+    let activate = Activate::new(&norm.factor, &norm.offset);
+    let kernel = Padded { source: Shared::of(raw), activate, target: Shared::new(target), edge: Edge::Reflect };
+    rows::run(isa, threads, kernel, rows, None);
+}
+
+/// Normalises a feature and adds it to the stream, or activates it where there is none yet.
+fn join(isa: Isa, threads: &Threads, before: Option<&Field>, (raw, norm): (&Field, &Norm), target: &mut Field) {
+    let rows = (raw.layout.blocks(), raw.shape.height);
+    let activate = Activate::new(&norm.factor, &norm.offset);
+    let before = before.map_or(Before::Nothing, |before| Before::Other(Shared::of(before)));
+    let kernel = Join { before, source: Shared::of(raw), activate, target: Shared::new(target) };
+    rows::run(isa, threads, kernel, rows, None);
+}

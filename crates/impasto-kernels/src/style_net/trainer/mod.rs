@@ -1,0 +1,166 @@
+//! A network in training: forward and backward of one picture at a time.
+
+mod backward;
+mod forward;
+
+use super::picture::PLANES;
+use super::shape::{StyleNetLayer, StyleNetShape};
+use super::weight_gradient;
+use super::weights::{BackwardWeights, DOWN, Weights};
+use super::{LEAST_SIDE, StyleNetError, check, check_shape};
+use crate::{Isa, Threads};
+use backward::Backward;
+use forward::Forward;
+
+/// A network in training: forward and backward of one picture at a time, gradients added up over a batch.
+pub struct StyleNetTrainer {
+    isa: Isa,
+    threads: Threads,
+    shape: StyleNetShape,
+    layers: Vec<StyleNetLayer>,
+    height: usize,
+    width: usize,
+    style: usize,
+    parameters: Vec<f32>,
+    packed: Option<(Weights, BackwardWeights)>,
+    forward: Forward,
+    backward: Backward,
+}
+
+/// The indices of the layers that are not residual.
+#[derive(Clone, Copy)]
+struct Indices {
+    up1: usize,
+    up2: usize,
+    out: usize,
+}
+
+impl StyleNetTrainer {
+    /// A trainer for pictures of this size, whose sides are multiples of 4 and at least [`LEAST_SIDE`].
+    ///
+    /// # Errors
+    /// If the shape is not one that the kernels run, or the size does not fit.
+    pub fn new(
+        isa: Isa,
+        threads: Threads,
+        shape: StyleNetShape,
+        height: usize,
+        width: usize,
+    ) -> Result<Self, StyleNetError> {
+        check_shape(shape)?;
+        if height.min(width) < LEAST_SIDE {
+            return Err(StyleNetError::TooSmall { width, height, least: LEAST_SIDE });
+        }
+        if !height.is_multiple_of(4) || !width.is_multiple_of(4) {
+            return Err(StyleNetError::NotFours { width, height });
+        }
+        let layers = shape.layers();
+        let workers = threads.count();
+        let forward = Forward::new(shape, &layers, (height, width), workers);
+        let backward = Backward::new(shape, &layers, (height, width), workers);
+        let (style, parameters) = (0, Vec::new());
+        Ok(Self { isa, threads, shape, layers, height, width, style, parameters, packed: None, forward, backward })
+    }
+
+    /// Packs new parameters; to be called before the first pass and after each step.
+    ///
+    /// # Errors
+    /// If there are not as many as the shape needs.
+    pub fn set_parameters(&mut self, parameters: &[f32]) -> Result<(), StyleNetError> {
+        check(self.shape, parameters)?;
+        self.parameters = parameters.to_vec();
+        match &mut self.packed {
+            Some((weights, backward)) => {
+                weights.set(self.isa, &self.threads, &self.layers, parameters);
+                backward.set(self.isa, &self.threads, &self.layers, parameters);
+            }
+            None => {
+                let weights = Weights::new(self.isa, &self.threads, self.shape, parameters);
+                let backward = BackwardWeights::new(self.isa, &self.threads, self.shape, parameters);
+                self.packed = Some((weights, backward));
+            }
+        }
+        Ok(())
+    }
+
+    /// Paints a planar picture, RGB 0–255, in one style into `out`, and keeps what [`backward`](Self::backward) needs.
+    ///
+    /// # Panics
+    /// If there are no parameters yet, no such style, or a slice has the wrong length.
+    pub fn forward(&mut self, picture: &[f32], style: usize, out: &mut [f32]) {
+        assert!(style < self.shape.styles, "the network has {} styles", self.shape.styles);
+        assert_eq!(picture.len(), PLANES * self.height * self.width, "a picture has three planes");
+        assert_eq!(out.len(), picture.len(), "the result is as large as the picture");
+        self.style = style;
+        self.forward.canvas.fill(picture, (self.height, self.width), 1.0 / 255.0);
+        self.run_down();
+        for block in 0..self.shape.residual_blocks {
+            self.run_block(block);
+        }
+        self.run_up(out);
+    }
+
+    /// From the gradient of a loss with respect to the last `out` to that of the parameters, which is added to what
+    /// the passes before it left.
+    ///
+    /// # Panics
+    /// If `gradient` has not the length of a picture, or there was no forward pass.
+    pub fn backward(&mut self, gradient: &[f32]) {
+        assert_eq!(gradient.len(), PLANES * self.height * self.width, "a picture has three planes");
+        self.backward_up(gradient);
+        for block in (0..self.shape.residual_blocks).rev() {
+            self.backward_block(block);
+        }
+        self.backward_down();
+    }
+
+    /// Writes the gradient of all parameters that the passes since the last call added up, times `factor`, and begins
+    /// anew.
+    ///
+    /// # Panics
+    /// If `gradient` has not as many values as there are parameters.
+    pub fn take_gradient(&mut self, factor: f32, gradient: &mut [f32]) {
+        assert_eq!(gradient.len(), self.shape.parameter_count(), "one value for each parameter");
+        for (value, &rest) in gradient.iter_mut().zip(&self.backward.rest) {
+            *value = rest * factor;
+        }
+        let last = self.layers.len() - 1;
+        for (index, (layer, sums)) in self.layers.iter().zip(&mut self.backward.weights).enumerate() {
+            let target = &mut gradient[layer.weight()];
+            let (i, o, kernel) = (layer.in_channels, layer.out_channels, layer.kernel * layer.kernel);
+            let found = sums.gather(&self.threads);
+            if index == last {
+                for (at, value) in target.iter_mut().enumerate() {
+                    let (plane, channel, tap) = (at / kernel / i, at / kernel % i, at % kernel);
+                    let place = (channel / 16 * kernel + tap) * PLANES + plane;
+                    *value = found[place * 16 + channel % 16] * factor;
+                }
+            } else if index < DOWN {
+                // `[tap][in][out]` for the strided ones, `[in][tap][out]` for the first one.
+                for (at, value) in target.iter_mut().enumerate() {
+                    let (channel, input, tap) = (at / kernel / i, at / kernel % i, at % kernel);
+                    let row = if index == 0 { input * kernel + tap } else { tap * i + input };
+                    *value = found[row * o + channel] * factor;
+                }
+            } else {
+                weight_gradient::winograd_weight(self.isa, &self.threads, found, (i, o), factor, target);
+            }
+            sums.clear(&self.threads);
+        }
+        self.backward.rest.fill(0.0);
+    }
+
+    fn indices(&self) -> Indices {
+        let out = self.layers.len() - 1;
+        Indices { up1: out - 2, up2: out - 1, out }
+    }
+
+    /// The index of a residual block's first layer.
+    fn block_layer(block: usize) -> usize {
+        DOWN + 2 * block
+    }
+
+    fn weights(&self) -> &Weights {
+        &self.packed.as_ref().expect("parameters are set before the first pass").0
+    }
+}
