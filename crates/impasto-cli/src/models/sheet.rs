@@ -6,6 +6,8 @@ use impasto::models::{Listed, ModelKind, Shown, ShownStyleModel};
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
+use crate::output::harmless;
+
 /// Prints a value as JSON.
 pub(super) fn json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
@@ -71,11 +73,6 @@ pub(super) fn sheet(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
         line(if i == 0 { "tensors" } else { "" }, &text)?;
     }
     Ok(())
-}
-
-/// What files say of themselves reaches the terminal without what would steer it.
-fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// What a style model says of itself, as keys and values.

@@ -8,7 +8,6 @@ const EPSILON: f64 = 1e-5;
 /// A planar feature.
 #[derive(Clone)]
 struct Feature {
-    channels: usize,
     height: usize,
     width: usize,
     data: Vec<f64>,
@@ -44,7 +43,7 @@ pub(super) fn run_wide(
     styles: &[f32],
 ) -> Vec<f64> {
     let (full_height, full_width) = (height.next_multiple_of(4), width.next_multiple_of(4));
-    let mut x = Feature { channels: 3, height: full_height, width: full_width, data: Vec::new() };
+    let mut x = Feature { height: full_height, width: full_width, data: Vec::new() };
     for channel in 0..3 {
         for y in 0..full_height {
             let y = reflect(y as isize, height);
@@ -107,7 +106,7 @@ fn convolve(layer: &StyleNetLayer, weight: &[f64], x: &Feature) -> Feature {
             }
         }
     }
-    Feature { channels: layer.out_channels, height: out_height, width: out_width, data }
+    Feature { height: out_height, width: out_width, data }
 }
 
 fn normalise(shape: StyleNetShape, layer: &StyleNetLayer, parameters: &[f64], styles: &[f32], x: &mut Feature) {
