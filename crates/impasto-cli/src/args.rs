@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use impasto::settings::{Device, Init, LayerWeights, OptimizerKind, Overrides, PoolingKind, Preset, StyleFile};
 
 use crate::models::ModelsArgs;
+use crate::stylize::StylizeArgs;
 use crate::train::TrainArgs;
 use crate::{Ending, output, version};
 
@@ -24,6 +25,9 @@ pub(crate) enum Command {
     /// Paint a photograph in the style of one or more paintings.
     #[command(args_override_self = true)]
     Paint(Box<PaintArgs>),
+    /// Paint photographs in a style that a network has learned, in one pass each.
+    #[command(args_override_self = true)]
+    Stylize(Box<StylizeArgs>),
     /// Train a network that paints any photograph like one or more paintings in one pass.
     #[command(args_override_self = true)]
     Train(Box<TrainArgs>),

@@ -6,6 +6,7 @@ mod models;
 mod output;
 mod paint;
 mod progress;
+mod stylize;
 mod train;
 mod version;
 
@@ -30,6 +31,7 @@ enum Ending {
 fn main() -> ExitCode {
     let ending = match Args::parse().command {
         Command::Paint(args) => paint::run(*args),
+        Command::Stylize(args) => stylize::run(*args),
         Command::Train(args) => train::run(*args),
         Command::Models(args) => models::run(args).map(|()| Ending::Done).map_err(Into::into),
         Command::Completions { shell } => args::completions(shell),

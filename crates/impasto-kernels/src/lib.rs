@@ -1,4 +1,5 @@
-//! CPU kernels of impasto, on slices: the frozen trunk of a VGG network, forward and backward to the picture.
+//! CPU kernels of impasto, on slices: the frozen trunk of a VGG network, forward and backward to the picture, and the
+//! image transformation network, painting and in training.
 //!
 //! Shapes are given as `channels × height × width`; a *position* is one of the `height · width` places of a feature.
 //!
@@ -29,13 +30,31 @@
 //! # Ok::<(), impasto_kernels::TrunkError>(())
 //! ```
 //!
+//! A [`StyleNet`] is a network that paints a photograph in one pass, a [`StyleNetTrainer`] the same in training; their
+//! parameters are one flat list, named by [`StyleNetShape::parameters`].
+//!
+//! ```
+//! use impasto_kernels::{Isa, StyleNet, StyleNetShape, Threads};
+//!
+//! let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2 };
+//! let parameters = vec![0.01; shape.parameter_count()];
+//! let net = StyleNet::new(Isa::best(), Threads::new(2), shape, &parameters)?;
+//! let (picture, mut painted) = (vec![200.0; 3 * 20 * 30], vec![0.0; 3 * 20 * 30]);
+//! net.run(&picture, 20, 30, &[0.5, 0.5], 1 << 30, &mut painted)?;
+//! assert!(painted.iter().all(|value| value.is_finite()));
+//! # Ok::<(), impasto_kernels::StyleNetError>(())
+//! ```
+//!
 //! # How it is built
 //!
 //! Features lie in blocks of sixteen channels with a border of zeros (`layout`). Every convolution but the first is
 //! Winograd's F(4×4, 3×3) (`winograd`), whose 36 multiplies go through one register-blocked kernel (`multiply`); bias,
 //! ReLU and pooling happen where its output is transformed back (`sinks`), the backward of a pooling where the input is
 //! transformed (`unpool`). Everything is written once over a vector of sixteen floats (`simd`) and compiled for
-//! AVX-512, AVX2 with FMA, and whatever the target always has. Work is shared out statically, so that results are the
+//! AVX-512, AVX2 with FMA, and whatever the target always has. The image transformation network (`style_net`) goes
+//! through the same Winograd convolution: what it reads is normalised as tiles are loaded, what it writes is added up
+//! for the next normalisation as tiles are stored, and where a layer enlarges its input eleven of the 36 frequencies
+//! are zero and left out, on the way back as well. Its two 9×9 layers and those with a stride are direct convolutions. Work is shared out statically, so that results are the
 //! same bits for the same instruction set and number of threads.
 //!
 //! # How `unsafe` is checked

@@ -97,7 +97,7 @@ fn versions_are_told_apart() {
     let message = version("2").unwrap_err().to_string();
     assert!(message.contains("format version 2") && message.contains("update impasto"), "{message}");
     let foreign = read(replace(&bytes, "impasto-style-net", "impasto-style-nut")).unwrap_err();
-    assert!(matches!(foreign, StyleModelError::Foreign { .. }), "{foreign}");
+    assert!(matches!(foreign, StyleModelError::OtherProgram { .. }), "{foreign}");
 }
 
 #[test]

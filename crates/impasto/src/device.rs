@@ -1,6 +1,7 @@
 //! What computes: the one place that knows which trunks there are.
 
-use impasto_nn::kernels::{Isa, Threads, vector};
+use impasto_nn::kernels::{Isa, StyleNet, StyleNetError, Threads, vector};
+use impasto_nn::style_model::StyleModel;
 use impasto_nn::trunk::{CpuTrunk, Trunk, TrunkError};
 use impasto_nn::vgg::Vgg;
 
@@ -15,6 +16,9 @@ pub enum DeviceError {
     /// The layers cannot be looked at.
     #[error(transparent)]
     Trunk(#[from] TrunkError),
+    /// The network of a style does not run.
+    #[error(transparent)]
+    StyleNet(#[from] StyleNetError),
     /// [`ISA_VARIABLE`] names an instruction set that this processor does not have.
     #[error("{ISA_VARIABLE} is `{0}`, but this processor has {1}: name one of these, or unset it")]
     Isa(String, String),
@@ -36,13 +40,31 @@ impl Machine {
     /// # Errors
     /// If a tap is beyond the network or there is none, or [`ISA_VARIABLE`] asks for what is not there.
     pub fn new(network: &Vgg, settings: &Settings, taps: &[usize]) -> Result<Self, DeviceError> {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = settings.threads.unwrap_or_else(cores);
         let trunk = CpuTrunk::new(network, settings.pooling.into(), taps, threads, forced_isa()?)?;
-        let device = format!("cpu, {}, {threads} thread{}", trunk.isa().name(), if threads == 1 { "" } else { "s" });
+        let device = cpu_name(trunk.isa(), threads);
         let cpu = Cpu { isa: trunk.isa(), threads: trunk.threads().clone() };
         Ok(Self { trunk: Box::new(trunk), cpu, device })
     }
+}
+
+/// The network of a style, ready to paint, and what computes, for people.
+///
+/// # Errors
+/// If the network is not one that the kernels run, or [`ISA_VARIABLE`] asks for what is not there.
+pub(crate) fn style_net(model: &StyleModel, threads: Option<usize>) -> Result<(StyleNet, String), DeviceError> {
+    let isa = forced_isa()?.unwrap_or_else(Isa::best);
+    let threads = threads.unwrap_or_else(cores);
+    let net = StyleNet::new(isa, Threads::new(threads), model.shape, &model.parameters)?;
+    Ok((net, cpu_name(isa, threads)))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn cpu_name(isa: Isa, threads: usize) -> String {
+    format!("cpu, {}, {threads} thread{}", isa.name(), if threads == 1 { "" } else { "s" })
 }
 
 fn forced_isa() -> Result<Option<Isa>, DeviceError> {

@@ -1,7 +1,8 @@
 //! Neural style transfer: paint a photograph in the style of a painting.
 //!
 //! [`paint`](paint()) works on pictures in memory, [`PaintJob`] from files to a file; both tell [`progress::Event`]s to
-//! whoever watches. Every setting and its default is in [`Settings`].
+//! whoever watches. Every setting and its default is in [`Settings`]. What a network has learned of a style is painted
+//! in one pass by [`Stylizer`] and, from files to files, [`StylizeJob`].
 //!
 //! ```no_run
 //! use impasto::progress::{Event, Flow};
@@ -34,9 +35,12 @@ pub mod paint;
 pub mod picture;
 pub mod progress;
 pub mod settings;
+pub mod styles;
+pub mod stylize;
 pub mod train;
 
 pub use network::network;
 pub use paint::{PaintJob, Painting, Scene, paint};
 pub use picture::Picture;
 pub use settings::Settings;
+pub use stylize::{StylizeJob, StylizeSettings, Stylizer};

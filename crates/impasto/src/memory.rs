@@ -48,7 +48,8 @@ pub(crate) struct Bytes(pub(crate) u64);
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.1} GiB", self.0 as f64 / (1u64 << 30) as f64)
+        let gib = self.0 as f64 / f64::from(1u32 << 30);
+        if gib < 1.0 { write!(f, "{:.0} MiB", gib * 1024.0) } else { write!(f, "{gib:.1} GiB") }
     }
 }
 

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use impasto::styles::{ModelCard, StyleCard, StyleDtype, StyleModel, StyleNetShape};
 use tempfile::TempDir;
 
 /// A folder with a small photograph (`cat.png`, 96×64) and a small painting (`night.png`, 80×64) in it.
@@ -50,6 +51,26 @@ impl Studio {
     pub(crate) fn paint(&self, args: &[&str]) -> Run {
         let all = ["paint", "cat.png", "--style", "night.png", "--iterations", "2"];
         self.run(&[&all, args].concat())
+    }
+
+    /// Writes a small style model whose weights are random, with styles of these names.
+    pub(crate) fn model(&self, name: &str, styles: &[&str]) {
+        let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: styles.len() };
+        let mut state = 1u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f64::from(state) / f64::from(u32::MAX) - 0.5
+        };
+        let mut parameters = vec![0.0; shape.parameter_count()];
+        for parameter in shape.parameters() {
+            let inputs: usize = parameter.shape.iter().skip(1).product();
+            let norm = parameter.name.ends_with("scale") || parameter.name.ends_with("shift");
+            let (centre, spread) = if norm { (0.5, 1.0) } else { (0.0, (12.0 / inputs as f64).sqrt()) };
+            parameters[parameter.range].fill_with(|| (centre + spread * random()) as f32);
+        }
+        let styles = styles.iter().map(|name| StyleCard { name: (*name).into(), ..StyleCard::default() }).collect();
+        let card = ModelCard { name: "random".into(), styles, ..ModelCard::default() };
+        StyleModel { shape, parameters, card }.save(&self.path(name), StyleDtype::F32).unwrap();
     }
 
     /// The names of all files in the folder.

@@ -37,6 +37,9 @@ pub(super) fn detect(source: &mut Source) -> Result<Format, LoadError> {
     if is_safetensors(&head) {
         return Ok(Format::Safetensors);
     }
+    if is_onnx(&head) {
+        return Ok(Format::Onnx);
+    }
     if is_pickle(&head) {
         return Ok(Format::PytorchLegacy);
     }
@@ -70,6 +73,12 @@ fn matlab(source: &Source, head: &[u8]) -> Result<Option<Format>, LoadError> {
 fn is_safetensors(head: &[u8]) -> bool {
     let Some(length) = head.first_chunk::<8>() else { return false };
     u64::from_le_bytes(*length) < 100_000_000 && head.get(8) == Some(&b'{')
+}
+
+/// A protobuf that begins with field 1, the version of ONNX, below 32; then any other field of `ModelProto`: a string,
+/// a message, or the version of the model (field 5).
+fn is_onnx(head: &[u8]) -> bool {
+    matches!(head, [0x08, 3..32, 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42 | 0x72, ..])
 }
 
 /// A pickle of protocol 2 to 5 that starts with the long integer which PyTorch has as its mark.

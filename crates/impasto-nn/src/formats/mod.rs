@@ -1,8 +1,8 @@
-//! Weight files: MatConvNet `.mat`, PyTorch `.pth`, safetensors, each recognised by what is in it.
+//! Weight files: MatConvNet `.mat`, PyTorch `.pth`, safetensors, ONNX, each recognised by what is in it.
 //!
 //! ```text
 //! bytes ─▶ detect ─▶ one reader per container ─▶ TensorFile: named tensors ─▶ network: which VGG, its layers
-//!                    safetensors, torch, matlab                             └▶ input: what its first layer expects
+//!                    safetensors, torch, matlab, onnx                       └▶ input: what its first layer expects
 //! ```
 //!
 //! Nothing in a file is trusted: every length is checked against what is there before memory is taken for it, and
@@ -15,6 +15,7 @@ mod error;
 mod input;
 mod matlab;
 mod network;
+pub(crate) mod onnx;
 mod safetensors;
 mod source;
 mod strided;
@@ -54,6 +55,8 @@ pub enum Format {
     PytorchLegacy,
     /// A MATLAB 5 file, as MatConvNet stores its networks.
     Matlab,
+    /// An ONNX file: the initialisers of its graph.
+    Onnx,
 }
 
 impl fmt::Display for Format {
@@ -62,6 +65,7 @@ impl fmt::Display for Format {
             Self::Safetensors => "safetensors file",
             Self::PytorchZip | Self::PytorchLegacy => "PyTorch file",
             Self::Matlab => "MATLAB file",
+            Self::Onnx => "ONNX file",
         })
     }
 }
@@ -112,6 +116,11 @@ struct Contents {
 trait Values: Send {
     /// Row-major values of tensor number `index` of the list, rounded to f32.
     fn read(&mut self, index: usize) -> Result<Vec<f32>, LoadError>;
+
+    /// What the network does, where the container tells.
+    fn graph(&self) -> Option<&onnx::Graph> {
+        None
+    }
 }
 
 impl TensorFile {
@@ -134,6 +143,7 @@ impl TensorFile {
             Format::PytorchZip => torch::open_zip(source)?,
             Format::PytorchLegacy => torch::open_legacy(source)?,
             Format::Matlab => matlab::open(source)?,
+            Format::Onnx => onnx::open(source)?,
         };
         Ok(Self { path, bytes, format, contents })
     }
@@ -176,6 +186,11 @@ impl TensorFile {
             return Err(LoadError::WrongType { path, tensor, dtype: "a type that impasto does not know".into() });
         }
         self.contents.values.read(index)
+    }
+
+    /// What the network does, where the container tells.
+    pub(crate) fn graph(&self) -> Option<&onnx::Graph> {
+        self.contents.values.graph()
     }
 
     /// Builds the VGG that the file holds; see [`Vgg::load`].

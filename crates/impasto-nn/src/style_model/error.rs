@@ -24,9 +24,36 @@ pub enum StyleModelError {
     },
     /// An image transformation network that another program wrote.
     #[error("`{path}` holds a style network of another program: convert it with `impasto models import` first")]
+    OtherProgram {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file to be imported that impasto wrote itself.
+    #[error("`{path}` is a style model of impasto already: use it as it is")]
+    AlreadyOwn {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file to be imported that is something else.
+    #[error(
+        "`{path}` is {what}, which cannot be imported: give a checkpoint of pytorch/examples' fast_neural_style, \
+         or an ONNX file of that network"
+    )]
+    NotImportable {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead, as `a JPEG picture`.
+        what: String,
+    },
+    /// A file to be imported with another network, or a changed one.
+    #[error(
+        "`{path}` cannot be imported because {detail}: give an unchanged network of pytorch/examples' fast_neural_style"
+    )]
     Foreign {
         /// The file.
         path: PathBuf,
+        /// The first difference.
+        detail: String,
     },
     /// A file of a later impasto.
     #[error(
@@ -90,6 +117,15 @@ pub enum StyleModelError {
 }
 
 impl StyleModelError {
+    /// The same error in the words of one who imports.
+    pub(super) fn from_import(error: LoadError) -> Self {
+        match error {
+            LoadError::NotAModel { path, what } => Self::NotImportable { path, what: what.into() },
+            LoadError::Unsupported { path, what, .. } => Self::NotImportable { path, what },
+            error => Self::File(error),
+        }
+    }
+
     /// The same error in the words of one who wants a style model.
     pub(super) fn from_load(error: LoadError) -> Self {
         match error {

@@ -21,8 +21,12 @@
 //! # Ok::<(), impasto_nn::style_model::StyleModelError>(())
 //! ```
 
+#[cfg(feature = "burn")]
+pub mod burn;
 mod card;
 mod error;
+mod export;
+mod import;
 mod read;
 mod write;
 
@@ -33,6 +37,8 @@ use std::{
 
 use impasto_kernels::StyleNetShape;
 
+#[cfg(feature = "burn")]
+pub use self::burn::BurnStyleNet;
 pub use self::{
     card::{ModelCard, StyleCard},
     error::StyleModelError,
@@ -49,6 +55,9 @@ pub const FORMAT_VERSION: u64 = 1;
 const FORMAT_KEY: &str = "format";
 const VERSION_KEY: &str = "format_version";
 const CARD_KEY: &str = "card";
+
+/// The keys under which the metadata of a file says that it is a style model, and what is in it.
+pub const OWN_KEYS: [&str; 3] = [FORMAT_KEY, VERSION_KEY, CARD_KEY];
 
 /// An image transformation network with its description.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +87,14 @@ impl StyleModel {
     /// If it is something else, of another version, or damaged; each case says what to do.
     pub fn load(path: &Path) -> Result<Self, StyleModelError> {
         read::read(&mut TensorFile::open(path).map_err(StyleModelError::from_load)?)
+    }
+
+    /// Reads an open file of impasto's own format.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_file(file: &mut TensorFile) -> Result<Self, StyleModelError> {
+        read::read(file)
     }
 
     /// Reads bytes of impasto's own format; `name` is what error messages call them.

@@ -49,7 +49,7 @@ fn check_version(file: &mut TensorFile) -> Result<(), StyleModelError> {
 fn other_file(file: &mut TensorFile) -> StyleModelError {
     let path = file.path().to_path_buf();
     match file.describe() {
-        Ok(description) if description.kind == ModelKind::Style => StyleModelError::Foreign { path },
+        Ok(description) if description.kind == ModelKind::Style => StyleModelError::OtherProgram { path },
         Ok(description) => {
             let network = description.network.map(|network| format!("a {network} weight file"));
             let what = network.unwrap_or_else(|| format!("a {} of another kind", file.format()));

@@ -1,6 +1,6 @@
 //! Writing impasto's own format.
 
-use std::{collections::BTreeMap, io::Write, path::Path};
+use std::{borrow::Cow, collections::BTreeMap, io::Write, path::Path};
 
 use half::f16;
 use serde_json::{Value, json};
@@ -13,8 +13,11 @@ pub(super) fn to_bytes(model: &StyleModel, dtype: StyleDtype) -> Result<Vec<u8>,
     check(model)?;
     let card = serde_json::to_string(&model.card).map_err(|e| unwritable(format!("its card is no JSON: {e}")))?;
     let metadata = [(FORMAT_KEY, FORMAT.to_owned()), (VERSION_KEY, FORMAT_VERSION.to_string()), (CARD_KEY, card)];
-    let tensor =
-        |p: impasto_kernels::Parameter| Tensor { values: &model.parameters[p.range], name: p.name, shape: p.shape };
+    let tensor = |p: impasto_kernels::Parameter| Tensor {
+        values: model.parameters[p.range].into(),
+        name: p.name,
+        shape: p.shape,
+    };
     let tensors: Vec<_> = model.shape.parameters().into_iter().map(tensor).collect();
     safetensors(&tensors, dtype, metadata)
 }
@@ -36,7 +39,7 @@ fn unwritable(detail: String) -> StyleModelError {
 pub(super) struct Tensor<'a> {
     pub(super) name: String,
     pub(super) shape: Vec<usize>,
-    pub(super) values: &'a [f32],
+    pub(super) values: Cow<'a, [f32]>,
 }
 
 /// A safetensors file with these tensors in this order. Written by hand, because the crate gives metadata in another
@@ -82,7 +85,7 @@ fn encode(tensor: &Tensor<'_>, dtype: StyleDtype, bytes: &mut Vec<u8>) -> Result
     match dtype {
         StyleDtype::F32 => bytes.extend(tensor.values.iter().flat_map(|value| value.to_le_bytes())),
         StyleDtype::F16 => {
-            for &value in tensor.values {
+            for &value in &*tensor.values {
                 let half = f16::from_f32(value);
                 if !half.is_finite() {
                     return Err(unwritable(format!("`{name}` has a value of {value}, too large for f16: use f32")));

@@ -28,6 +28,20 @@ pub(crate) fn interpreter() -> Option<&'static Path> {
     python.as_deref()
 }
 
+/// As [`interpreter`], where it has these modules as well; those of `tools/requirements.txt` it has unless it is the
+/// system's own.
+///
+/// # Panics
+/// As [`interpreter`].
+pub(crate) fn interpreter_with(modules: &[&str]) -> Option<&'static Path> {
+    let python = interpreter()?;
+    let import = format!("import {}", modules.join(", "));
+    let Err(reason) = run(Command::new(python).args(["-c", &import])) else { return Some(python) };
+    assert!(std::env::var_os("IMPASTO_REQUIRE_PYTHON").is_none_or(|v| v != "1"), "{reason}");
+    let _ = writeln!(std::io::stderr(), "\nWARNING: A TEST IS LEFT OUT: {reason}\n");
+    None
+}
+
 /// A file of the folder `tools/` of the repository.
 pub(crate) fn tool(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools").join(name)

@@ -1,7 +1,10 @@
 //! Style models made without training.
 
+use std::path::Path;
+
 use impasto_nn::{
-    kernels::StyleNetShape,
+    formats::TensorFile,
+    kernels::{Isa, StyleNet, StyleNetShape, Threads},
     style_model::{ModelCard, StyleCard, StyleModel},
 };
 
@@ -41,4 +44,36 @@ pub(crate) fn card(styles: usize) -> ModelCard {
         styles: (0..styles).map(style).collect(),
         training: Some(serde_json::json!({"steps": 2000, "style_weight": 1e5, "seed": 7})),
     }
+}
+
+/// A picture and what a network of `tests/styles` makes of it, both planar RGB 0–255.
+pub(crate) struct Expected {
+    pub(crate) picture: Vec<f32>,
+    pub(crate) output: Vec<f32>,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+}
+
+impl Expected {
+    pub(crate) fn read(path: &Path) -> Self {
+        let mut file = TensorFile::open(path).unwrap();
+        let numbers = ["picture", "output"].map(|name| file.find(name).unwrap());
+        let [height, width] = file.tensors()[numbers[0]].shape[1..] else { panic!("a picture has three sides") };
+        let [picture, output] = numbers.map(|number| file.read(number).unwrap());
+        Self { picture, output, height, width }
+    }
+}
+
+/// Paints a picture with the kernels.
+pub(crate) fn paint(model: &StyleModel, picture: &[f32], height: usize, width: usize, styles: &[f32]) -> Vec<f32> {
+    let net = StyleNet::new(Isa::best(), Threads::new(2), model.shape, &model.parameters).unwrap();
+    let mut out = vec![0.0; picture.len()];
+    net.run(picture, height, width, styles, 1 << 30, &mut out).unwrap();
+    out
+}
+
+/// The largest difference.
+pub(crate) fn furthest(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }

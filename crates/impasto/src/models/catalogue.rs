@@ -8,9 +8,13 @@ use serde::Serialize;
 
 use super::folder::default_dir;
 use super::manifest::{Entry, Kind, Manifest};
+use crate::styles::{self, StyleCard};
 
 /// Name of the network that comes with the program.
 pub const BUILT_IN: &str = "vgg19";
+
+/// What stands for the network with all built-in styles, where a model is named.
+pub const BUILT_IN_STYLES: &str = "styles";
 
 /// Size of its weights inside the program, bytes; a test compares it with the file.
 const BUILT_IN_SIZE: u64 = 20_061_664;
@@ -84,6 +88,24 @@ impl Listed {
         }
     }
 
+    /// The built-in styles, which share a network: each line has its size.
+    pub(super) fn built_in_styles() -> Vec<Self> {
+        let card = &styles::built_in().card;
+        let line = |style: &StyleCard| Self {
+            name: style.name.clone(),
+            kind: Kind::Style,
+            network: None,
+            size: styles::built_in_size(),
+            origin: style.title.clone().or_else(|| card.author.clone()).unwrap_or_else(|| "impasto".to_owned()),
+            licence: card.license.clone().unwrap_or_else(|| "that of impasto".to_owned()),
+            state: State::BuiltIn,
+            path: None,
+            url: None,
+            sha256: None,
+        };
+        card.styles.iter().map(line).collect()
+    }
+
     fn new(entry: Entry, dir: Option<&Path>) -> Self {
         let path = dir.and_then(|dir| pulled(&entry, dir));
         Self {
@@ -101,8 +123,8 @@ impl Listed {
     }
 }
 
-/// Everything that is built in, pulled, or can be pulled, in this order of names: the built-in network, the program's
-/// manifest, and what was pulled by other manifests.
+/// Everything that is built in, pulled, or can be pulled, in this order of names: the built-in network, the built-in
+/// styles, the program's manifest, and what was pulled by other manifests.
 pub fn list() -> Vec<Listed> {
     list_in(default_dir().ok().as_deref())
 }
@@ -110,7 +132,7 @@ pub fn list() -> Vec<Listed> {
 /// As [`list`], with the pulled files of the folder `dir`.
 pub fn list_in(dir: Option<&Path>) -> Vec<Listed> {
     let entries = known(dir).into_iter().map(|entry| Listed::new(entry, dir));
-    std::iter::once(Listed::built_in()).chain(entries).collect()
+    std::iter::once(Listed::built_in()).chain(Listed::built_in_styles()).chain(entries).collect()
 }
 
 /// The pulled file called `name`, or, where `name` is a network such as `vgg16`, the first pulled file that holds it.
@@ -171,12 +193,25 @@ mod tests {
     }
 
     #[test]
+    fn no_two_built_in_models_share_a_name() {
+        let mut names = styles::names();
+        names.extend([BUILT_IN, BUILT_IN_STYLES]);
+        names.extend(Manifest::built_in().entries.iter().map(|entry| entry.name.as_str()));
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    }
+
+    #[test]
     fn an_empty_or_missing_folder_lists_all_as_available() {
         for dir in [None, Some(Path::new("/nowhere/at/all"))] {
             let list = list_in(dir);
             assert_eq!((list[0].name.as_str(), list[0].state), ("vgg19", State::BuiltIn));
-            assert_eq!(list.len(), 1 + Manifest::built_in().entries.len());
-            assert!(list[1..].iter().all(|model| model.state == State::Available && model.path.is_none()));
+            let styles = styles::names();
+            assert_eq!(list.len(), 1 + styles.len() + Manifest::built_in().entries.len());
+            let (built_in, others) = list[1..].split_at(styles.len());
+            assert!(built_in.iter().map(|model| model.name.as_str()).eq(styles));
+            assert!(built_in.iter().all(|model| model.state == State::BuiltIn && model.kind == Kind::Style));
+            assert!(others.iter().all(|model| model.state == State::Available && model.path.is_none()));
         }
     }
 
@@ -237,7 +272,9 @@ mod tests {
         }
         assert_eq!(json[0]["state"], "built in");
         assert_eq!(json[0]["kind"], "network");
-        assert_eq!(json[1]["state"], "available");
-        assert!(json[1]["url"].as_str().unwrap().starts_with("https://"));
+        assert_eq!((&json[1]["state"], &json[1]["kind"]), (&"built in".into(), &"style".into()));
+        let last = json.as_array().unwrap().last().unwrap();
+        assert_eq!(last["state"], "available");
+        assert!(last["url"].as_str().unwrap().starts_with("https://"));
     }
 }

@@ -3,6 +3,8 @@
 //! ```text
 //! Manifest ── Entry ──▶ pull ──▶ <file>.part ──▶ checksum ──▶ <file> and its receipt <file>.toml
 //!                                                                └▶ list, find, show
+//!
+//! a network of another program ──▶ import ──▶ a style model ──▶ export ──▶ ONNX, PyTorch, safetensors
 //! ```
 //!
 //! ```no_run
@@ -15,6 +17,7 @@
 //! ```
 
 mod catalogue;
+mod convert;
 mod error;
 mod folder;
 mod manifest;
@@ -23,9 +26,11 @@ mod pull;
 mod show;
 mod transfer;
 
-pub use catalogue::{BUILT_IN, Listed, State, find, find_in, list, list_in};
+pub use catalogue::{BUILT_IN, BUILT_IN_STYLES, Listed, State, find, find_in, list, list_in};
+pub use convert::{ConvertError, Exports, ImportOptions, export, import};
 pub use error::PullError;
 pub use folder::{FOLDER_VARIABLE, NoFolder, default_dir};
+pub use impasto_nn::style_model::{StyleDtype, StyleModelError};
 pub use manifest::{Entry, Kind, Manifest, ManifestError};
 pub use pull::{PullEvent, PullOptions, pull};
-pub use show::{ModelKind, ShowError, Shown, Tensor, show, show_in};
+pub use show::{ModelKind, ShowError, Shown, ShownStyle, ShownStyleModel, Tensor, show, show_in};

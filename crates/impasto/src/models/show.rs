@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use impasto_nn::formats::ModelKind;
-use impasto_nn::formats::{LoadError, TensorFile};
+use impasto_nn::formats::{Description, LoadError, TensorFile};
+use impasto_nn::style_model::{FORMAT_VERSION, OWN_KEYS, StyleCard, StyleModel, StyleModelError};
 use impasto_nn::vgg::{Preprocessing, Vgg, VggKind};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::catalogue::{BUILT_IN, Listed, State, find_in, list_in};
+use super::catalogue::{BUILT_IN, BUILT_IN_STYLES, Listed, State, find_in, list_in};
+use super::convert::{Opened, open_built_in};
 use super::folder::default_dir;
+use crate::styles;
 
 /// One array of numbers in a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,6 +24,40 @@ pub struct Tensor {
     pub dtype: String,
     /// Its shape; filters are `out × in × height × width`.
     pub shape: Vec<usize>,
+}
+
+/// What a style model says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ShownStyleModel {
+    /// What it is called.
+    pub name: String,
+    /// The version of its format.
+    pub format_version: u64,
+    /// Channels of its widest-resolution layers.
+    pub width: usize,
+    /// Its residual blocks.
+    pub residual_blocks: usize,
+    /// Who made it.
+    pub author: Option<String>,
+    /// Where it comes from.
+    pub source: Option<String>,
+    /// Its styles.
+    pub styles: Vec<ShownStyle>,
+    /// The settings that it was trained with.
+    pub training: Option<serde_json::Value>,
+}
+
+/// A style of a style model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShownStyle {
+    /// What it is asked for by.
+    pub name: String,
+    /// Painter and painting.
+    pub title: Option<String>,
+    /// SHA-256 of the painting's file.
+    pub picture_sha256: Option<String>,
+    /// Size of the small painting in the file, in bytes.
+    pub thumbnail_bytes: Option<usize>,
 }
 
 /// What a model or file holds.
@@ -44,13 +81,16 @@ pub struct Shown {
     pub network: Option<VggKind>,
     /// What the network expects of a picture.
     pub preprocessing: Option<Preprocessing>,
+    /// What it says of itself, where it is a style model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub style_model: Option<ShownStyleModel>,
     /// Why it cannot be painted with, where it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
     /// Who made it, for a model of the list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
-    /// The terms it comes under, for a model of the list.
+    /// The terms it comes under, for a model of the list and a style model that says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
     /// Numbers in all tensors together.
@@ -91,6 +131,9 @@ pub fn show_in(name_or_path: &str, dir: Option<&Path>) -> Result<Shown, ShowErro
     if name_or_path == BUILT_IN {
         return Ok(built_in());
     }
+    if let Some(opened) = open_built_in(name_or_path) {
+        return Ok(built_in_style(opened));
+    }
     let name = name_or_path.to_owned();
     if let Some(path) = dir.and_then(|dir| find_in(&name, dir)) {
         let listed = list_in(dir).into_iter().find(|model| model.path.as_ref() == Some(&path));
@@ -105,7 +148,10 @@ pub fn show_in(name_or_path: &str, dir: Option<&Path>) -> Result<Shown, ShowErro
 }
 
 fn file(name: String, path: PathBuf, listed: Option<Listed>) -> Result<Shown, LoadError> {
-    let description = TensorFile::open(&path)?.describe()?;
+    let mut file = TensorFile::open(&path)?;
+    let mut description = file.describe()?;
+    let style = if description.network.is_none() { style(&mut file, &mut description) } else { None };
+    let own_licence = style.as_ref().and_then(|model| model.card.license.clone());
     let tensors: Vec<_> = (description.tensors.into_iter())
         .map(|tensor| Tensor { name: tensor.name, dtype: tensor.dtype.name().to_owned(), shape: tensor.shape })
         .collect();
@@ -118,13 +164,53 @@ fn file(name: String, path: PathBuf, listed: Option<Listed>) -> Result<Shown, Lo
         format: description.format.to_string(),
         network: description.network,
         preprocessing: description.preprocessing,
+        style_model: style.map(style_model),
         problem: description.problem,
         origin: listed.as_ref().map(|model| model.origin.clone()),
-        licence: listed.map(|model| model.licence),
+        licence: own_licence.or(listed.map(|model| model.licence)),
         parameters: count(&tensors),
         tensors,
         metadata: description.metadata,
     })
+}
+
+/// Reads the style model of a file that holds no VGG, and corrects what was said of it.
+fn style(file: &mut TensorFile, description: &mut Description) -> Option<StyleModel> {
+    match StyleModel::from_file(file) {
+        Ok(model) => {
+            description.kind = ModelKind::Style;
+            description.problem = None;
+            // What it holds is told in words.
+            description.metadata.retain(|key, _| !OWN_KEYS.contains(&key.as_str()));
+            Some(model)
+        }
+        Err(StyleModelError::NotAStyleModel { .. }) => None,
+        Err(error) => {
+            description.kind = ModelKind::Style;
+            description.problem = Some(error.to_string());
+            None
+        }
+    }
+}
+
+fn style_model(model: StyleModel) -> ShownStyleModel {
+    let card = model.card;
+    let style = |style: StyleCard| ShownStyle {
+        name: style.name,
+        title: style.title,
+        picture_sha256: style.picture_sha256,
+        thumbnail_bytes: style.thumbnail.map(|thumbnail| thumbnail.len()),
+    };
+    ShownStyleModel {
+        name: card.name,
+        format_version: FORMAT_VERSION,
+        width: model.shape.width,
+        residual_blocks: model.shape.residual_blocks,
+        author: card.author,
+        source: card.source,
+        styles: card.styles.into_iter().map(style).collect(),
+        training: card.training,
+    }
 }
 
 fn built_in() -> Shown {
@@ -147,9 +233,44 @@ fn built_in() -> Shown {
         format: "safetensors file inside the program".to_owned(),
         network: Some(vgg.kind),
         preprocessing: Some(vgg.preprocessing),
+        style_model: None,
         problem: None,
         origin: Some(listed.origin),
         licence: Some(listed.licence),
+        parameters: count(&tensors),
+        tensors,
+        metadata: BTreeMap::new(),
+    }
+}
+
+/// A built-in style alone, or all of them.
+fn built_in_style(opened: Opened) -> Shown {
+    let Opened { model, style, .. } = opened;
+    let name = style.clone().unwrap_or_else(|| BUILT_IN_STYLES.to_owned());
+    let model = match style.and_then(|style| model.style(&style)) {
+        Some(number) => {
+            let mut shares = vec![0.0; model.shape.styles];
+            shares[number] = 1.0;
+            model.blend(&shares)
+        }
+        None => model.into_owned(),
+    };
+    let parameters = model.shape.parameters().into_iter();
+    let tensors: Vec<_> =
+        parameters.map(|p| Tensor { name: p.name, dtype: "f16".to_owned(), shape: p.shape }).collect();
+    Shown {
+        name,
+        kind: ModelKind::Style,
+        state: Some(State::BuiltIn),
+        path: None,
+        size: styles::built_in_size(),
+        format: "safetensors file inside the program".to_owned(),
+        network: None,
+        preprocessing: None,
+        problem: None,
+        origin: None,
+        licence: model.card.license.clone(),
+        style_model: Some(style_model(model)),
         parameters: count(&tensors),
         tensors,
         metadata: BTreeMap::new(),
@@ -180,6 +301,49 @@ mod tests {
         let shown = show_in(path, None).unwrap();
         assert_eq!((shown.network, shown.kind, shown.state), (Some(VggKind::Vgg19), ModelKind::Network, None));
         assert_eq!(shown.size, 20_061_664);
+    }
+
+    #[test]
+    fn a_style_model_is_shown_by_its_card() {
+        let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../impasto-nn/tests/styles/narrow-old.pth");
+        let foreign = show_in(fixture, None).unwrap();
+        assert_eq!((foreign.kind, &foreign.style_model), (ModelKind::Style, &None));
+        assert!(foreign.problem.unwrap().contains("impasto models import"));
+
+        let mut model = StyleModel::import(fixture.as_ref()).unwrap();
+        model.card.license = Some("CC0-1.0".into());
+        model.card.training = Some(serde_json::json!({"steps": 2}));
+        model.card.styles[0].thumbnail = Some(vec![7; 1000]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        model.save(&path, Default::default()).unwrap();
+        let shown = show_in(path.to_str().unwrap(), None).unwrap();
+        assert_eq!((shown.kind, &shown.problem, shown.metadata.len()), (ModelKind::Style, &None, 0));
+        assert_eq!(shown.parameters, model.shape.parameter_count() as u64);
+        assert_eq!(shown.licence.as_deref(), Some("CC0-1.0"));
+        let style = shown.style_model.unwrap();
+        assert_eq!((style.format_version, style.width, style.residual_blocks), (1, 16, 2));
+        assert_eq!((style.training, style.styles[0].thumbnail_bytes), (model.card.training, Some(1000)));
+
+        let bytes = std::fs::read(&path).unwrap();
+        let newer = String::from_utf8_lossy(&bytes[..3000]).find(r#"format_version":"1""#).unwrap();
+        let mut bytes = bytes;
+        bytes[newer + 17] = b'7';
+        std::fs::write(&path, bytes).unwrap();
+        let shown = show_in(path.to_str().unwrap(), None).unwrap();
+        assert!(shown.kind == ModelKind::Style && shown.problem.unwrap().contains("update impasto"));
+    }
+
+    #[test]
+    fn a_built_in_style_is_shown_alone_or_with_all() {
+        let one = styles::names()[0];
+        let shown = show_in(one, None).unwrap();
+        assert_eq!((shown.name.as_str(), shown.kind, shown.state), (one, ModelKind::Style, Some(State::BuiltIn)));
+        assert_eq!(shown.style_model.unwrap().styles[0].name, one);
+        let all = show_in(BUILT_IN_STYLES, None).unwrap();
+        assert_eq!(all.style_model.unwrap().styles.len(), styles::names().len());
+        assert_eq!(all.parameters, styles::built_in().shape.parameter_count() as u64);
+        assert!(styles::built_in_size() < 3 * all.parameters, "f16, as is said of the tensors");
     }
 
     #[test]

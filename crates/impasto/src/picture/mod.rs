@@ -6,6 +6,7 @@ mod write;
 
 pub use read::ReadError;
 pub(crate) use read::crop_of_file;
+pub(crate) use resize::size_with_longer_side;
 pub use write::{PictureFormat, WriteError};
 pub(crate) use write::{check_place, write_durable, write_whole};
 
@@ -38,16 +39,23 @@ impl Picture {
     /// If the length does not fit.
     pub fn from_rgb8(height: usize, width: usize, rgb: &[u8]) -> Self {
         assert_eq!(rgb.len(), 3 * height * width, "a picture has three channels");
-        let plane = |c: usize| rgb.iter().skip(c).step_by(3).map(|&v| f32::from(v));
-        Self { height, width, data: (0..3).flat_map(plane).collect() }
+        let mut data = Vec::with_capacity(rgb.len());
+        for channel in 0..3 {
+            data.extend(rgb.chunks_exact(3).map(|pixel| f32::from(pixel[channel])));
+        }
+        Self { height, width, data }
     }
 
     /// Interleaved 8-bit data, rounded and clipped.
     pub fn to_rgb8(&self) -> Vec<u8> {
-        let n = self.height * self.width;
-        // `as` saturates, and turns NaN into 0.
-        let pixel = |i: usize| (0..3).map(move |c| (c, i)).map(|(c, i)| self.data[c * n + i].round() as u8);
-        (0..n).flat_map(pixel).collect()
+        let mut rgb = vec![0; self.data.len()];
+        for (channel, plane) in self.data.chunks_exact((self.height * self.width).max(1)).enumerate() {
+            for (pixel, value) in rgb.chunks_exact_mut(3).zip(plane) {
+                // Rounding by the cast, which cuts off and turns NaN into 0: `round` is a call for each value.
+                pixel[channel] = (value.clamp(0.0, 255.0) + 0.5) as u8;
+            }
+        }
+        rgb
     }
 
     /// A picture of the same size with this value everywhere.
@@ -86,5 +94,19 @@ impl Picture {
     /// The planar values alone.
     pub fn into_data(self) -> Vec<f32> {
         self.data
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_are_rounded_and_clipped_and_come_back() {
+        let values = [-3.0, 0.49, 0.5, 1.49, 254.5, 300.0, f32::NAN, 7.0, f32::INFINITY, 8.0, 9.0, 10.0];
+        let picture = Picture::from_planar(2, 2, values.to_vec());
+        assert_eq!(picture.to_rgb8(), [0, 255, 255, 0, 255, 8, 1, 0, 9, 1, 7, 10]);
+        let rgb: Vec<u8> = (0..=255).cycle().take(3 * 16 * 16 * 3).collect();
+        assert_eq!(Picture::from_rgb8(16, 48, &rgb).to_rgb8(), rgb);
     }
 }

@@ -1,7 +1,7 @@
 //! Reading picture files.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind};
+use std::io::{BufRead, BufReader, Cursor, ErrorKind, Seek};
 use std::path::{Path, PathBuf};
 
 use image::error::{ImageError, LimitErrorKind};
@@ -68,6 +68,23 @@ impl Picture {
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         Ok(from_decoded(&open(path)?))
     }
+
+    /// Reads a picture file that is in memory, as [`Picture::read`] does; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`Picture::read`].
+    pub fn from_file_bytes(bytes: &[u8], name: &Path) -> Result<Self, ReadError> {
+        if bytes.is_empty() {
+            return Err(ReadError::Empty(name.into()));
+        }
+        Ok(from_decoded(&open_from(Cursor::new(bytes), name)?))
+    }
+
+    /// Rows and columns that a picture file says it has, by its head alone; nothing where it cannot be read.
+    pub(crate) fn size_of(path: &Path) -> Option<(usize, usize)> {
+        let reader = ImageReader::open(path).ok()?.with_guessed_format().ok()?;
+        reader.into_dimensions().ok().map(|(width, height)| (height as usize, width as usize))
+    }
 }
 
 /// A square part of a picture file, read like [`Picture::read`]; `place` gets the picture's rows and columns and says
@@ -95,6 +112,11 @@ fn open(path: &Path) -> Result<DynamicImage, ReadError> {
     if metadata.is_file() && metadata.len() == 0 {
         return Err(ReadError::Empty(path.into()));
     }
+    open_from(file, path)
+}
+
+fn open_from(file: impl BufRead + Seek, path: &Path) -> Result<DynamicImage, ReadError> {
+    let io = |error: std::io::Error| ReadError::Io { path: path.into(), error };
     let reader = ImageReader::new(file).with_guessed_format().map_err(io)?;
     if reader.format().is_none() {
         return Err(ReadError::NotAPicture(path.into()));
@@ -107,7 +129,7 @@ fn open(path: &Path) -> Result<DynamicImage, ReadError> {
     Ok(image)
 }
 
-fn decode(mut reader: ImageReader<BufReader<File>>) -> Result<DynamicImage, ImageError> {
+fn decode(mut reader: ImageReader<impl BufRead + Seek>) -> Result<DynamicImage, ImageError> {
     let mut limits = image::Limits::default();
     limits.max_alloc = Some(DECODE_LIMIT);
     reader.limits(limits);

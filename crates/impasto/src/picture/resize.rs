@@ -28,10 +28,15 @@ impl Picture {
 
     /// Rows and columns of the picture with its longer side at `size`.
     pub fn size_with_longer_side(&self, size: usize) -> (usize, usize) {
-        let longer = self.height.max(self.width);
-        let scaled = |side: usize| ((side as f64 * size as f64 / longer as f64).round() as usize).max(1);
-        (scaled(self.height), scaled(self.width))
+        size_with_longer_side((self.height, self.width), size)
     }
+}
+
+/// Rows and columns of a picture that has so many, once its longer side is at `size`; no side below 1.
+pub(crate) fn size_with_longer_side((height, width): (usize, usize), size: usize) -> (usize, usize) {
+    let longer = height.max(width);
+    let scaled = |side: usize| ((side as f64 * size as f64 / longer as f64).round() as usize).max(1);
+    (scaled(height), scaled(width))
 }
 
 fn resize_plane(plane: &[f32], from: (usize, usize), to: (usize, usize)) -> Vec<f32> {

@@ -1,13 +1,16 @@
 //! Writing picture files: whole or not at all.
 
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use image::ExtendedColorType::Rgb8;
 use image::ImageEncoder;
 use image::codecs::{jpeg::JpegEncoder, tiff::TiffEncoder, webp::WebPEncoder};
 
 use super::Picture;
+use crate::settings::SettingsError;
 
 /// JPEG quality: paintings have fine strokes everywhere, and 95 keeps them.
 const JPEG_QUALITY: u8 = 95;
@@ -46,6 +49,12 @@ pub enum WriteError {
         /// What went wrong.
         reason: String,
     },
+    /// The picture could not be put into its format.
+    #[error("cannot encode the picture: {0}")]
+    Encode(String),
+    /// Standard output would not take it.
+    #[error("cannot write the picture to standard output: {0}")]
+    Stdout(io::Error),
 }
 
 /// The picture formats that can be written.
@@ -67,14 +76,39 @@ impl PictureFormat {
     /// # Errors
     /// If it has none, or one not listed here.
     pub fn of(path: &Path) -> Result<Self, WriteError> {
-        let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        match ending.as_str() {
-            "png" => Ok(Self::Png),
-            "jpg" | "jpeg" => Ok(Self::Jpeg),
-            "webp" => Ok(Self::WebP),
-            "tif" | "tiff" => Ok(Self::Tiff),
-            _ => Err(WriteError::Format(path.into())),
+        let ending = path.extension().unwrap_or_default().to_string_lossy();
+        Self::of_ending(&ending).ok_or_else(|| WriteError::Format(path.into()))
+    }
+
+    fn of_ending(ending: &str) -> Option<Self> {
+        match ending.to_ascii_lowercase().as_str() {
+            "png" => Some(Self::Png),
+            "jpg" | "jpeg" => Some(Self::Jpeg),
+            "webp" => Some(Self::WebP),
+            "tif" | "tiff" => Some(Self::Tiff),
+            _ => None,
         }
+    }
+
+    /// The ending that files of this format are given.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpg",
+            Self::WebP => "webp",
+            Self::Tiff => "tiff",
+        }
+    }
+}
+
+impl FromStr for PictureFormat {
+    type Err = SettingsError;
+
+    /// The format by one of its endings.
+    fn from_str(text: &str) -> Result<Self, SettingsError> {
+        let expected = "`png`, `jpg`, `webp` or `tiff`";
+        let wrong = || SettingsError::Value { what: "picture format", value: text.into(), expected };
+        Self::of_ending(text).ok_or_else(wrong)
     }
 }
 
@@ -85,8 +119,25 @@ impl Picture {
     /// # Errors
     /// If the ending is unknown or the folder cannot be written to.
     pub fn write(&self, path: &Path, settings: Option<&str>) -> Result<(), WriteError> {
-        let format = PictureFormat::of(path)?;
+        self.write_as(PictureFormat::of(path)?, path, settings)
+    }
+
+    /// As [`Picture::write`], in this format whatever the path ends in.
+    ///
+    /// # Errors
+    /// If the folder cannot be written to.
+    pub fn write_as(&self, format: PictureFormat, path: &Path, settings: Option<&str>) -> Result<(), WriteError> {
         write_whole(path, |file| self.encode(format, settings, file))
+    }
+
+    /// The picture as a file in memory.
+    ///
+    /// # Errors
+    /// If the format cannot hold it: a JPEG's sides are at most 65535.
+    pub fn to_file_bytes(&self, format: PictureFormat, settings: Option<&str>) -> Result<Vec<u8>, WriteError> {
+        let mut bytes = Vec::new();
+        self.encode(format, settings, &mut bytes).map_err(WriteError::Encode)?;
+        Ok(bytes)
     }
 
     /// Checks, before any work is done, that [`Picture::write`] will find a known format and a folder it may write to.
@@ -102,13 +153,6 @@ impl Picture {
     pub(crate) fn to_png(&self) -> Result<Vec<u8>, String> {
         let mut bytes = Vec::new();
         self.encode(PictureFormat::Png, None, &mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// The picture as a JPEG file in memory.
-    pub(crate) fn to_jpeg(&self) -> Result<Vec<u8>, String> {
-        let mut bytes = Vec::new();
-        self.encode(PictureFormat::Jpeg, None, &mut bytes)?;
         Ok(bytes)
     }
 
@@ -173,12 +217,23 @@ fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile, WriteError> 
     builder.tempfile_in(folder).map_err(|error| WriteError::Folder { folder: folder.into(), error })
 }
 
+/// Whether a path is neither a file nor a folder, but a device or a pipe: it is written to, never replaced.
+fn is_device(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
 /// Writes a file under a temporary name beside its own, then renames it: a reader sees all of it or none.
 pub(crate) fn write_whole(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<(), String>,
 ) -> Result<(), WriteError> {
     let failed = |reason: String| WriteError::File { path: path.into(), reason };
+    if is_device(path) {
+        let device = File::options().write(true).open(path).map_err(|error| failed(error.to_string()))?;
+        let mut device = BufWriter::new(device);
+        write(&mut device).map_err(failed)?;
+        return device.flush().map_err(|error| failed(error.to_string()));
+    }
     let file = temporary_beside(path)?;
     let mut buffered = BufWriter::new(file);
     write(&mut buffered).map_err(failed)?;
@@ -196,7 +251,7 @@ pub(crate) fn write_durable(path: &Path, bytes: &[u8]) -> Result<(), WriteError>
     file.persist(path).map_err(|error| failed(error.error))?;
     // The new name is on the disk once its folder is; where folders cannot be opened, the system sees to that.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let Ok(folder) = std::fs::File::open(folder) {
+    if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
     }
     Ok(())

@@ -169,6 +169,7 @@ impl Settings {
     }
 }
 
+/// Whether a number is good, and the sentence if not.
 pub(crate) fn in_range(
     name: &str,
     value: impl ToString,

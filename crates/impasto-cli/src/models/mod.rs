@@ -1,0 +1,155 @@
+//! `impasto models`: what is built in, what a file holds, fetching more, and converting from and for other programs.
+
+mod convert;
+mod progress;
+mod sheet;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use impasto::models::{
+    BUILT_IN, ConvertError, Manifest, ManifestError, NoFolder, PullError, PullOptions, ShowError, default_dir, list_in,
+    pull, show_in,
+};
+use thiserror::Error;
+
+use self::convert::{ExportArgs, ImportArgs};
+use self::progress::Progress;
+use self::sheet::{json, sheet, table};
+
+/// `impasto models …`
+#[derive(Debug, Args)]
+pub(crate) struct ModelsArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List what is built in, what has been pulled, and what can be pulled
+    List(ListArgs),
+    /// Show what a model or a weight file holds
+    Show(ShowArgs),
+    /// Download a model, check it, and keep it in the cache folder
+    Pull(PullArgs),
+    /// Convert a fast_neural_style checkpoint of pytorch/examples, or an ONNX file of such a network, to a style model
+    Import(ImportArgs),
+    /// Write a style model for other programs: ONNX, PyTorch, safetensors
+    Export(ExportArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Print a JSON list
+    #[arg(long)]
+    json: bool,
+    /// The folder of pulled models, in place of $IMPASTO_MODELS or the cache folder
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct ShowArgs {
+    /// A name of `impasto models list`, `styles` for all built-in ones, or a .mat, .pth, .onnx or .safetensors file
+    #[arg(value_name = "NAME|FILE")]
+    model: String,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+    /// The folder of pulled models, in place of $IMPASTO_MODELS or the cache folder
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct PullArgs {
+    /// A name of `impasto models list`, or of the manifest
+    name: String,
+    /// Keep the file here, in place of $IMPASTO_MODELS or the cache folder
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Look the name up in this file (TOML) instead of the program's own list
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+    /// Fetch the file from URL/FILENAME instead of its own address
+    #[arg(long, value_name = "URL")]
+    url_base: Option<String>,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Why a `models` command failed: one sentence each.
+#[derive(Debug, Error)]
+pub(crate) enum ModelsError {
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Folder(#[from] NoFolder),
+    #[error(transparent)]
+    Pull(#[from] PullError),
+    #[error(transparent)]
+    Show(#[from] ShowError),
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
+    #[error("`{0}` is built in, so there is nothing to pull")]
+    BuiltIn(String),
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Does what the arguments say.
+pub(crate) fn run(args: ModelsArgs) -> Result<(), ModelsError> {
+    match args.command {
+        Command::List(args) => {
+            let models = list_in(args.dir.or(default_dir().ok()).as_deref());
+            print(|out| if args.json { json(out, &models) } else { table(out, &models) })
+        }
+        Command::Show(args) => {
+            let shown = show_in(&args.model, args.dir.or(default_dir().ok()).as_deref())?;
+            print(|out| if args.json { json(out, &shown) } else { sheet(out, &shown) })
+        }
+        Command::Pull(args) => run_pull(args),
+        Command::Import(args) => convert::import(&args),
+        Command::Export(args) => convert::export(&args),
+    }
+}
+
+fn run_pull(args: PullArgs) -> Result<(), ModelsError> {
+    let built_in = args.name == BUILT_IN || impasto::styles::find(&args.name).is_some();
+    if built_in && args.manifest.is_none() {
+        return Err(ModelsError::BuiltIn(args.name));
+    }
+    let own = args.manifest.as_deref().map(Manifest::load).transpose()?;
+    let mut entry = own.as_ref().unwrap_or(Manifest::built_in()).get(&args.name)?.clone();
+    if let Some(base) = &args.url_base {
+        entry = entry.with_base(base)?;
+    }
+    let dir = args.dir.map_or_else(default_dir, Ok)?;
+    let mut progress = Progress::new(args.quiet);
+    let path = pull(&entry, &dir, &PullOptions::default(), &mut |event| progress.tell(&event));
+    progress.clear();
+    let path = path?;
+    if args.quiet { Ok(()) } else { print(|out| writeln!(out, "{}", path.display())) }
+}
+
+/// Writes to standard output. Somebody who stops reading, as `head` does, is no error.
+fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), ModelsError> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_leaves_is_no_error() {
+        assert!(print(|_| Err(io::ErrorKind::BrokenPipe.into())).is_ok());
+        assert!(print(|_| Err(io::ErrorKind::StorageFull.into())).is_err());
+    }
+}

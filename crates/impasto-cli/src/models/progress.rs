@@ -1,0 +1,73 @@
+//! How a pull is shown.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use impasto::models::PullEvent;
+use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
+
+/// Lines of progress where there is no bar: one for each of so many parts of the file.
+const LINES: u64 = 10;
+
+/// Shows a pull on standard error: a bar on a terminal, plain lines elsewhere, nothing when quiet.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    lines: bool,
+    /// Parts of the file that a line has been written for.
+    told: u64,
+}
+
+impl Progress {
+    pub(super) fn new(quiet: bool) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let bar = if quiet || !terminal { ProgressBar::hidden() } else { ProgressBar::new(0) };
+        let style = "{wide_bar} {decimal_bytes} of {decimal_total_bytes}, {msg}";
+        bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { bar, lines: !quiet && !terminal, told: 0 }
+    }
+
+    pub(super) fn tell(&mut self, event: &PullEvent) {
+        match event {
+            PullEvent::Started { url, have: 0, .. } => self.line(&format!("pulling {url}")),
+            PullEvent::Started { url, have, total } => {
+                self.line(&format!("pulling {url}, going on from {} of {}", DecimalBytes(*have), DecimalBytes(*total)));
+            }
+            PullEvent::Progress { bytes, total, rate } => self.advance(*bytes, *total, *rate),
+            PullEvent::Retrying { reason, pause, .. } => {
+                self.line(&format!("{reason}; trying again in {} s", pause.as_secs_f32()));
+            }
+            PullEvent::Elsewhere { reason } => self.line(&format!("{reason}; trying another address")),
+            PullEvent::Checking { path } => self.line(&format!("checking {}", path.display())),
+            PullEvent::Done { already: true, .. } => self.line("the file is there already, and right"),
+            PullEvent::Done { .. } => self.line("the checksum is right"),
+            _ => {}
+        }
+    }
+
+    fn advance(&mut self, bytes: u64, total: u64, rate: f64) {
+        let left = Duration::from_secs_f64(((total - bytes) as f64 / rate.max(1.0)).min(1e6));
+        let message = format!("{}/s, {} s left", DecimalBytes(rate as u64), left.as_secs());
+        self.bar.set_length(total);
+        self.bar.set_position(bytes);
+        self.bar.set_message(message.clone());
+        let part = bytes * LINES / total.max(1);
+        if self.lines && part != self.told {
+            self.told = part;
+            self.line(&format!("{} of {}, {message}", DecimalBytes(bytes), DecimalBytes(total)));
+        }
+    }
+
+    /// Writes a line, above the bar where there is one.
+    fn line(&self, text: &str) {
+        if self.lines {
+            // Nobody may be listening: progress is not worth failing for.
+            let _ = writeln!(io::stderr(), "{text}");
+        } else {
+            self.bar.println(text);
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,256 @@
+//! `impasto stylize`.
+
+use std::error::Error;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bytesize::ByteSize;
+use impasto::picture::PictureFormat;
+use impasto::progress::{End, Flow};
+use impasto::settings::Device;
+use impasto::styles::StyleChoice;
+use impasto::stylize::{StylizeEvent, StylizeSummary};
+use impasto::{StylizeJob, StylizeSettings};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use thiserror::Error;
+
+use crate::{Ending, interrupt, output};
+
+/// `impasto stylize …`
+#[derive(Debug, clap::Args)]
+pub(crate) struct StylizeArgs {
+    /// Photographs: files, folders with all that is in them, patterns such as `*.jpg`, or `-` for standard input.
+    input: Vec<PathBuf>,
+
+    /// A built-in style, a model file, or one style of a model file; several of one network are blended, each with its
+    /// weight.
+    #[arg(short, long, value_name = "NAME|MODEL[#NAME][:WEIGHT]")]
+    style: Vec<StyleChoice>,
+
+    /// A file, a folder, or `-` for standard output [default: NAME-STYLE.EXT beside each input].
+    #[arg(short, long, value_name = "FILE|DIR")]
+    output: Option<PathBuf>,
+
+    /// The format of all outputs: png, jpg, webp or tiff [default: that of the output's name, else of the input's].
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<PictureFormat>,
+
+    /// Pass over pictures whose output is already there.
+    #[arg(long)]
+    skip_existing: bool,
+
+    /// How much of the painting is in the result: 0 is the photograph, 1 the style as it was trained [default: 1].
+    #[arg(long, value_name = "0…1", help_heading = "Settings", allow_negative_numbers = true)]
+    strength: Option<f64>,
+
+    /// How large the strokes are, from 0.25 to 4; 1 is as trained [default: 1].
+    #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
+    stroke_size: Option<f64>,
+
+    /// Keep the photograph's colours: only brightness is painted.
+    #[arg(long, help_heading = "Settings")]
+    keep_colors: bool,
+
+    /// The longer side of the result in pixels [default: the photograph's].
+    #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
+    size: Option<usize>,
+
+    /// Memory that may be taken, such as `2GiB`: what needs more goes in strips, which is slower [default: by what is
+    /// free, at most 1.9 GiB up to 12 megapixels].
+    #[arg(long, value_name = "SIZE", help_heading = "Machine")]
+    memory: Option<ByteSize>,
+
+    /// What computes: `auto` or `cpu`.
+    #[arg(long, help_heading = "Machine")]
+    device: Option<Device>,
+
+    /// Threads of the CPU [default: all cores].
+    #[arg(long, value_name = "N", help_heading = "Machine", allow_negative_numbers = true)]
+    threads: Option<usize>,
+
+    /// Pictures at work at once: one is painted while the others are read and written [default: 2].
+    #[arg(short, long, value_name = "N", help_heading = "Machine", allow_negative_numbers = true)]
+    jobs: Option<usize>,
+
+    /// Write one line a picture as JSON to stdout.
+    #[arg(long, help_heading = "Progress")]
+    json: bool,
+
+    /// Say nothing but errors.
+    #[arg(short, long, help_heading = "Progress")]
+    quiet: bool,
+
+    /// Say more: what computes, and how long each picture took.
+    #[arg(short, long, help_heading = "Progress", conflicts_with = "quiet")]
+    verbose: bool,
+}
+
+/// Why not every picture was made.
+#[derive(Debug, Error)]
+enum StylizeCliError {
+    #[error("`--json` writes to standard output, where the picture goes: name a file with `-o`")]
+    JsonAndPicture,
+    #[error("{}", failures(.0))]
+    Failures(StylizeSummary),
+}
+
+/// Does what the arguments say.
+pub(crate) fn run(args: StylizeArgs) -> Result<Ending, Box<dyn Error>> {
+    let to_stdout = args.to_stdout();
+    if args.json && to_stdout {
+        return Err(StylizeCliError::JsonAndPicture.into());
+    }
+    let mut watch = Watch::new(&args);
+    let job = args.job();
+    interrupt::watch();
+    let summary = job.run(&mut |event: &StylizeEvent| watch.event(event))?;
+    watch.close(&summary);
+    let interrupted = summary.end == End::Stopped || interrupt::pressed();
+    let ending = if interrupted { Ending::Interrupted } else { Ending::Done };
+    if summary.failures.is_empty() {
+        return Ok(ending);
+    }
+    let failures = StylizeCliError::Failures(summary);
+    match ending {
+        Ending::Done => Err(failures.into()),
+        Ending::Interrupted => {
+            output::complain(&failures);
+            Ok(ending)
+        }
+    }
+}
+
+impl StylizeArgs {
+    fn to_stdout(&self) -> bool {
+        let is_stream = |path: &Path| path == "-";
+        self.output.as_deref().map_or_else(|| self.input.iter().any(|input| is_stream(input)), is_stream)
+    }
+
+    fn job(self) -> StylizeJob {
+        let (job, settings) = (StylizeJob::default(), StylizeSettings::default());
+        StylizeJob {
+            inputs: self.input,
+            styles: self.style,
+            output: self.output,
+            format: self.format,
+            skip_existing: self.skip_existing,
+            jobs: self.jobs.unwrap_or(job.jobs),
+            settings: StylizeSettings {
+                size: self.size,
+                strength: self.strength.unwrap_or(settings.strength),
+                stroke_size: self.stroke_size.unwrap_or(settings.stroke_size),
+                keep_colors: self.keep_colors,
+                memory: self.memory.map(|memory| memory.as_u64()),
+                device: self.device.unwrap_or(settings.device),
+                threads: self.threads,
+            },
+        }
+    }
+}
+
+/// One failure is its own sentence; of many pictures, it is said how many succeeded.
+fn failures(summary: &StylizeSummary) -> String {
+    let StylizeSummary { done, skipped, failures, .. } = summary;
+    if let ([only], 0, 0) = (&failures[..], done, skipped) {
+        return only.to_string();
+    }
+    let sentences: String = failures.iter().map(|failure| format!("\n  {failure}")).collect();
+    let pictures = done + skipped + failures.len();
+    format!("{} of {pictures} inputs failed, {done} done{}:{sentences}", failures.len(), skipped_text(*skipped))
+}
+
+fn skipped_text(skipped: usize) -> String {
+    if skipped == 0 { String::new() } else { format!(", {skipped} already there") }
+}
+
+/// A bar where a person looks at a terminal and there is more than one picture, plain lines where not, JSON where a
+/// program reads.
+struct Watch {
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    bar: Option<ProgressBar>,
+    begun: Instant,
+}
+
+impl Watch {
+    fn new(args: &StylizeArgs) -> Self {
+        let lines = args.json || args.quiet || args.verbose || !std::io::stderr().is_terminal();
+        let bar = (!lines).then(|| {
+            let bar = ProgressBar::new(0);
+            let template = "{bar:20.cyan/blue} {pos}/{len}  {wide_msg}";
+            bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar
+        });
+        Self { json: args.json, quiet: args.quiet, verbose: args.verbose, bar, begun: Instant::now() }
+    }
+
+    fn event(&mut self, event: &StylizeEvent) -> Flow {
+        if let (true, true) = (self.json, event.ends_a_picture()) {
+            if let Err(error) = output::print_json(event) {
+                output::complain(&error);
+            }
+        } else if let Some(bar) = &self.bar {
+            advance(bar, event, self.begun);
+        } else if !self.json && !self.quiet {
+            self.line(event);
+        }
+        if interrupt::pressed() { Flow::Stop } else { Flow::Continue }
+    }
+
+    fn line(&self, event: &StylizeEvent) {
+        match event {
+            StylizeEvent::Started { pictures, style, device } if self.verbose => {
+                output::note(&format!("painting {pictures} pictures as {style} on {device}"));
+            }
+            StylizeEvent::Done { output, width, height, network_seconds, seconds, network_bytes, .. } => {
+                let details = if self.verbose {
+                    let memory = ByteSize(*network_bytes as u64).display().iec();
+                    format!(": {width}×{height} in {seconds:.2} s, the network {network_seconds:.2} s with {memory}")
+                } else {
+                    String::new()
+                };
+                output::note(&format!("wrote {}{details}", shown(output)));
+            }
+            StylizeEvent::Skipped { output, .. } => output::note(&format!("{} is already there", output.display())),
+            StylizeEvent::Started { .. } | StylizeEvent::Painting { .. } | StylizeEvent::Failed { .. } => {}
+        }
+    }
+
+    fn close(self, summary: &StylizeSummary) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let StylizeSummary { done, skipped, failures, seconds, .. } = summary;
+        if self.quiet || self.json || done + skipped + failures.len() < 2 {
+            return;
+        }
+        output::note(&format!("{done} pictures in {seconds:.1} s{}", skipped_text(*skipped)));
+    }
+}
+
+/// Moves the bar; what one picture alone leaves is said in a line.
+fn advance(bar: &ProgressBar, event: &StylizeEvent, begun: Instant) {
+    match event {
+        StylizeEvent::Started { pictures, .. } => bar.set_length(*pictures as u64),
+        StylizeEvent::Painting { input, .. } => {
+            let (done, all) = (bar.position(), bar.length().unwrap_or(0));
+            let left = begun.elapsed().as_secs_f64() / done.max(1) as f64 * all.saturating_sub(done) as f64;
+            let left = if done == 0 { String::new() } else { format!("{:#} left  ", rounded(left)) };
+            bar.set_message(format!("{left}{}", input.display()));
+        }
+        StylizeEvent::Done { output, .. } if bar.length() == Some(1) => {
+            bar.suspend(|| output::note(&format!("wrote {}", shown(output))));
+        }
+        _ => bar.inc(1),
+    }
+}
+
+fn rounded(seconds: f64) -> HumanDuration {
+    HumanDuration(Duration::from_secs_f64(seconds.clamp(0.0, 1e8).round()))
+}
+
+fn shown(output: &Path) -> String {
+    if output == "-" { "to standard output".into() } else { output.display().to_string() }
+}

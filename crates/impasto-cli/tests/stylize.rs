@@ -1,0 +1,197 @@
+//! `impasto stylize` on real pictures: what it writes, where, and what it says.
+
+mod common;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use common::{Run, Studio};
+
+/// A studio with a model of one style, `one.safetensors`, and one of two, `two.safetensors`.
+fn studio() -> Studio {
+    let studio = Studio::new();
+    studio.model("one.safetensors", &["mist"]);
+    studio.model("two.safetensors", &["sea", "fire"]);
+    studio
+}
+
+/// The names of all files under a folder of the studio.
+fn under(studio: &Studio, folder: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(studio.path(folder)).unwrap() {
+        let name = format!("{folder}/{}", entry.unwrap().file_name().to_string_lossy());
+        if studio.path(&name).is_dir() {
+            names.extend(under(studio, &name));
+        } else {
+            names.push(name);
+        }
+    }
+    names.sort();
+    names
+}
+
+fn pixels(studio: &Studio, name: &str) -> image::RgbImage {
+    image::open(studio.path(name)).unwrap().to_rgb8()
+}
+
+#[test]
+fn a_built_in_style_needs_nothing_but_its_name() {
+    let studio = studio();
+    studio.shrink("chelsea.png", 30, 22, "kitten.jpg");
+    let run = studio.run(&["stylize", "kitten.jpg", "--style", "great-wave"]).good();
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", "wrote kitten-great-wave.jpg\n"));
+    assert_eq!(studio.size("kitten-great-wave.jpg"), (30, 22));
+    assert_ne!(pixels(&studio, "kitten-great-wave.jpg"), pixels(&studio, "kitten.jpg"));
+}
+
+#[test]
+fn models_are_named_by_path_and_their_styles_behind_a_hash() {
+    let studio = studio();
+    for style in ["one.safetensors", "./one.safetensors#mist", "two.safetensors#sea", "two.safetensors#fire:0.3"] {
+        studio.run(&["stylize", "cat.png", "-s", style, "-o", "out.png", "-q"]).good();
+        assert_eq!(studio.size("out.png"), (96, 64));
+    }
+    let paint = |styles: &[&str]| {
+        let flags = styles.iter().flat_map(|style| ["-s", style]);
+        studio.run(&["stylize", "cat.png", "-o", "out.png"].into_iter().chain(flags).collect::<Vec<_>>()).good();
+        pixels(&studio, "out.png")
+    };
+    let [sea, fire] = ["two.safetensors#sea", "two.safetensors#fire"].map(|style| paint(&[style]));
+    let both = paint(&["two.safetensors#sea:2", "two.safetensors#fire:2"]);
+    assert!(sea != fire && both != sea && both != fire);
+    assert_eq!(paint(&["two.safetensors#sea", "two.safetensors#fire:0"]), sea);
+    assert_eq!(paint(&["two.safetensors#sea:1", "./two.safetensors#fire:1"]), both);
+}
+
+#[test]
+fn folders_keep_their_structure_and_patterns_are_expanded() {
+    let studio = studio();
+    std::fs::create_dir_all(studio.path("in/a/b")).unwrap();
+    for name in ["in/1.png", "in/a/2.jpg", "in/a/b/3.bmp"] {
+        studio.shrink("coffee.png", 24, 18, name);
+    }
+    let run = studio.run(&["stylize", "in", "-s", "one.safetensors", "-o", "out"]).good();
+    assert_eq!(under(&studio, "out"), ["out/1.png", "out/a/2.jpg", "out/a/b/3.png"]);
+    assert!(run.stderr.contains("3 pictures in "), "{}", run.stderr);
+    studio.run(&["stylize", "in/**/*.jpg", "cat.png", "-s", "one.safetensors", "-o", "some/"]).good();
+    assert_eq!(under(&studio, "some"), ["some/a/2.jpg", "some/cat.png"]);
+    studio.run(&["stylize", "in", "-s", "one.safetensors", "-o", "webp/new", "--format", "webp"]).good();
+    assert_eq!(under(&studio, "webp"), ["webp/new/1.webp", "webp/new/a/2.webp", "webp/new/a/b/3.webp"]);
+    studio.run(&["stylize", "cat.png", "-s", "one.safetensors", "-o", "out"]).good();
+    assert_eq!(studio.size("out/cat.png"), (96, 64));
+}
+
+#[test]
+fn json_has_one_line_a_picture() {
+    let studio = studio();
+    studio.write("bad.png", b"no picture");
+    let args = ["stylize", "cat.png", "night.png", "bad.png", "-s", "one.safetensors", "-o", "out", "--json"];
+    let run = studio.run(&args);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("1 of 3 inputs failed, 2 done:\n  `bad.png` is not a picture"), "{}", run.stderr);
+    let lines = run.json();
+    assert_eq!(lines.len(), 3);
+    for (name, width, height) in [("cat.png", 96, 64), ("night.png", 80, 64)] {
+        let line = lines.iter().find(|line| line["input"] == name).unwrap();
+        assert_eq!((&line["event"], &line["width"], &line["height"]), (&"done".into(), &width.into(), &height.into()));
+        assert_eq!(line["output"], std::path::Path::new("out").join(name).to_str().unwrap());
+        let seconds = |key: &str| line[key].as_f64().unwrap();
+        assert!(0.0 < seconds("network_seconds") && seconds("network_seconds") < seconds("seconds"), "{line}");
+        assert!(line["network_bytes"].as_u64().unwrap() > 96 * 64);
+    }
+    let bad = lines.iter().find(|line| line["input"] == "bad.png").unwrap();
+    assert!(bad["event"] == "failed" && bad["error"].as_str().unwrap().contains("is not a picture"), "{bad}");
+    let skipping = studio.run(&[&args[..], &["--skip-existing"]].concat());
+    assert_eq!(skipping.json().iter().filter(|line| line["event"] == "skipped").count(), 2);
+    assert!(skipping.stderr.contains("1 of 3 inputs failed, 0 done, 2 already there:"), "{}", skipping.stderr);
+}
+
+#[test]
+fn quiet_says_nothing_and_verbose_says_how_long() {
+    let studio = studio();
+    let quiet = studio.run(&["stylize", "cat.png", "night.png", "-s", "one.safetensors", "-q"]).good();
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    let verbose = studio.run(&["stylize", "cat.png", "-s", "one.safetensors", "-v", "--threads", "1"]).good();
+    for words in ["1 thread", "wrote cat-mist.png: 96×64 in ", "the network "] {
+        assert!(verbose.stderr.contains(words), "{}", verbose.stderr);
+    }
+}
+
+/// A run with the cat at standard input.
+fn piped(studio: &Studio, args: &[&str]) -> std::process::Output {
+    let mut command: Command = studio.command(args);
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = pipes.spawn().unwrap();
+    let cat = std::fs::read(studio.path("cat.png")).unwrap();
+    child.stdin.take().unwrap().write_all(&cat).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_picture_goes_from_standard_input_to_standard_output() {
+    let studio = studio();
+    studio.run(&["stylize", "cat.png", "-s", "one.safetensors", "-o", "file.png"]).good();
+    for (format, expected) in [("png", image::ImageFormat::Png), ("jpg", image::ImageFormat::Jpeg)] {
+        let output = piped(&studio, &["stylize", "-", "-s", "one.safetensors", "--format", format]);
+        assert!(output.status.success());
+        assert_eq!(image::guess_format(&output.stdout).unwrap(), expected);
+        let picture = image::load_from_memory(&output.stdout).unwrap().to_rgb8();
+        assert_eq!(picture.dimensions(), (96, 64));
+        if format == "png" {
+            assert_eq!(picture, pixels(&studio, "file.png"));
+        }
+    }
+    assert!(piped(&studio, &["stylize", "-", "-s", "one.safetensors", "-o", "from-pipe.webp"]).status.success());
+    assert_eq!(pixels(&studio, "from-pipe.webp"), pixels(&studio, "file.png"));
+    let to_stdout = studio.command(&["stylize", "cat.png", "-s", "one.safetensors", "-o", "-"]).output().unwrap();
+    assert_eq!(image::load_from_memory(&to_stdout.stdout).unwrap().to_rgb8(), pixels(&studio, "file.png"));
+}
+
+#[test]
+fn settings_change_the_picture() {
+    let studio = studio();
+    let paint = |args: &[&str]| {
+        studio.run(&[&["stylize", "cat.png", "-s", "one.safetensors", "-o", "out.png"], args].concat()).good();
+        pixels(&studio, "out.png")
+    };
+    let (plain, cat) = (paint(&[]), pixels(&studio, "cat.png"));
+    assert_eq!(paint(&["--strength", "0"]), cat);
+    assert_eq!(paint(&["--strength", "1", "--stroke-size", "1", "--memory", "1GiB"]), plain);
+    for flags in [&["--strength", "0.5"][..], &["--stroke-size", "2"], &["--stroke-size", "0.5"], &["--keep-colors"]] {
+        let picture = paint(flags);
+        assert!(picture != plain && picture != cat, "{flags:?}");
+        assert_eq!(picture.dimensions(), (96, 64));
+    }
+    assert_eq!(paint(&["--size", "48"]).dimensions(), (48, 32));
+}
+
+/// Sends Ctrl-C once the first picture is painted; the rest is left.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_whole_pictures() {
+    use std::io::{BufRead, BufReader};
+    let studio = studio();
+    std::fs::create_dir(studio.path("in")).unwrap();
+    for number in 0..200 {
+        std::fs::copy(studio.path("cat.png"), studio.path(&format!("in/{number:03}.png"))).unwrap();
+    }
+    let mut child = studio
+        .command(&["stylize", "in", "-s", "one.safetensors", "-o", "out", "--json", "--stroke-size", "0.5"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.next().unwrap().contains("\"done\""));
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let done = 1 + lines.count();
+    let run = Run::of(child.wait_with_output().unwrap());
+    assert_eq!(run.code, Some(130), "{}", run.stderr);
+    assert!(done < 200);
+    let written = under(&studio, "out");
+    assert_eq!(written.len(), done, "{written:?}");
+    for name in written {
+        assert_eq!(studio.size(&name), (96, 64));
+    }
+}

@@ -1,0 +1,120 @@
+//! Networks for other programs: ONNX, and what pytorch/examples' `TransformerNet` loads.
+//!
+//! Both hold one style, and take and give pictures of 0–255: [`StyleModel::blend`] makes one of several.
+
+mod onnx;
+mod torch;
+
+use impasto_kernels::StyleNetShape;
+
+use super::{StyleCard, StyleModel, StyleModelError, write};
+
+impl StyleModel {
+    /// The number of the style of this name.
+    pub fn style(&self, name: &str) -> Option<usize> {
+        self.card.styles.iter().position(|style| style.name == name)
+    }
+
+    /// A model of one style that paints what this one paints when its styles have these shares, which should add up
+    /// to 1: scales and shifts of the normalisations are what styles differ in, and a blend blends them (Dumoulin et al.
+    /// 2017, section 3.4).
+    ///
+    /// # Panics
+    /// If there is not one share for each style.
+    pub fn blend(&self, shares: &[f32]) -> Self {
+        assert_eq!(shares.len(), self.shape.styles, "one share for each style");
+        let shape = StyleNetShape { styles: 1, ..self.shape };
+        let mut parameters = Vec::with_capacity(shape.parameter_count());
+        for (from, to) in self.shape.parameters().into_iter().zip(shape.parameters()) {
+            let values = &self.parameters[from.range];
+            if from.shape == to.shape {
+                parameters.extend_from_slice(values);
+            } else {
+                let channels = to.range.len();
+                let blended = |channel| {
+                    let of = |(style, &share): (usize, &f32)| {
+                        f64::from(share) * f64::from(values[style * channels + channel])
+                    };
+                    shares.iter().enumerate().map(of).sum::<f64>() as f32
+                };
+                parameters.extend((0..channels).map(blended));
+            }
+        }
+        let mut card = self.card.clone();
+        card.styles = vec![self.blended_card(shares)];
+        Self { shape, parameters, card }
+    }
+
+    /// The card of the one style that has a share, or one that names all that have.
+    fn blended_card(&self, shares: &[f32]) -> StyleCard {
+        let used: Vec<_> = self.card.styles.iter().zip(shares).filter(|(_, share)| **share != 0.0).collect();
+        match used[..] {
+            [(style, _)] => style.clone(),
+            _ => {
+                let name = used.iter().map(|(style, share)| format!("{}:{share}", style.name));
+                StyleCard { name: name.collect::<Vec<_>>().join("+"), ..StyleCard::default() }
+            }
+        }
+    }
+
+    /// The network of a model of one style as an ONNX file (opset 13, standard operations only).
+    ///
+    /// Input `picture` and output `painting` are `1 × 3 × height × width`, float, RGB 0–255, of every size from 16×16 up;
+    /// the output may leave 0–255. It is what [`StyleNet::run`](impasto_kernels::StyleNet::run) paints, to rounding.
+    ///
+    /// # Errors
+    /// If the model has several styles, or a parameter is not finite.
+    pub fn to_onnx(&self) -> Result<Vec<u8>, StyleModelError> {
+        self.check_single("ONNX")?;
+        Ok(onnx::to_bytes(self))
+    }
+
+    /// Writes [`to_onnx`](Self::to_onnx) under a temporary name, then renames it.
+    ///
+    /// # Errors
+    /// As there, and if the folder cannot be written to or the disk is full.
+    pub fn save_onnx(&self, path: &std::path::Path) -> Result<(), StyleModelError> {
+        write::write_whole(path, &self.to_onnx()?)
+    }
+
+    /// The network of a model of one style as a safetensors file with the names and sizes of pytorch/examples'
+    /// `fast_neural_style`, whose `TransformerNet` loads it. Its biases before normalisations are zeros.
+    ///
+    /// # Errors
+    /// If the model has several styles or is of another size, or a parameter is not finite.
+    pub fn to_pytorch(&self) -> Result<Vec<u8>, StyleModelError> {
+        self.check_single("pytorch/examples' network")?;
+        torch::to_bytes(self)
+    }
+
+    /// Writes [`to_pytorch`](Self::to_pytorch) under a temporary name, then renames it.
+    ///
+    /// # Errors
+    /// As there, and if the folder cannot be written to or the disk is full.
+    pub fn save_pytorch(&self, path: &std::path::Path) -> Result<(), StyleModelError> {
+        write::write_whole(path, &self.to_pytorch()?)
+    }
+
+    fn check_single(&self, what: &str) -> Result<(), StyleModelError> {
+        write::check(self)?;
+        let styles = self.shape.styles;
+        if styles > 1 {
+            let detail = format!("{what} holds one style and it has {styles}: choose or blend them");
+            return Err(StyleModelError::Unwritable { detail });
+        }
+        if self.parameters.iter().all(|value| value.is_finite()) {
+            return Ok(());
+        }
+        Err(StyleModelError::Unwritable { detail: "it has a value that is not finite".into() })
+    }
+}
+
+/// By what a weight or bias of a layer is multiplied in a network that takes and gives 0–255; see
+/// `import::assemble`, which does the reverse.
+fn factor(layer: &str) -> f32 {
+    match layer {
+        "down1" => 1.0 / 255.0,
+        "out" => 255.0,
+        _ => 1.0,
+    }
+}

@@ -1,0 +1,49 @@
+//! What pytorch/examples' `TransformerNet` loads.
+
+use super::factor;
+use crate::style_model::{
+    StyleDtype, StyleModel, StyleModelError,
+    import::layer_names,
+    write::{Tensor, safetensors},
+};
+use impasto_kernels::StyleNetShape;
+
+/// The file as bytes.
+pub(super) fn to_bytes(model: &StyleModel) -> Result<Vec<u8>, StyleModelError> {
+    let StyleNetShape { width, residual_blocks, .. } = model.shape;
+    if model.shape != StyleNetShape::johnson(1) {
+        let detail = format!(
+            "pytorch/examples' network is 32 channels wide with 5 residual blocks, not {width} with {residual_blocks}"
+        );
+        return Err(StyleModelError::Unwritable { detail });
+    }
+    // What the libraries around PyTorch look for.
+    safetensors(&tensors(model), StyleDtype::F32, [("format", "pt".to_owned())])
+}
+
+/// All tensors in the order of PyTorch's network.
+fn tensors(model: &StyleModel) -> Vec<Tensor<'static>> {
+    let mut parameters = model.shape.parameters().into_iter();
+    let mut next = |factor: f32| {
+        let parameter = parameters.next();
+        parameter.map_or_else(Vec::new, |p| model.parameters[p.range].iter().map(|value| value * factor).collect())
+    };
+    let mut tensors = Vec::new();
+    for (layer, (convolution, norm)) in model.shape.layers().iter().zip(layer_names(model.shape.residual_blocks)) {
+        let (outputs, k) = (layer.out_channels, layer.kernel);
+        let factor = factor(&layer.name);
+        let mut push = |name: String, shape: &[usize], values: Vec<f32>| {
+            tensors.push(Tensor { name, shape: shape.into(), values: values.into() });
+        };
+        push(format!("{convolution}.conv2d.weight"), &[outputs, layer.in_channels, k, k], next(factor));
+        match norm {
+            Some(norm) => {
+                push(format!("{convolution}.conv2d.bias"), &[outputs], vec![0.0; outputs]);
+                push(format!("{norm}.weight"), &[outputs], next(1.0));
+                push(format!("{norm}.bias"), &[outputs], next(1.0));
+            }
+            None => push(format!("{convolution}.conv2d.bias"), &[outputs], next(factor)),
+        }
+    }
+    tensors
+}

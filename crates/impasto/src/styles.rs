@@ -1,0 +1,311 @@
+//! Styles by name: those inside the program, and those of model files.
+//!
+//! A style is asked for as `NAME`, one of those inside the program; as `MODEL`, a file that holds a single style; or as
+//! `MODEL#NAME`, one style of a file that holds several. Behind each may stand `:WEIGHT`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+use serde::{Serialize, Serializer};
+
+use crate::models;
+use crate::settings::{SettingsError, StyleFile, nearest};
+
+pub use impasto_nn::kernels::StyleNetShape;
+pub use impasto_nn::style_model::{ModelCard, StyleCard, StyleDtype, StyleModel, StyleModelError};
+
+/// The network that comes with the program.
+static FILE: &[u8] = include_bytes!("../styles/styles.safetensors");
+
+/// What error messages call it.
+const FILE_NAME: &str = "the built-in styles";
+
+/// Why there is no style to paint in.
+#[derive(Debug, thiserror::Error)]
+pub enum StylesError {
+    /// None was asked for.
+    #[error("no style is named: give one, such as {}", listed(&names()))]
+    Nothing,
+    /// Neither a built-in style nor a file.
+    #[error("there is no style `{name}`{}: built in are {}; a model file is named by its path",
+        suggestion(.nearest), listed(&names()))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The built-in style that is most like it.
+        nearest: Option<String>,
+    },
+    /// The file has other styles.
+    #[error("`{}` has no style `{name}`{}: it has {}", model.display(), suggestion(.nearest), listed(known))]
+    NotInModel {
+        /// The file.
+        model: PathBuf,
+        /// What was asked for.
+        name: String,
+        /// The style of the file that is most like it.
+        nearest: Option<String>,
+        /// All styles of the file.
+        known: Vec<String>,
+    },
+    /// The file has several styles, and none of them was named.
+    #[error("`{0}` holds several styles: name one of them, such as `{0}#{first}` (it has {known})",
+        model.display(), first = known[0], known = listed(known))]
+    Several {
+        /// The file.
+        model: PathBuf,
+        /// All styles of the file.
+        known: Vec<String>,
+    },
+    /// Two styles that do not share a network.
+    #[error("`{one}` and `{other}` are styles of different networks: only styles of one network can be blended")]
+    Different {
+        /// The first.
+        one: String,
+        /// One that differs from it.
+        other: String,
+    },
+    /// All weights are 0.
+    #[error("no style to paint in: give at least one of them a weight above 0")]
+    NoWeight,
+    /// The file is not one of ours.
+    #[error(transparent)]
+    Model(#[from] StyleModelError),
+}
+
+fn listed(names: &[impl AsRef<str>]) -> String {
+    names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+fn suggestion(nearest: &Option<String>) -> String {
+    nearest.as_ref().map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
+}
+
+/// The network that comes with the program, all its styles in it; expanded when it is first asked for.
+pub fn built_in() -> &'static StyleModel {
+    static MODEL: OnceLock<StyleModel> = OnceLock::new();
+    MODEL.get_or_init(|| {
+        StyleModel::from_bytes(FILE_NAME, FILE).expect("the built-in styles are whole: a test reads them")
+    })
+}
+
+/// Bytes of that network inside the program.
+pub(crate) fn built_in_size() -> u64 {
+    FILE.len() as u64
+}
+
+/// The names of the built-in styles, in the order of the network's.
+pub fn names() -> Vec<&'static str> {
+    built_in().card.styles.iter().map(|style| style.name.as_str()).collect()
+}
+
+/// The number of the built-in style of this name.
+pub fn find(name: &str) -> Option<usize> {
+    names().into_iter().position(|known| known == name)
+}
+
+/// A style as it is asked for, and its share of a blend. In text: `NAME`, `MODEL` or `MODEL#NAME`, and `:WEIGHT` behind
+/// it unless that is 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StyleChoice {
+    /// `NAME`, `MODEL` or `MODEL#NAME`.
+    pub style: String,
+    /// Its share before the shares are made to sum to 1; 0 or above.
+    pub weight: f64,
+}
+
+impl StyleChoice {
+    /// A style alone.
+    pub fn new(style: impl Into<String>) -> Self {
+        Self { style: style.into(), weight: 1.0 }
+    }
+}
+
+impl fmt::Display for StyleChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.style, self.weight)
+    }
+}
+
+impl FromStr for StyleChoice {
+    type Err = SettingsError;
+
+    /// What stands behind the last colon is the weight if it is a number, as in [`StyleFile`].
+    fn from_str(text: &str) -> Result<Self, SettingsError> {
+        let StyleFile { path, weight } = text.parse()?;
+        Ok(Self { style: path.to_string_lossy().into_owned(), weight })
+    }
+}
+
+impl Serialize for StyleChoice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Styles of one network, each with its share.
+#[derive(Clone, Debug)]
+pub struct Blend {
+    /// The network.
+    pub model: Cow<'static, StyleModel>,
+    /// The share of each of its styles; they sum to 1.
+    pub shares: Vec<f32>,
+}
+
+impl Blend {
+    /// One style of a network alone.
+    ///
+    /// # Panics
+    /// If the network does not have so many.
+    pub fn of(model: Cow<'static, StyleModel>, style: usize) -> Self {
+        let mut shares = vec![0.0; model.shape.styles];
+        shares[style] = 1.0;
+        Self { model, shares }
+    }
+
+    /// The styles that are asked for, blended by their weights. The same style twice counts as one.
+    ///
+    /// # Errors
+    /// If a style is not to be found, they are not of one network, or all weigh nothing.
+    pub fn find(choices: &[StyleChoice]) -> Result<Self, StylesError> {
+        let (first, rest) = choices.split_first().ok_or(StylesError::Nothing)?;
+        let home = Home::of(&first.style)?;
+        let model = home.model()?;
+        let mut weights = vec![0.0; model.shape.styles];
+        weights[home.style(&model)?] += first.weight;
+        for choice in rest {
+            let other = Home::of(&choice.style)?;
+            if !home.is_network_of(&other) {
+                return Err(StylesError::Different { one: first.style.clone(), other: choice.style.clone() });
+            }
+            weights[other.style(&model)?] += choice.weight;
+        }
+        let total: f64 = weights.iter().sum();
+        if !(total.is_finite() && total > 0.0) {
+            return Err(StylesError::NoWeight);
+        }
+        Ok(Self { model, shares: weights.into_iter().map(|weight| (weight / total) as f32).collect() })
+    }
+
+    /// The styles by name, joined by hyphens, fit to be part of a file's name.
+    pub fn label(&self) -> String {
+        let used = self.model.card.styles.iter().zip(&self.shares).filter(|(_, share)| **share > 0.0);
+        let name: String = used.map(|(style, _)| style.name.as_str()).collect::<Vec<_>>().join("-");
+        let fit = |c: char| if c.is_control() || "/\\:*?\"<>|".contains(c) { '_' } else { c };
+        name.chars().map(fit).collect()
+    }
+}
+
+/// Where a style that is asked for lives.
+enum Home {
+    BuiltIn { style: usize },
+    File { path: PathBuf, style: Option<String> },
+}
+
+impl Home {
+    /// Built-in names come first; a file of such a name is `./NAME`.
+    fn of(text: &str) -> Result<Self, StylesError> {
+        if let Some(style) = find(text) {
+            return Ok(Self::BuiltIn { style });
+        }
+        let (file, style) = match text.rsplit_once('#') {
+            Some((file, style)) if !Path::new(text).exists() => (file, Some(style.to_owned())),
+            _ => (text, None),
+        };
+        let path = Path::new(file);
+        let is_path = path.exists() || path.components().count() > 1 || path.extension().is_some();
+        let path = if is_path { Some(path.to_owned()) } else { models::find(file) };
+        path.map(|path| Self::File { path, style })
+            .ok_or_else(|| StylesError::Unknown { name: text.into(), nearest: nearest(text, names().into_iter()) })
+    }
+
+    fn model(&self) -> Result<Cow<'static, StyleModel>, StylesError> {
+        Ok(match self {
+            Self::BuiltIn { .. } => Cow::Borrowed(built_in()),
+            Self::File { path, .. } => Cow::Owned(StyleModel::load(path)?),
+        })
+    }
+
+    fn is_network_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::BuiltIn { .. }, Self::BuiltIn { .. }) => true,
+            (Self::File { path: one, .. }, Self::File { path: other, .. }) => {
+                same_file::is_same_file(one, other).unwrap_or(false)
+            }
+            _ => false,
+        }
+    }
+
+    /// The number of the style in its network.
+    fn style(&self, model: &StyleModel) -> Result<usize, StylesError> {
+        let (path, style) = match self {
+            Self::BuiltIn { style } => return Ok(*style),
+            Self::File { path, style } => (path.clone(), style),
+        };
+        let known: Vec<String> = model.card.styles.iter().map(|style| style.name.clone()).collect();
+        match style {
+            None if known.len() == 1 => Ok(0),
+            None => Err(StylesError::Several { model: path, known }),
+            Some(name) => known.iter().position(|known| known == name).ok_or_else(|| {
+                let nearest = nearest(name, known.iter().map(String::as_str));
+                StylesError::NotInModel { model: path, name: name.clone(), nearest, known: known.clone() }
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blend(texts: &[&str]) -> Result<Blend, StylesError> {
+        Blend::find(&texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_built_in_styles_are_whole_and_known_by_name() {
+        assert_eq!(names().len(), built_in().shape.styles);
+        for (number, name) in names().into_iter().enumerate() {
+            assert_eq!(find(name), Some(number));
+            let alone = blend(&[name]).unwrap();
+            assert_eq!((alone.shares[number], alone.label().as_str()), (1.0, name));
+        }
+    }
+
+    #[test]
+    fn weights_become_shares() {
+        let (one, other) = (names()[0], names()[1]);
+        let found = blend(&[&format!("{one}:3"), other]).unwrap();
+        assert_eq!(found.shares[..2], [0.75, 0.25]);
+        assert_eq!(found.shares.iter().sum::<f32>(), 1.0);
+        assert_eq!(found.label(), format!("{one}-{other}"));
+        assert_eq!(blend(&[one, one]).unwrap().shares[0], 1.0);
+        let silent = blend(&[&format!("{one}:0"), other]).unwrap();
+        assert_eq!(silent.label(), other);
+        assert!(matches!(blend(&[&format!("{one}:0")]), Err(StylesError::NoWeight)));
+        assert!(matches!(blend(&[]), Err(StylesError::Nothing)));
+    }
+
+    #[test]
+    fn a_drive_is_no_weight() {
+        let choice = |text: &str| text.parse::<StyleChoice>().unwrap();
+        assert_eq!(choice(r"C:\models\a.safetensors"), StyleChoice::new(r"C:\models\a.safetensors"));
+        let blended = StyleChoice { style: r"C:\a.safetensors#sea".into(), weight: 0.5 };
+        assert_eq!(choice(r"C:\a.safetensors#sea:0.5"), blended);
+        assert_eq!(choice(&blended.to_string()), blended);
+        for wrong in ["sea:-1", "sea:NaN", "sea:inf"] {
+            assert!(wrong.parse::<StyleChoice>().unwrap_err().to_string().contains("the weight of the style `sea`"));
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_answered_with_the_nearest() {
+        let name = names()[0];
+        let message = blend(&[&name[1..]]).unwrap_err().to_string();
+        assert!(message.contains(&format!("did you mean `{name}`?")), "{message}");
+        let message = blend(&["qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq"]).unwrap_err().to_string();
+        assert!(!message.contains("did you mean") && message.contains(name), "{message}");
+    }
+}

@@ -1,0 +1,78 @@
+//! What a run of stylising tells to whoever watches.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+
+/// Something happened. As JSON, an object with the name of the event under `event`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum StylizeEvent {
+    /// The inputs are found and the network is ready.
+    Started {
+        /// How many pictures there are, those among them that cannot be painted.
+        pictures: usize,
+        /// The styles, joined by hyphens.
+        style: String,
+        /// What computes, such as `cpu, avx512, 2 threads`.
+        device: String,
+    },
+    /// A picture is about to pass through the network.
+    Painting {
+        /// The file, or `-`.
+        #[serde(serialize_with = "lossy")]
+        input: PathBuf,
+        /// Columns of the result.
+        width: usize,
+        /// Rows of it.
+        height: usize,
+    },
+    /// A picture was written.
+    Done {
+        /// The file it was made from, or `-`.
+        #[serde(serialize_with = "lossy")]
+        input: PathBuf,
+        /// The file it is in, or `-`.
+        #[serde(serialize_with = "lossy")]
+        output: PathBuf,
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// Seconds of the network's pass alone.
+        network_seconds: f64,
+        /// Seconds from opening the file to having written the other, without waiting for the passes of others.
+        seconds: f64,
+        /// Bytes of memory that the pass took beside the pictures.
+        network_bytes: usize,
+    },
+    /// The output was already there.
+    Skipped {
+        /// The file, or `-`.
+        #[serde(serialize_with = "lossy")]
+        input: PathBuf,
+        /// What was there.
+        #[serde(serialize_with = "lossy")]
+        output: PathBuf,
+    },
+    /// A picture was not made.
+    Failed {
+        /// What was named: a file, a folder, a pattern, or `-`.
+        #[serde(serialize_with = "lossy")]
+        input: PathBuf,
+        /// Why: one sentence.
+        error: String,
+    },
+}
+
+impl StylizeEvent {
+    /// Whether it ends the work on a picture.
+    pub fn ends_a_picture(&self) -> bool {
+        matches!(self, Self::Done { .. } | Self::Skipped { .. } | Self::Failed { .. })
+    }
+}
+
+/// A path as text; what is not Unicode is replaced rather than refused.
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
+}

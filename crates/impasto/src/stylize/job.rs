@@ -1,0 +1,354 @@
+//! Stylising from files to files, several at a time: while one picture passes through the network, others are read and
+//! written.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::allowance::Lender;
+use super::inputs::{self, Found, InputError, is_many, is_stream};
+use super::outputs::{Naming, OutputError, Place, Places, real};
+use super::{StylizeError, StylizeEvent, StylizeSettings, Stylized, Stylizer};
+use crate::picture::{self, Picture, PictureFormat, ReadError, WriteError};
+use crate::progress::{End, Flow};
+use crate::settings::{SettingsError, in_range};
+use crate::styles::{Blend, StyleChoice, StylesError};
+
+/// Whoever watches a run; the answer stops it. Called by one thread at a time.
+pub type Observer<'a> = dyn FnMut(&StylizeEvent) -> Flow + Send + 'a;
+
+/// Pictures at work at once, where nothing is said: one passes through the network on all cores while the other is
+/// read or written.
+const JOBS: usize = 2;
+
+/// Why a picture, or all of them, were not made.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+#[allow(missing_docs, reason = "each is described where it is made")]
+pub enum StylizeJobError {
+    Settings(#[from] SettingsError),
+    Styles(#[from] StylesError),
+    Input(#[from] InputError),
+    Output(#[from] OutputError),
+    Read(#[from] ReadError),
+    Write(#[from] WriteError),
+    Stylize(#[from] StylizeError),
+    /// Standard input could not be read.
+    #[error("cannot read standard input: {0}")]
+    Stdin(std::io::Error),
+}
+
+/// What to stylise, how, and where to put it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StylizeJob {
+    /// Files, folders, patterns such as `*.jpg`, or `-` for standard input.
+    pub inputs: Vec<PathBuf>,
+    /// The styles, all of one network, and each one's share.
+    pub styles: Vec<StyleChoice>,
+    /// A file, a folder, or `-` for standard output. Without it every picture goes beside its input, as
+    /// `NAME-STYLE.EXT`, and standard input to standard output.
+    pub output: Option<PathBuf>,
+    /// The format of all outputs; without it, that of the output's name, else that of the input's, else PNG.
+    pub format: Option<PictureFormat>,
+    /// Pass over pictures whose output is already there.
+    pub skip_existing: bool,
+    /// Pictures at work at once, at least 1.
+    pub jobs: usize,
+    /// How.
+    pub settings: StylizeSettings,
+}
+
+impl Default for StylizeJob {
+    fn default() -> Self {
+        Self {
+            inputs: vec![],
+            styles: vec![],
+            output: None,
+            format: None,
+            skip_existing: false,
+            jobs: JOBS,
+            settings: StylizeSettings::default(),
+        }
+    }
+}
+
+/// How a run went.
+#[derive(Debug)]
+pub struct StylizeSummary {
+    /// Pictures written.
+    pub done: usize,
+    /// Pictures passed over because their output was there.
+    pub skipped: usize,
+    /// Pictures that were not made, and why.
+    pub failures: Vec<Failure>,
+    /// Seconds from beginning to end.
+    pub seconds: f64,
+    /// Complete, or stopped by whoever watches.
+    pub end: End,
+}
+
+/// A picture that was not made.
+#[derive(Debug)]
+pub struct Failure {
+    /// What was named: a file, a folder, a pattern, or `-`.
+    pub input: PathBuf,
+    /// Why.
+    pub error: StylizeJobError,
+}
+
+impl fmt::Display for Failure {
+    /// One sentence that names the input.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (input, error) = (format!("`{}`", self.input.display()), self.error.to_string());
+        if error.contains(&input) { f.write_str(&error) } else { write!(f, "{input}: {error}") }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// A picture to be made, from a file or `-` to a place.
+struct Task {
+    input: PathBuf,
+    place: Place,
+}
+
+impl StylizeJob {
+    /// Finds the pictures, paints each, and writes it. A picture that fails stops no other.
+    ///
+    /// # Errors
+    /// If nothing can be painted at all: a setting, a style, or the output as a whole is wrong.
+    pub fn run(&self, observer: &mut Observer<'_>) -> Result<StylizeSummary, StylizeJobError> {
+        let begun = Instant::now();
+        self.settings.check()?;
+        in_range("the number of jobs", self.jobs, self.jobs > 0, "at least 1")?;
+        let blend = Blend::find(&self.styles)?;
+        let label = blend.label();
+        let (tasks, failures) = self.plan(&label)?;
+        let stylizer = Stylizer::new(&blend, &self.settings)?;
+        let pictures = tasks.len() + failures.len();
+        let started = StylizeEvent::Started { pictures, style: label, device: stylizer.device().to_owned() };
+        let crew = Crew::new(self, &stylizer, tasks, observer);
+        crew.tell(&started);
+        failures.into_iter().for_each(|failure| crew.fail(failure));
+        crew.work();
+        Ok(crew.summary(pictures, begun))
+    }
+
+    /// What is to be made of what is named, and what cannot be.
+    fn plan(&self, label: &str) -> Result<(Vec<Task>, Vec<Failure>), StylizeJobError> {
+        let from_stream = self.inputs.iter().any(|input| is_stream(input));
+        let first = self.inputs.first().ok_or(InputError::Nothing)?;
+        let many = self.inputs.len() > 1 || is_many(first);
+        if from_stream && many {
+            return Err(InputError::NotAlone.into());
+        }
+        let naming = Naming::new(self.output.as_deref(), from_stream, many, label.to_owned())?;
+        let (found, mut failures) = self.find(&naming);
+        let mut places = Places::new(found.iter().map(|found| found.path.as_path()));
+        let mut tasks = Vec::new();
+        for Found { path: input, inner, named } in found {
+            let place = naming.place(&Found { path: input.clone(), inner, named }, self.format);
+            match place.and_then(|place| places.take(&place, &input).map(|()| place)) {
+                Ok(place) => tasks.push(Task { input, place }),
+                Err(error) => failures.push(Failure { input, error: error.into() }),
+            }
+        }
+        Ok((tasks, failures))
+    }
+
+    /// All pictures that are meant, each once. What an earlier run has put beside its inputs is not meant, unless it is
+    /// named itself.
+    fn find(&self, naming: &Naming) -> (Vec<Found>, Vec<Failure>) {
+        let (mut found, mut failures, mut seen) = (Vec::<Found>::new(), Vec::new(), std::collections::HashSet::new());
+        for named in &self.inputs {
+            for one in inputs::find(named, naming.folder()) {
+                match one {
+                    Ok(one) if seen.insert(real(&one.path)) => found.push(one),
+                    Ok(_) => {}
+                    Err(error) => failures.push(Failure { input: named.clone(), error: error.into() }),
+                }
+            }
+        }
+        if matches!(naming, Naming::Beside { .. }) {
+            let places = found.iter().filter_map(|found| naming.place(found, self.format).ok());
+            let outputs: Vec<PathBuf> = places.map(|place| real(&place.path)).collect();
+            found.retain(|found| found.named || !outputs.contains(&real(&found.path)));
+        }
+        (found, failures)
+    }
+
+    /// What is stored in the picture: everything that makes it again, as TOML.
+    fn record(&self, task: &Task) -> String {
+        #[derive(Serialize)]
+        struct Record<'a> {
+            command: &'static str,
+            input: String,
+            style: &'a [StyleChoice],
+            #[serde(flatten)]
+            settings: &'a StylizeSettings,
+        }
+        let input = task.input.to_string_lossy().into_owned();
+        let record = Record { command: "stylize", input, style: &self.styles, settings: &self.settings };
+        toml::to_string(&record).unwrap_or_default()
+    }
+}
+
+/// Those who work through the pictures of a job.
+struct Crew<'a, 'o> {
+    job: &'a StylizeJob,
+    stylizer: &'a Stylizer,
+    tasks: Vec<Task>,
+    next: AtomicUsize,
+    stopped: AtomicBool,
+    memory: Lender,
+    observer: Mutex<&'a mut Observer<'o>>,
+    outcome: Mutex<Outcome>,
+}
+
+#[derive(Default)]
+struct Outcome {
+    done: usize,
+    skipped: usize,
+    failures: Vec<Failure>,
+}
+
+impl<'a, 'o> Crew<'a, 'o> {
+    fn new(job: &'a StylizeJob, stylizer: &'a Stylizer, tasks: Vec<Task>, observer: &'a mut Observer<'o>) -> Self {
+        Self {
+            job,
+            stylizer,
+            tasks,
+            next: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
+            memory: Lender::new(stylizer.allowance.pictures()),
+            observer: Mutex::new(observer),
+            outcome: Mutex::new(Outcome::default()),
+        }
+    }
+
+    /// Works until all pictures are done, or it is stopped.
+    fn work(&self) {
+        let helpers = self.job.jobs.min(self.tasks.len()).saturating_sub(1);
+        std::thread::scope(|scope| {
+            for _ in 0..helpers {
+                // Where the system refuses a thread, those that there are do the work.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, || self.work_alone());
+            }
+            self.work_alone();
+        });
+    }
+
+    fn work_alone(&self) {
+        while let Some(task) = self.next_task() {
+            match self.make(task) {
+                Ok(event) => {
+                    let mut outcome = lock(&self.outcome);
+                    match event {
+                        StylizeEvent::Skipped { .. } => outcome.skipped += 1,
+                        _ => outcome.done += 1,
+                    }
+                    drop(outcome);
+                    self.tell(&event);
+                }
+                Err(StylizeJobError::Stylize(StylizeError::Stopped)) => {}
+                Err(error) => self.fail(Failure { input: task.input.clone(), error }),
+            }
+        }
+    }
+
+    fn next_task(&self) -> Option<&Task> {
+        if self.stopped.load(Ordering::SeqCst) {
+            return None;
+        }
+        self.tasks.get(self.next.fetch_add(1, Ordering::SeqCst))
+    }
+
+    /// One picture from file to file.
+    fn make(&self, task: &Task) -> Result<StylizeEvent, StylizeJobError> {
+        let (input, output) = (task.input.clone(), task.place.path.clone());
+        if self.job.skip_existing && !is_stream(&output) && output.exists() {
+            return Ok(StylizeEvent::Skipped { input, output });
+        }
+        let loan = self.memory.lend(self.expected_bytes(task));
+        let begun = Instant::now();
+        let photo = read(&task.input)?;
+        self.stylizer.check(photo.height(), photo.width())?;
+        check_place(&task.place)?;
+        let mut begin = |height, width| {
+            self.tell(&StylizeEvent::Painting { input: input.clone(), width, height }) == Flow::Continue
+        };
+        let stylized = self.stylizer.stylize_if(photo, &mut begin)?;
+        let Stylized { picture, network_seconds, network_bytes, waited } = stylized;
+        write(&picture, &task.place, &self.job.record(task))?;
+        drop(loan);
+        let seconds = begun.elapsed().as_secs_f64() - waited;
+        let (width, height) = (picture.width(), picture.height());
+        Ok(StylizeEvent::Done { input, output, width, height, network_seconds, seconds, network_bytes })
+    }
+
+    /// What a picture will take in memory, by the head of its file. A picture that cannot be read takes nothing.
+    fn expected_bytes(&self, task: &Task) -> u64 {
+        if self.tasks.len() == 1 {
+            return 0;
+        }
+        Picture::size_of(&task.input).map_or(0, |(height, width)| self.stylizer.expected_bytes(height, width))
+    }
+
+    fn fail(&self, failure: Failure) {
+        self.tell(&StylizeEvent::Failed { input: failure.input.clone(), error: failure.to_string() });
+        lock(&self.outcome).failures.push(failure);
+    }
+
+    fn tell(&self, event: &StylizeEvent) -> Flow {
+        let flow = lock(&self.observer)(event);
+        if flow == Flow::Stop {
+            self.stopped.store(true, Ordering::SeqCst);
+        }
+        flow
+    }
+
+    fn summary(self, pictures: usize, begun: Instant) -> StylizeSummary {
+        let Outcome { done, skipped, failures } = self.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let end = if done + skipped + failures.len() < pictures { End::Stopped } else { End::Complete };
+        StylizeSummary { done, skipped, failures, seconds: begun.elapsed().as_secs_f64(), end }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Finds out before the work whether its result can be written, and makes the folder for it.
+fn check_place(place: &Place) -> Result<(), StylizeJobError> {
+    if is_stream(&place.path) {
+        return Ok(());
+    }
+    if let Some(folder) = place.path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        std::fs::create_dir_all(folder).map_err(|error| OutputError::Folder { folder: folder.to_owned(), error })?;
+    }
+    Ok(picture::check_place(&place.path)?)
+}
+
+fn read(input: &Path) -> Result<Picture, StylizeJobError> {
+    if !is_stream(input) {
+        return Ok(Picture::read(input)?);
+    }
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map_err(StylizeJobError::Stdin)?;
+    Ok(Picture::from_file_bytes(&bytes, "standard input".as_ref())?)
+}
+
+fn write(picture: &Picture, place: &Place, record: &str) -> Result<(), WriteError> {
+    if !is_stream(&place.path) {
+        return picture.write_as(place.format, &place.path, Some(record));
+    }
+    let bytes = picture.to_file_bytes(place.format, Some(record))?;
+    let mut stdout = std::io::stdout().lock();
+    std::io::Write::write_all(&mut stdout, &bytes)
+        .and_then(|()| std::io::Write::flush(&mut stdout))
+        .map_err(WriteError::Stdout)
+}

@@ -1,0 +1,231 @@
+//! Stylising: Johnson et al. 2016. A network that has learned a style paints any photograph in one pass.
+//!
+//! [`Stylizer`] works on pictures in memory, [`StylizeJob`] from files to files:
+//!
+//! ```text
+//! photograph ─▶ size ─▶ ÷ stroke size ─▶ StyleNet ─▶ back to size ─▶ colours kept ─▶ strength ─▶ picture
+//!                 └──────────────────────────────────────────────────────┴──────────────┘
+//! ```
+
+mod allowance;
+mod colors;
+mod event;
+mod inputs;
+mod job;
+mod outputs;
+mod settings;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use impasto_nn::kernels::{LEAST_SIDE, StyleNet, StyleNetError};
+
+use crate::device::{self, DeviceError};
+use crate::memory::Bytes;
+use crate::picture::{Picture, size_with_longer_side};
+use crate::settings::SettingsError;
+use crate::styles::Blend;
+
+pub use event::StylizeEvent;
+pub use inputs::InputError;
+pub use job::{Failure, Observer, StylizeJob, StylizeJobError, StylizeSummary};
+pub use outputs::OutputError;
+pub use settings::{STROKE_SIZES, StylizeSettings};
+
+use allowance::{Allowance, in_all, picture_bytes};
+
+/// Why a picture was not stylised.
+#[derive(Debug, thiserror::Error)]
+pub enum StylizeError {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// There is nothing to compute with.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The network does not run, or does not take the picture.
+    #[error(transparent)]
+    Network(#[from] StyleNetError),
+    /// It would not fit into memory, not even in strips.
+    #[error(
+        "painting {width}×{height} pixels takes at least {} of memory and {} may be taken: allow more with `--memory`, \
+         or choose a smaller `--size`",
+        Bytes(*needed), Bytes(*allowed)
+    )]
+    Memory {
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes allowed.
+        allowed: u64,
+    },
+    /// Whoever watches said so, before the network began.
+    #[error("stopped before the picture was painted")]
+    Stopped,
+}
+
+/// What a pass leaves.
+#[derive(Clone, Debug)]
+pub struct Stylized {
+    /// The picture, of the photograph's size or the one asked for.
+    pub picture: Picture,
+    /// Seconds of the network's pass; 0 where none was needed.
+    pub network_seconds: f64,
+    /// Bytes that the pass took beside the pictures.
+    pub network_bytes: usize,
+    /// Seconds spent waiting for the pass of another picture.
+    pub(crate) waited: f64,
+}
+
+/// A style, ready to paint. Several threads may share it; their passes take turns, since each uses all threads.
+pub struct Stylizer {
+    net: StyleNet,
+    shares: Vec<f32>,
+    settings: StylizeSettings,
+    device: String,
+    allowance: Allowance,
+    turn: Mutex<()>,
+}
+
+impl Stylizer {
+    /// Packs a network's weights for this machine.
+    ///
+    /// # Errors
+    /// If a setting is out of its range, or the network does not run here.
+    pub fn new(blend: &Blend, settings: &StylizeSettings) -> Result<Self, StylizeError> {
+        settings.check()?;
+        let (net, device) = device::style_net(&blend.model, settings.threads)?;
+        Ok(Self {
+            net,
+            shares: blend.shares.clone(),
+            settings: settings.clone(),
+            device,
+            allowance: Allowance::new(settings.memory),
+            turn: Mutex::new(()),
+        })
+    }
+
+    /// What computes, for people, such as `cpu, avx512, 2 threads`.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// Paints a photograph.
+    ///
+    /// # Errors
+    /// If it is smaller than 16 pixels on a side, or needs more memory than it may take.
+    pub fn stylize(&self, photo: Picture) -> Result<Stylized, StylizeError> {
+        self.stylize_if(photo, &mut |_, _| true)
+    }
+
+    /// As [`stylize`](Self::stylize), asking right before the pass whether it shall begin, with rows and columns.
+    fn stylize_if(
+        &self,
+        photo: Picture,
+        begin: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> Result<Stylized, StylizeError> {
+        self.check(photo.height(), photo.width())?;
+        let (height, width) = self.result_size(photo.height(), photo.width());
+        let photo =
+            if (height, width) == (photo.height(), photo.width()) { photo } else { photo.resized(height, width) };
+        if self.settings.strength == 0.0 {
+            return Ok(Stylized { picture: photo, network_seconds: 0.0, network_bytes: 0, waited: 0.0 });
+        }
+        let mut stylized = self.pass(&photo, begin)?;
+        stylized.picture = self.finish(photo, stylized.picture);
+        Ok(stylized)
+    }
+
+    /// Whether a photograph of so many rows and columns can be painted: large enough for the network, and small enough
+    /// for memory.
+    ///
+    /// # Errors
+    /// As [`stylize`](Self::stylize), without the work.
+    pub fn check(&self, height: usize, width: usize) -> Result<(), StylizeError> {
+        let (height, width) = self.result_size(height, width);
+        if height.min(width) < LEAST_SIDE {
+            return Err(StyleNetError::TooSmall { width, height, least: LEAST_SIDE }.into());
+        }
+        if self.settings.strength == 0.0 { Ok(()) } else { self.budget(height, width).map(drop) }
+    }
+
+    /// Rows and columns of the result for a photograph with so many.
+    fn result_size(&self, height: usize, width: usize) -> (usize, usize) {
+        self.settings.size.map_or((height, width), |size| size_with_longer_side((height, width), size))
+    }
+
+    /// Rows and columns that the network sees of a result with so many.
+    fn seen_size(&self, height: usize, width: usize) -> (usize, usize) {
+        let seen = |side: usize| ((side as f64 / self.settings.stroke_size).round() as usize).max(LEAST_SIDE);
+        (seen(height), seen(width))
+    }
+
+    /// Bytes that a picture takes on its way, beside the network, from a photograph with so many rows and columns.
+    fn expected_bytes(&self, height: usize, width: usize) -> u64 {
+        let (result_height, result_width) = self.result_size(height, width);
+        self.picture_bytes(height, width).max(self.picture_bytes(result_height, result_width))
+    }
+
+    /// The same for a result with so many.
+    fn picture_bytes(&self, height: usize, width: usize) -> u64 {
+        let (seen_height, seen_width) = self.seen_size(height, width);
+        picture_bytes(height * width, seen_height * seen_width)
+    }
+
+    fn pass(&self, photo: &Picture, begin: &mut dyn FnMut(usize, usize) -> bool) -> Result<Stylized, StylizeError> {
+        let (height, width) = self.seen_size(photo.height(), photo.width());
+        let (budget, network_bytes) = self.budget(photo.height(), photo.width())?;
+        let resized = ((height, width) != (photo.height(), photo.width())).then(|| photo.resized(height, width));
+        let seen = resized.as_ref().unwrap_or(photo);
+        let asked = Instant::now();
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = asked.elapsed().as_secs_f64();
+        if !begin(photo.height(), photo.width()) {
+            return Err(StylizeError::Stopped);
+        }
+        let mut painted = vec![0.0; seen.data().len()];
+        let begun = Instant::now();
+        self.net.run(seen.data(), height, width, &self.shares, budget, &mut painted)?;
+        let network_seconds = begun.elapsed().as_secs_f64();
+        drop(turn);
+        let picture = Picture::from_planar(height, width, painted);
+        Ok(Stylized { picture, network_seconds, network_bytes, waited })
+    }
+
+    /// What the network may take for a result with so many rows and columns, and what it will.
+    fn budget(&self, height: usize, width: usize) -> Result<(usize, usize), StylizeError> {
+        let (seen_height, seen_width) = self.seen_size(height, width);
+        let picture = self.picture_bytes(height, width);
+        let whole = self.net.plan(seen_height, seen_width, usize::MAX)?;
+        let mut needed = 0;
+        for allowed in self.allowance.network(picture, whole as u64) {
+            let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+            match self.net.plan(seen_height, seen_width, allowed) {
+                Ok(bytes) => return Ok((allowed, bytes)),
+                Err(StyleNetError::Budget { needed: least, .. }) => needed = in_all(least as u64, picture),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StylizeError::Memory { width, height, needed, allowed: self.allowance.utmost() })
+    }
+
+    /// What is seen of the painting: at the photograph's size, in its colours, and as strong as wanted.
+    fn finish(&self, photo: Picture, mut painted: Picture) -> Picture {
+        painted.data_mut().iter_mut().for_each(|value| *value = value.clamp(0.0, 255.0));
+        if (painted.height(), painted.width()) != (photo.height(), photo.width()) {
+            painted = painted.resized(photo.height(), photo.width());
+        }
+        if self.settings.keep_colors {
+            colors::keep(photo.data(), painted.data_mut());
+        }
+        let strength = self.settings.strength as f32;
+        if strength < 1.0 {
+            let pairs = painted.data_mut().iter_mut().zip(photo.data());
+            pairs.for_each(|(painted, photo)| *painted = photo + strength * (*painted - photo));
+        }
+        painted
+    }
+}
