@@ -268,3 +268,19 @@ fn settings_are_printed_and_read_again() {
         assert!(help.contains(&flag), "{flag}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn names_that_are_no_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let studio = studio();
+    // A photograph may have one, broken or not; what a settings file has to hold may not.
+    let odd = OsStr::from_bytes(b"photos/b\xff.jpg");
+    std::fs::write(studio.folder.path().join(odd), b"no picture").unwrap();
+    let run = studio.run(&small(&["-o", "m.safetensors", "--steps", "8"])).good();
+    assert!(run.json().iter().any(|event| event["event"] == "skipped"), "{}", run.stdout);
+    let mut command = studio.command(&small(&["-o", "n.safetensors", "--preview"]));
+    let run = Run::of(command.arg(OsStr::from_bytes(b"p\xff.jpg")).output().unwrap());
+    run.refused(&["bytes in it that are no text"]);
+}

@@ -156,13 +156,6 @@ impl Picture {
         Ok(bytes)
     }
 
-    /// The picture as a JPEG file in memory.
-    pub(crate) fn to_jpeg(&self) -> Result<Vec<u8>, String> {
-        let mut bytes = Vec::new();
-        self.encode(PictureFormat::Jpeg, None, &mut bytes)?;
-        Ok(bytes)
-    }
-
     fn encode(&self, format: PictureFormat, settings: Option<&str>, to: &mut dyn Write) -> Result<(), String> {
         let (width, height) = (self.width as u32, self.height as u32);
         let rgb = self.to_rgb8();

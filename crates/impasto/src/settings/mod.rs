@@ -45,6 +45,9 @@ pub enum SettingsError {
         /// The known key that is most like it.
         nearest: Option<String>,
     },
+    /// A file name that cannot stand in a settings file.
+    #[error("the name `{}` has bytes in it that are no text: rename the file", .0.display())]
+    NoText(PathBuf),
     /// A value of an enumeration that is none of them.
     #[error("`{value}` is no {what}: use {expected}")]
     Value {

@@ -107,7 +107,8 @@ impl State {
         let failed = |reason: String| WriteError::File { path: path.into(), reason };
         let progress = Progress { adam_steps: self.moments.steps, ..self.progress.clone() };
         let progress = serde_json::to_string(&progress).map_err(|error| failed(error.to_string()))?;
-        let metadata = [("format", FORMAT.into()), ("settings", settings.to_toml()), ("progress", progress)];
+        let settings = settings.to_toml().map_err(|error| failed(error.to_string()))?;
+        let metadata = [("format", FORMAT.into()), ("settings", settings), ("progress", progress)];
         let metadata: HashMap<String, String> = metadata.map(|(key, value)| (key.into(), value)).into();
         let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
         let history = self.history.iter().flat_map(|(seconds, l)| row(&[*seconds], l)).collect::<Vec<u8>>();

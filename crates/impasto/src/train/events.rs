@@ -1,6 +1,6 @@
 //! What a training tells to whoever watches.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +9,16 @@ use crate::objective::Losses;
 /// A photograph that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
-    /// The file.
+    /// The file; bytes of its name that are no text are replaced.
     pub path: PathBuf,
     /// Why.
     pub reason: String,
+}
+
+impl Skipped {
+    pub(super) fn new(path: &Path, reason: impl ToString) -> Self {
+        Self { path: path.to_string_lossy().into_owned().into(), reason: reason.to_string() }
+    }
 }
 
 /// The validation losses of one style.

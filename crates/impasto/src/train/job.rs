@@ -15,6 +15,10 @@ const FREE: [&str; 12] = [
     "style", "photos", "output", "from", "preview", "curve", "name", "author", "license", "steps", "minutes", "threads",
 ];
 
+/// What the preview and the curve are called, behind the name of the model.
+const PREVIEW: &str = "preview.jpg";
+const CURVE: &str = "curve.png";
+
 /// What to learn, from what, how, and where to put it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainJob {
@@ -58,8 +62,8 @@ impl TrainJob {
         let output = given.output.ok_or(SettingsError::Unnamed("model to write (`-o`)"))?;
         let stem = || output.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self {
-            preview: given.preview.unwrap_or_else(|| beside(&output, "preview.jpg")),
-            curve: given.curve.unwrap_or_else(|| beside(&output, "curve.png")),
+            preview: given.preview.unwrap_or_else(|| beside(&output, PREVIEW)),
+            curve: given.curve.unwrap_or_else(|| beside(&output, CURVE)),
             name: given.name.unwrap_or_else(stem),
             styles: given.style,
             photos: given.photos,
@@ -80,8 +84,13 @@ impl TrainJob {
     pub fn resume(given: TrainOverrides) -> Result<Self, TrainError> {
         let output = given.output.clone().ok_or(SettingsError::Unnamed("model to write (`-o`)"))?;
         let path = checkpoint_path(&output);
-        let made = Checkpoint::read(&path)?.settings;
+        let mut made = Checkpoint::read(&path)?.settings;
         refuse_other_settings(&path, &given, &made)?;
+        // What lay beside the model goes with it where it was moved.
+        let beside_it = |what: &str| made.output.as_deref().map(|output| beside(output, what));
+        let (preview, curve) = (beside_it(PREVIEW), beside_it(CURVE));
+        made.preview = made.preview.filter(|path| Some(path) != preview.as_ref());
+        made.curve = made.curve.filter(|path| Some(path) != curve.as_ref());
         let job = Self::new(given.over(made))?;
         Ok(Self { resume: true, ..job })
     }
@@ -105,6 +114,7 @@ impl TrainJob {
     /// Checks the settings, and that everything can be written where it should.
     pub(super) fn check(&self) -> Result<(), TrainError> {
         self.settings.check()?;
+        self.to_overrides().to_toml()?;
         for (i, style) in self.styles.iter().enumerate() {
             if self.styles[..i].iter().any(|other| other.name == style.name) {
                 return Err(TrainError::StyleTwice(style.name.clone()));
@@ -155,8 +165,10 @@ impl TrainJob {
 
 /// Compares all that is given with what a checkpoint was made with.
 fn refuse_other_settings(path: &Path, given: &TrainOverrides, made: &TrainOverrides) -> Result<(), TrainError> {
-    let table = |overrides: &TrainOverrides| overrides.to_toml().parse::<toml::Table>().unwrap_or_default();
-    let (given_table, made_table) = (table(given), table(made));
+    let table = |overrides: &TrainOverrides| {
+        Ok::<_, SettingsError>(overrides.to_toml()?.parse::<toml::Table>().unwrap_or_default())
+    };
+    let (given_table, made_table) = (table(given)?, table(made)?);
     let other = given_table
         .iter()
         .find(|(key, value)| !FREE.contains(&key.as_str()) && made_table.get(key.as_str()) != Some(value));

@@ -136,6 +136,8 @@ impl Learner {
 
 #[cfg(test)]
 mod tests {
+    use impasto_nn::kernels::StyleNet;
+
     use super::*;
     use crate::network::network;
     use crate::train::start;
@@ -157,13 +159,13 @@ mod tests {
         let contents = [learner.content(&photos[0]), learner.content(&photos[1])];
         let parameters = start::fresh(shape, 1);
         learner.set_parameters(&parameters).unwrap();
-        let told: Vec<f64> = (0..2).map(|i| learner.look(&photos[i], i).loss).collect();
+        let told: Vec<f64> = (0..2).map(|i| learner.look(&photos[i], i).loss.ln()).collect();
         learner.end_batch(2);
         let gradient = learner.gradient.clone();
         let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
         let mut value = |moved: &[f32]| {
             learner.set_parameters(moved).unwrap();
-            (0..2).map(|i| learner.value(&photos[i], &contents[i], i).loss).sum::<f64>() / 2.0
+            (0..2).map(|i| learner.value(&photos[i], &contents[i], i).loss.ln()).sum::<f64>() / 2.0
         };
         assert_eq!(value(&parameters), (told[0] + told[1]) / 2.0, "with and without a gradient the same loss");
         for wave in [0.0, 0.5, 1.0] {
@@ -180,5 +182,29 @@ mod tests {
             let told: f64 = gradient.iter().enumerate().map(|(i, g)| f64::from(*g) * direction(i)).sum();
             assert!((found / told - 1.0).abs() < 1e-2, "{wave}: {found} found, {told} told");
         }
+    }
+
+    /// What a network is trained as is what it is run as.
+    #[test]
+    fn a_network_paints_the_same_in_training_and_out_of_it() {
+        let shape = StyleNetShape { width: 16, residual_blocks: 2, styles: 2 };
+        let settings = TrainSettings { image_size: 64, threads: Some(2), ..TrainSettings::default() };
+        let paintings = [(example("starry-night.jpg", 40), 1.0), (example("coffee.png", 40), 1.0)];
+        let mut learner = Learner::new(&settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
+        let mut parameters = start::fresh(shape, 5);
+        // The two styles differ.
+        parameters.iter_mut().enumerate().for_each(|(i, p)| *p *= 1.0 + 0.2 * (i as f32 * 0.7).sin());
+        learner.set_parameters(&parameters).unwrap();
+        let photo = example("chelsea.png", 64);
+        let net = StyleNet::new(learner.cpu.isa(), learner.cpu.threads().clone(), shape, &parameters).unwrap();
+        let run = |weights: &[f32]| {
+            let mut out = vec![0.0; photo.data().len()];
+            net.run(photo.data(), 64, 64, weights, usize::MAX, &mut out).unwrap();
+            out
+        };
+        let away = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let (first, second) = (learner.paint(&photo, 0), learner.paint(&photo, 1));
+        assert!(away(first.data(), &run(&[1.0, 0.0])) < 0.05 && away(second.data(), &run(&[0.0, 1.0])) < 0.05);
+        assert!(away(first.data(), second.data()) > 1.0);
     }
 }

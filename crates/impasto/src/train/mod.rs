@@ -52,7 +52,7 @@ pub use settings::{Every, Schedule, TrainSettings, TrainStyle};
 use crate::curve;
 use crate::network::network;
 use crate::objective::Losses;
-use crate::picture::{Picture, ReadError};
+use crate::picture::{Picture, PictureFormat, ReadError};
 use crate::progress::Flow;
 use checkpoint::{Checkpoint, State};
 use learner::Learner;
@@ -268,7 +268,9 @@ impl Paintings {
             let bytes =
                 std::fs::read(&style.path).map_err(|error| ReadError::Io { path: style.path.clone(), error })?;
             paintings.hashes.push(hex(&Sha256::digest(&bytes)));
-            paintings.thumbnails.push(picture.resized_to_longer_side(THUMBNAIL).to_jpeg().ok());
+            paintings
+                .thumbnails
+                .push(picture.resized_to_longer_side(THUMBNAIL).to_file_bytes(PictureFormat::Jpeg, None).ok());
             paintings.pictures.push((picture.resized_to_longer_side(job.settings.style_size), style.weight));
         }
         Ok(paintings)

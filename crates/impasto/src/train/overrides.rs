@@ -9,7 +9,13 @@ use crate::settings::{LayerWeights, PoolingKind, SettingsError, read_toml};
 
 /// Declares the structure, its keys, and how one lies over another. The files come first, then the settings.
 macro_rules! overrides {
-    (lists { $($list:ident: $item:ty),* } files { $($file:ident: $file_type:ty),* } settings { $($field:ident: $type:ty),* } optional { $($optional:ident: $optional_type:ty),* } tables { $($table:ident: $table_type:ty),* }) => {
+    (
+        lists { $($list:ident: $item:ty),* }
+        files { $($file:ident: $file_type:ty),* }
+        settings { $($field:ident: $type:ty),* }
+        optional { $($optional:ident: $optional_type:ty),* }
+        tables { $($table:ident: $table_type:ty),* }
+    ) => {
         /// Any subset of the settings of a training, and of its files.
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
@@ -71,7 +77,15 @@ macro_rules! overrides {
 
 overrides! {
     lists { style: TrainStyle, photos: PathBuf }
-    files { output: PathBuf, from: PathBuf, preview: PathBuf, curve: PathBuf, name: String, author: String, license: String }
+    files {
+        output: PathBuf,
+        from: PathBuf,
+        preview: PathBuf,
+        curve: PathBuf,
+        name: String,
+        author: String,
+        license: String
+    }
     settings {
         image_size: usize,
         style_size: usize,
@@ -112,8 +126,16 @@ impl TrainOverrides {
     }
 
     /// The same as TOML.
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("settings are plain values, then tables")
+    ///
+    /// # Errors
+    /// If the name of a file is no text.
+    pub fn to_toml(&self) -> Result<String, SettingsError> {
+        let files = [&self.output, &self.from, &self.preview, &self.curve].into_iter().flatten();
+        let mut files = files.chain(&self.photos).chain(self.style.iter().map(|style| &style.path));
+        if let Some(path) = files.find(|path| path.to_str().is_none()) {
+            return Err(SettingsError::NoText(path.clone()));
+        }
+        Ok(toml::to_string(self).expect("settings are plain values, then tables"))
     }
 }
 
@@ -140,7 +162,7 @@ mod tests {
 
     #[test]
     fn everything_comes_back_from_its_own_text() {
-        let back = TrainOverrides::from_toml(&all().to_toml(), Path::new("s.toml")).unwrap();
+        let back = TrainOverrides::from_toml(&all().to_toml().unwrap(), Path::new("s.toml")).unwrap();
         assert_eq!(back, all());
         let settings = TrainSettings { minutes: Some(1.5), threads: Some(2), ..TrainSettings::default() };
         assert_eq!(back.settings(), settings);
@@ -148,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_known_keys_are_those_of_the_structure() {
-        let table: toml::Table = toml::from_str(&all().to_toml()).unwrap();
+        let table: toml::Table = toml::from_str(&all().to_toml().unwrap()).unwrap();
         let mut keys: Vec<&str> = KEYS.to_vec();
         keys.sort_unstable();
         assert_eq!(table.keys().map(String::as_str).collect::<Vec<_>>(), keys);

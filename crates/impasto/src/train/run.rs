@@ -92,18 +92,23 @@ impl Run<'_> {
             if end.is_none() && self.step()? == Flow::Stop {
                 end = Some(TrainEnd::Stopped);
             }
-            if end.is_none() && self.due() {
+            if end.is_none() && self.due() && !self.seen() {
                 self.look()?;
             }
         }
         let end = end.unwrap_or(TrainEnd::Stopped);
         self.state.progress.finished = end != TrainEnd::Stopped;
-        if self.state.validations.last().is_none_or(|(step, ..)| *step != self.state.progress.step) {
-            self.look()?;
-        } else {
+        if self.seen() {
             self.save();
+        } else {
+            self.look()?;
         }
         Ok(end)
+    }
+
+    /// Whether the network as it stands was looked at: a step may fail and leave it as it was.
+    fn seen(&self) -> bool {
+        self.state.validations.last().is_some_and(|(step, ..)| *step == self.state.progress.step)
     }
 
     fn over(&self) -> Option<TrainEnd> {

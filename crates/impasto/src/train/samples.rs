@@ -147,9 +147,8 @@ impl Maker {
                 Ok(picture) => return self.say(Sent::Sample(picture)),
                 Err(error) => {
                     self.bad.insert(photo);
-                    let path = self.photos[photo].clone();
                     let reason = error.to_string();
-                    self.say(Sent::Skipped(Skipped { path, reason: reason.clone() }))?;
+                    self.say(Sent::Skipped(Skipped::new(&self.photos[photo], &reason)))?;
                     if self.bad.len() == count {
                         self.say(Sent::Nothing(reason))?;
                     }

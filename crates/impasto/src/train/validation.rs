@@ -51,7 +51,7 @@ impl Validation {
                     let content = learner.content(&photo);
                     good.push((photo, content));
                 }
-                Err(error) => skipped.push(Skipped { path: path.clone(), reason: error.to_string() }),
+                Err(error) => skipped.push(Skipped::new(path, error)),
             }
         }
         if let (true, Some(first)) = (good.is_empty(), skipped.first()) {
