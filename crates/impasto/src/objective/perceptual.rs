@@ -23,6 +23,8 @@ pub struct ContentTarget {
 pub struct StyleTarget {
     /// For each style layer of the weights, each style's moments and its share of the blend.
     moments: Vec<Vec<(f64, Moments)>>,
+    /// A factor of the style loss, 1 but where training begins gently.
+    pub(crate) share: f64,
 }
 
 /// `∂L/∂S`, `∂L/∂μ` and the sum of the position weights, of one style layer.
@@ -67,7 +69,7 @@ impl Perceptual {
                 }
             }
         }
-        StyleTarget { moments }
+        StyleTarget { moments, share: 1.0 }
     }
 
     /// The losses of a planar `3 × height × width` picture, RGB 0–255, without a gradient.
@@ -139,7 +141,7 @@ impl Perceptual {
             let moments = self.trunk.moments(*tap, None);
             let mut second = vec![0.0; moments.second.len()];
             for (share, target) in targets {
-                losses.style += gram_loss(&moments, target, factor * share, &mut second);
+                losses.style += gram_loss(&moments, target, factor * share * style.share, &mut second);
             }
             gradients.push((second, vec![0.0; moments.channels], moments.weight));
         }

@@ -101,16 +101,21 @@ impl Learner {
     /// The loss falls a hundredfold within the first thousand steps, and differs as much between photographs and
     /// paintings. Adam divides by the size of past gradients, of which it remembers a thousand: with gradients of the
     /// loss itself its steps are far too short for long, and a few photographs rule. The logarithm's are all of a size.
-    pub(super) fn look(&mut self, photo: &Picture, style: usize) -> Losses {
+    ///
+    /// The style loss counts with `share` in that gradient, and whole in the losses that are returned.
+    pub(super) fn look(&mut self, photo: &Picture, style: usize, share: f64) -> Losses {
         let content = self.perceptual.content(photo);
         self.trainer.forward(photo.data(), style, &mut self.painted);
-        let target = &self.styles[style];
+        let target = &mut self.styles[style];
+        target.share = share;
         let losses = self.perceptual.value_and_gradient(&self.painted, &content, target, &mut self.painted_gradient);
+        target.share = 1.0;
         if losses.loss > 0.0 {
             self.cpu.scale(&mut self.painted_gradient, 1.0 / losses.loss);
         }
         self.trainer.backward(&self.painted_gradient);
-        losses
+        let style = losses.style / share;
+        Losses { style, loss: losses.loss - losses.style + style, ..losses }
     }
 
     /// Ends a batch of so many photographs; the norm of the gradient of their mean loss.
@@ -159,7 +164,7 @@ mod tests {
         let contents = [learner.content(&photos[0]), learner.content(&photos[1])];
         let parameters = start::fresh(shape, 1);
         learner.set_parameters(&parameters).unwrap();
-        let told: Vec<f64> = (0..2).map(|i| learner.look(&photos[i], i).loss.ln()).collect();
+        let told: Vec<f64> = (0..2).map(|i| learner.look(&photos[i], i, 1.0).loss.ln()).collect();
         learner.end_batch(2);
         let gradient = learner.gradient.clone();
         let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();

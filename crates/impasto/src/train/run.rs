@@ -134,17 +134,19 @@ impl Run<'_> {
         let begun = Instant::now();
         let (batch, styles) = (self.job.settings.batch, self.job.styles.len() as u64);
         let mut losses = Losses::default();
+        let progress = self.progress();
+        let share = schedule::style_share(progress);
         for _ in 0..batch {
             let photo = self.next_photo()?;
             let style = (self.state.progress.sample % styles) as usize;
-            losses += self.learner.look(&photo, style) * (1.0 / batch as f64);
+            losses += self.learner.look(&photo, style, share) * (1.0 / batch as f64);
             self.state.progress.sample += 1;
         }
         let norm = self.learner.end_batch(batch);
         if !(losses.loss.is_finite() && norm.is_finite()) {
             return self.go_back();
         }
-        let learning_rate = self.learning_rate();
+        let learning_rate = self.learning_rate(progress);
         self.state.good.copy_from_slice(&self.state.parameters);
         self.learner.step(learning_rate, &mut self.state.parameters, &mut self.state.moments)?;
         self.clock.remember_step(begun.elapsed().as_secs_f64());
@@ -162,9 +164,14 @@ impl Run<'_> {
         Ok(photo)
     }
 
-    fn learning_rate(&self) -> f64 {
+    /// How far the run is.
+    fn progress(&self) -> f64 {
         let (settings, step) = (&self.job.settings, self.state.progress.step);
-        let progress = schedule::progress(settings, step, self.clock.elapsed(), self.clock.reserve());
+        schedule::progress(settings, step, self.clock.elapsed(), self.clock.reserve())
+    }
+
+    fn learning_rate(&self, progress: f64) -> f64 {
+        let (settings, step) = (&self.job.settings, self.state.progress.step);
         schedule::learning_rate(settings, step, progress) * 0.5f64.powi(self.state.progress.halvings as i32)
     }
 
