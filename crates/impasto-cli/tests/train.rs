@@ -199,7 +199,7 @@ fn outputs_that_cannot_be() {
         (&["-o", "m.pth"][..], "end the name in .safetensors"),
         (&["-o", "no/m.safetensors"], "`no` does not exist"),
         (&["-o", "file/m.safetensors"], "`file` does not exist"),
-        (&["-o", "night.safetensors", "-s", "night.safetensors"], "`night.safetensors` is also an input"),
+        (&["-o", "night.safetensors", "-s", "other=night.safetensors"], "`night.safetensors` is also an input"),
         (&["-o", "m.safetensors", "--preview", "night.png"], "`night.png` is also an input"),
         (&["-o", "m.safetensors", "--preview", "p.gif"], "end the name in .png"),
         (&["-o", "m.safetensors", "--curve", "c.gif"], ".svg, .png or .csv"),
