@@ -2,9 +2,10 @@
 
 use crate::layout::Layout;
 use crate::memory::{Buffer, View, ViewMut};
-use crate::simd::{LANES, Op, Simd};
+use crate::register_rows::{GroupedRows, RowGroup};
+use crate::simd::{LANES, Simd};
 use crate::threads::{Threads, part};
-use crate::{Convolution, Isa};
+use crate::{Convolution, Isa, Shape};
 
 /// Values that one output sees: 3 channels × 3 × 3.
 const WINDOW: usize = 27;
@@ -95,82 +96,26 @@ impl Forward<'_> {
     /// Runs the layer.
     pub(crate) fn run(self, isa: Isa, threads: &Threads) {
         let count = threads.count();
-        threads.run(|worker| isa.run(Rows { of: self, rows: part(self.layout.shape.height, count, worker) }));
+        let Shape { height, width, .. } = self.layout.shape;
+        let blocks = self.layout.blocks();
+        threads.run(|worker| {
+            isa.run(GroupedRows { kernel: self, rows: part(height, count, worker), width, blocks });
+        });
     }
 }
 
-struct Rows<'a> {
-    of: Forward<'a>,
-    rows: std::ops::Range<usize>,
-}
-
-impl Op for Rows<'_> {
-    type Output = ();
-
+impl RowGroup for Forward<'_> {
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let blocks = self.of.layout.blocks();
-        let width = self.of.layout.shape.width;
-        let groups = width.div_ceil(S::ROWS);
-        for y in self.rows {
-            for first_block in (0..blocks).step_by(S::VECTORS) {
-                for group in 0..groups {
-                    let columns = part(width, groups, group);
-                    let place = Place { of: self.of, first_block, y, x: columns.start };
-                    if S::VECTORS == 2 && first_block + 1 < blocks {
-                        place.group::<S, 2>(s, columns.len());
-                    } else {
-                        place.group::<S, 1>(s, columns.len());
-                    }
-                }
-            }
-        }
-        s.fence();
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Place<'a> {
-    of: Forward<'a>,
-    first_block: usize,
-    y: usize,
-    x: usize,
-}
-
-impl Place<'_> {
-    #[inline(always)]
-    fn group<S: Simd, const V: usize>(self, s: S, columns: usize) {
-        /// Picks the kernel of so many columns; those that an instruction set never needs are not compiled.
-        macro_rules! pick {
-            ($($n:literal)*) => {
-                match columns {
-                    $($n if $n <= S::ROWS => s.vectorise(Group::<$n, V>(self)),)*
-                    _ => unreachable!("a group has at most {} columns", S::ROWS),
-                }
-            };
-        }
-        pick!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
-    }
-}
-
-/// `R` positions of a row by `V` blocks of channels.
-struct Group<'a, const R: usize, const V: usize>(Place<'a>);
-
-impl<const R: usize, const V: usize> Op for Group<'_, R, V> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Place { of, first_block, y, x } = self.0;
+    unsafe fn group<S: Simd, const R: usize, const V: usize>(&self, s: S, first_block: usize, y: usize, x: usize) {
         let panel_start = first_block * LANES * WINDOW;
         // SAFETY: the positions exist, the picture has a border, the blocks exist, and the worker alone has this row.
         unsafe {
-            let weights = View::new(&of.weights.forward).at(panel_start, WINDOW * V * LANES);
-            let bias: [S::V; V] = s.load_many(of.bias.at(first_block * LANES, V * LANES), LANES);
+            let weights = View::new(&self.weights.forward).at(panel_start, WINDOW * V * LANES);
+            let bias: [S::V; V] = s.load_many(self.bias.at(first_block * LANES, V * LANES), LANES);
             let mut sums = [bias; R];
             for tap in 0..WINDOW {
-                let at = of.picture.at(tap / 9, y + tap / 3 % 3, x + tap % 3);
-                let input = of.picture.data.at(at, R);
+                let at = self.picture.at(tap / 9, y + tap / 3 % 3, x + tap % 3);
+                let input = self.picture.data.at(at, R);
                 let columns: [S::V; V] = s.load_many(weights.add(tap * V * LANES), LANES);
                 for (r, sums) in sums.iter_mut().enumerate() {
                     let value = s.splat(*input.add(r));
@@ -182,14 +127,14 @@ impl<const R: usize, const V: usize> Op for Group<'_, R, V> {
             for (r, sums) in sums.into_iter().enumerate() {
                 for (v, sum) in sums.into_iter().enumerate() {
                     let value = s.max(sum, s.zero());
-                    let target = of.feature.at(of.layout.at(first_block + v, y, x + r), LANES);
-                    if of.layout.is_large() {
+                    let target = self.feature.at(self.layout.at(first_block + v, y, x + r), LANES);
+                    if self.layout.is_large() {
                         s.stream(target, value);
                     } else {
                         s.store(target, value);
                     }
-                    if let Some(signs) = of.signs {
-                        let at = of.layout.sign_at(first_block + v, y, x + r);
+                    if let Some(signs) = self.signs {
+                        let at = self.layout.sign_at(first_block + v, y, x + r);
                         *signs.at(at, 1) = s.greater(value, s.zero());
                     }
                 }

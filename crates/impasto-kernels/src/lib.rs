@@ -81,6 +81,7 @@ mod pool;
 mod profile;
 #[cfg(test)]
 mod reference;
+mod register_rows;
 mod simd;
 mod sinks;
 mod style_net;

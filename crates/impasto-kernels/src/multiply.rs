@@ -7,6 +7,7 @@
 //! layers of 512 channels, whose weights come from memory, take a fifth longer.
 
 use crate::memory::{View, ViewMut};
+use crate::register_rows::pick_rows;
 use crate::simd::{LANES, Op, Simd};
 use std::ops::Range;
 
@@ -59,16 +60,12 @@ impl Op for Multiply<'_> {
 impl Multiply<'_> {
     #[inline(always)]
     fn group<S: Simd, const V: usize>(&self, s: S, rows: Range<usize>, share: (usize, usize)) {
-        /// Picks the kernel of so many rows; those that an instruction set never needs are not compiled.
-        macro_rules! pick {
-            ($($n:literal)*) => {
-                match rows.len() {
-                    $($n if $n <= S::ROWS => s.vectorise(Group::<$n, V> { of: self, first: rows.start, share }),)*
-                    _ => unreachable!("a group has at most {} rows", S::ROWS),
-                }
+        macro_rules! group {
+            ($n:literal) => {
+                Group::<$n, V> { of: self, first: rows.start, share }
             };
         }
-        pick!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+        pick_rows!(s, S, rows.len(), group)
     }
 }
 

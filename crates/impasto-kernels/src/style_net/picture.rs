@@ -6,6 +6,7 @@ use super::rows::Edge;
 use crate::Isa;
 use crate::layout::PlaneMut;
 use crate::memory::{Buffer, View, ViewMut};
+use crate::register_rows::{GroupedRows, RowGroup};
 use crate::simd::{LANES, Op, Simd};
 use crate::threads::{Threads, part};
 use std::ops::Range;
@@ -135,10 +136,16 @@ impl FromPlanes {
             plane_len: canvas.plane_len(),
             target: target.plane_mut(),
             corner,
-            width,
             sums: sums.map(Sums::begin),
         };
-        threads.run(|worker| isa.run(FromRows { job, rows: part(height, count, worker), worker }));
+        let blocks = self.channels / LANES;
+        threads.run(|worker| {
+            let mut kernel = job;
+            if let Some(sums) = &mut kernel.sums {
+                sums.worker = worker;
+            }
+            isa.run(GroupedRows { kernel, rows: part(height, count, worker), width, blocks });
+        });
     }
 }
 
@@ -150,85 +157,21 @@ struct FromJob<'a> {
     plane_len: usize,
     target: PlaneMut<'a>,
     corner: (usize, usize),
-    width: usize,
     sums: Option<SumsView<'a>>,
 }
 
-struct FromRows<'a> {
-    job: FromJob<'a>,
-    rows: Range<usize>,
-    worker: usize,
-}
-
-impl Op for FromRows<'_> {
-    type Output = ();
-
+impl RowGroup for FromJob<'_> {
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let mut job = self.job;
-        if let Some(sums) = &mut job.sums {
-            sums.worker = self.worker;
-        }
-        let blocks = job.weights.channels / LANES;
-        let groups = job.width.div_ceil(S::ROWS);
-        for y in self.rows {
-            for first_block in (0..blocks).step_by(S::VECTORS) {
-                for group in 0..groups {
-                    let columns = part(job.width, groups, group);
-                    let place = FromPlace { job: &job, first_block, y, x: columns.start };
-                    if S::VECTORS == 2 && first_block + 1 < blocks {
-                        place.group::<S, 2>(s, columns.len());
-                    } else {
-                        place.group::<S, 1>(s, columns.len());
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct FromPlace<'a, 'b> {
-    job: &'a FromJob<'b>,
-    first_block: usize,
-    y: usize,
-    x: usize,
-}
-
-impl FromPlace<'_, '_> {
-    #[inline(always)]
-    fn group<S: Simd, const V: usize>(self, s: S, columns: usize) {
-        /// Picks the kernel of so many columns; those that an instruction set never needs are not compiled.
-        macro_rules! pick {
-            ($($n:literal)*) => {
-                match columns {
-                    $($n if $n <= S::ROWS => s.vectorise(FromGroup::<$n, V>(self)),)*
-                    _ => unreachable!("a group has at most {} columns", S::ROWS),
-                }
-            };
-        }
-        pick!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
-    }
-}
-
-/// `R` positions of a row by `V` blocks of channels.
-struct FromGroup<'a, 'b, const R: usize, const V: usize>(FromPlace<'a, 'b>);
-
-impl<const R: usize, const V: usize> Op for FromGroup<'_, '_, R, V> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let FromPlace { job, first_block, y, x } = self.0;
+    unsafe fn group<S: Simd, const R: usize, const V: usize>(&self, s: S, first_block: usize, y: usize, x: usize) {
         let mut sums = [[s.zero(); V]; R];
         // SAFETY: the canvas reaches four beyond every position, the blocks exist, and the worker alone has this row.
         unsafe {
             let start = first_block * LANES * WINDOW;
-            let mut weights = View::new(&job.weights.data).at(start, WINDOW * V * LANES);
+            let mut weights = View::new(&self.weights.data).at(start, WINDOW * V * LANES);
             for line in 0..PLANES * SIDE {
                 let row = y + line % SIDE;
-                let at = line / SIDE * job.plane_len + row * job.columns + x;
-                let input = job.canvas.at(at, SIDE - 1 + R);
+                let at = line / SIDE * self.plane_len + row * self.columns + x;
+                let input = self.canvas.at(at, SIDE - 1 + R);
                 for column in 0..SIDE {
                     let columns: [S::V; V] = s.load_many(weights, LANES);
                     for (r, sums) in sums.iter_mut().enumerate() {
@@ -240,17 +183,17 @@ impl<const R: usize, const V: usize> Op for FromGroup<'_, '_, R, V> {
                     weights = weights.add(V * LANES);
                 }
             }
-            let layout = job.target.layout;
+            let layout = self.target.layout;
             let (mut totals, mut squares) = ([s.zero(); V], [s.zero(); V]);
             for (r, sums) in sums.into_iter().enumerate() {
                 for (v, sum) in sums.into_iter().enumerate() {
                     totals[v] = s.add(totals[v], sum);
                     squares[v] = s.mul_add(sum, sum, squares[v]);
-                    let at = layout.at(first_block + v, y + job.corner.0, x + r + job.corner.1);
-                    s.store(job.target.data.at(at, LANES), sum);
+                    let at = layout.at(first_block + v, y + self.corner.0, x + r + self.corner.1);
+                    s.store(self.target.data.at(at, LANES), sum);
                 }
             }
-            if let Some(sums) = job.sums {
+            if let Some(sums) = self.sums {
                 for v in 0..V {
                     sums.add(s, first_block + v, totals[v], squares[v]);
                 }

@@ -3,7 +3,8 @@
 use crate::Isa;
 use crate::layout::Layout;
 use crate::memory::{Buffer, View, ViewMut};
-use crate::simd::{LANES, Op, Simd};
+use crate::register_rows::{GroupedRows, RowGroup};
+use crate::simd::{LANES, Simd};
 use crate::threads::{Threads, part};
 
 /// Most taps of a window.
@@ -83,83 +84,28 @@ pub(super) struct Window<'a> {
 impl Window<'_> {
     pub(super) fn run(self, isa: Isa, threads: &Threads) {
         let count = threads.count();
-        threads.run(|worker| isa.run(Rows { of: self, rows: part(self.height, count, worker) }));
+        let (width, blocks) = (self.width, self.weights.channels / LANES);
+        threads.run(|worker| {
+            isa.run(GroupedRows { kernel: self, rows: part(self.height, count, worker), width, blocks });
+        });
     }
 }
 
-struct Rows<'a> {
-    of: Window<'a>,
-    rows: std::ops::Range<usize>,
-}
-
-impl Op for Rows<'_> {
-    type Output = ();
-
+impl RowGroup for Window<'_> {
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let blocks = self.of.weights.channels / LANES;
-        let groups = self.of.width.div_ceil(S::ROWS);
-        for y in self.rows {
-            for first_block in (0..blocks).step_by(S::VECTORS) {
-                for group in 0..groups {
-                    let columns = part(self.of.width, groups, group);
-                    let place = Place { of: &self.of, first_block, y, x: columns.start };
-                    if S::VECTORS == 2 && first_block + 1 < blocks {
-                        place.group::<S, 2>(s, columns.len());
-                    } else {
-                        place.group::<S, 1>(s, columns.len());
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Place<'a, 'b> {
-    of: &'a Window<'b>,
-    first_block: usize,
-    y: usize,
-    x: usize,
-}
-
-impl Place<'_, '_> {
-    #[inline(always)]
-    fn group<S: Simd, const V: usize>(self, s: S, columns: usize) {
-        /// Picks the kernel of so many columns; those that an instruction set never needs are not compiled.
-        macro_rules! pick {
-            ($($n:literal)*) => {
-                match columns {
-                    $($n if $n <= S::ROWS => s.vectorise(Group::<$n, V>(self)),)*
-                    _ => unreachable!("a group has at most {} columns", S::ROWS),
-                }
-            };
-        }
-        pick!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
-    }
-}
-
-/// `R` positions of a row by `V` blocks of channels.
-struct Group<'a, 'b, const R: usize, const V: usize>(Place<'a, 'b>);
-
-impl<const R: usize, const V: usize> Op for Group<'_, '_, R, V> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Place { of, first_block, y, x } = self.0;
-        let (depth, taps) = (of.weights.depth, of.weights.taps);
+    unsafe fn group<S: Simd, const R: usize, const V: usize>(&self, s: S, first_block: usize, y: usize, x: usize) {
+        let (depth, taps) = (self.weights.depth, self.weights.taps);
         let mut sums = [[s.zero(); V]; R];
         // SAFETY: all positions of all taps exist, as whoever fills a `Window` promises, the blocks exist, and the
         // worker alone has this row.
         unsafe {
             let start = first_block * LANES * depth * taps;
-            let mut weights = View::new(&of.weights.data).at(start, depth * taps * V * LANES);
-            for places in &of.taps[..taps] {
+            let mut weights = View::new(&self.weights.data).at(start, depth * taps * V * LANES);
+            for places in &self.taps[..taps] {
                 let step = places.step;
                 for block in 0..depth / LANES {
                     let at = places.start + places.row * y + step * x + places.block * block;
-                    let input = of.input.at(at, (R - 1) * step + LANES);
+                    let input = self.input.at(at, (R - 1) * step + LANES);
                     for k in 0..LANES {
                         let columns: [S::V; V] = s.load_many(weights, LANES);
                         for (r, sums) in sums.iter_mut().enumerate() {
@@ -172,11 +118,11 @@ impl<const R: usize, const V: usize> Op for Group<'_, '_, R, V> {
                     }
                 }
             }
-            let target = &of.target;
+            let target = &self.target;
             for (r, sums) in sums.into_iter().enumerate() {
                 for (v, sum) in sums.into_iter().enumerate() {
                     let at = target.start + target.row * y + target.step * (x + r);
-                    s.store(of.output.at(at + (first_block + v) * target.block, LANES), sum);
+                    s.store(self.output.at(at + (first_block + v) * target.block, LANES), sum);
                 }
             }
         }
