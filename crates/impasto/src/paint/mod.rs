@@ -17,6 +17,7 @@ use crate::progress::{End, Event, Flow, Observer};
 use crate::settings::{Settings, SettingsError};
 
 pub use job::{JobError, PaintJob};
+pub use start::start;
 
 /// Why nothing was painted.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +104,7 @@ pub fn paint(
     let preprocessing = network.preprocessing;
     // The trunk has its own copy, packed: 80 MB less where the caller keeps none.
     drop(network);
-    let start = start::start(&scene, settings, &preprocessing);
+    let start = start(&scene, settings, &preprocessing);
     let (width, height) = (start.width(), start.height());
     observer.event(&Event::Started {
         width,

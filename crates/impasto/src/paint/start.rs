@@ -15,7 +15,7 @@ const NOISE: f32 = 20.0;
 ///
 /// The article mixes after the mean colour of the network is taken away: `share · noise + (1 − share) · (content −
 /// mean)`, so a start of noise alone is noise around that mean.
-pub(super) fn start(scene: &Scene, settings: &Settings, preprocessing: &Preprocessing) -> Picture {
+pub fn start(scene: &Scene, settings: &Settings, preprocessing: &Preprocessing) -> Picture {
     let content = &scene.content;
     let (height, width) = (content.height(), content.width());
     match &settings.init {

@@ -91,8 +91,10 @@ impl TrainJob {
         let (preview, curve) = (beside_it(PREVIEW), beside_it(CURVE));
         made.preview = made.preview.filter(|path| Some(path) != preview.as_ref());
         made.curve = made.curve.filter(|path| Some(path) != curve.as_ref());
+        // Whether a run started afresh stays as it was.
+        let from = made.from.clone();
         let job = Self::new(given.over(made))?;
-        Ok(Self { resume: true, ..job })
+        Ok(Self { resume: true, from, ..job })
     }
 
     /// The job as settings that make it again.

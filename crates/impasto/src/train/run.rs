@@ -135,7 +135,7 @@ impl Run<'_> {
         let (batch, styles) = (self.job.settings.batch, self.job.styles.len() as u64);
         let mut losses = Losses::default();
         let progress = self.progress();
-        let share = schedule::style_share(progress);
+        let share = schedule::style_share(progress, self.job.from.is_none());
         for _ in 0..batch {
             let photo = self.next_photo()?;
             let style = (self.state.progress.sample % styles) as usize;

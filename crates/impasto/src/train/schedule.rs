@@ -16,9 +16,10 @@ const WARM_UP: usize = 50;
 const STYLE_GROWS: f64 = 0.2;
 const STYLE_BEGINS: f64 = 0.1;
 
-/// The share of the style weight that counts.
-pub(super) fn style_share(progress: f64) -> f64 {
-    STYLE_BEGINS.powf((1.0 - progress / STYLE_GROWS).max(0.0))
+/// The share of the style weight that counts. It grows in a run that starts `afresh`; a network that learned before
+/// knows content already, and a smaller style weight would only make it forget its strokes.
+pub(super) fn style_share(progress: f64, afresh: bool) -> f64 {
+    if afresh { STYLE_BEGINS.powf((1.0 - progress / STYLE_GROWS).max(0.0)) } else { 1.0 }
 }
 
 /// How far a run is, from 0 to 1: by its steps or by its minutes, whichever is further. The last `reserve` seconds of
@@ -46,8 +47,9 @@ mod tests {
 
     #[test]
     fn the_style_weight_grows_to_its_full() {
-        assert!((style_share(0.0) - 0.1).abs() < 1e-12 && (style_share(0.1) - 0.1f64.sqrt()).abs() < 1e-12);
-        assert_eq!([style_share(0.2), style_share(1.0)], [1.0; 2]);
+        let afresh = |progress| style_share(progress, true);
+        assert!((afresh(0.0) - 0.1).abs() < 1e-12 && (afresh(0.1) - 0.1f64.sqrt()).abs() < 1e-12);
+        assert_eq!([afresh(0.2), afresh(1.0), style_share(0.0, false)], [1.0; 3]);
     }
 
     #[test]
