@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use impasto::settings::{Device, Init, LayerWeights, OptimizerKind, Overrides, PoolingKind, Preset, StyleFile};
 
+use crate::eval::EvalArgs;
 use crate::models::ModelsArgs;
 use crate::stylize::StylizeArgs;
 use crate::train::TrainArgs;
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     /// Train a network that paints any photograph like one or more paintings in one pass.
     #[command(args_override_self = true)]
     Train(Box<TrainArgs>),
+    /// Measure paintings: how far from the photograph, how far from the style, and what flaws.
+    Eval(EvalArgs),
     /// List, show and download networks.
     Models(ModelsArgs),
     /// Print a script that completes commands and flags in a shell.

@@ -1,6 +1,7 @@
 //! The command `impasto`.
 
 mod args;
+mod eval;
 mod interrupt;
 mod models;
 mod output;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Paint(args) => paint::run(*args),
         Command::Stylize(args) => stylize::run(*args),
         Command::Train(args) => train::run(*args),
+        Command::Eval(args) => eval::run(args),
         Command::Models(args) => models::run(args).map(|()| Ending::Done).map_err(Into::into),
         Command::Completions { shell } => args::completions(shell),
     };

@@ -26,6 +26,7 @@
 
 pub mod curve;
 pub mod device;
+pub mod eval;
 pub mod memory;
 pub mod models;
 pub mod network;
