@@ -4,7 +4,38 @@ use std::fmt;
 
 use sysinfo::System;
 
+use crate::objective::tiles::{Reach, Tile, tiles, window_of};
 use crate::settings::OptimizerKind;
+
+/// How pictures pass through the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// In one piece.
+    #[default]
+    Whole,
+    /// In windows of at most so many pixels, each with what lies around it; the result is the same.
+    Tiles {
+        /// Rows of a window.
+        height: usize,
+        /// Columns of a window.
+        width: usize,
+    },
+}
+
+impl Layout {
+    /// The windows of a picture of so many rows and columns, for a tap that looks so far.
+    pub fn tiles(self, size: (usize, usize), reach: Reach) -> Vec<Tile> {
+        match self {
+            Self::Whole => tiles(size, size, reach),
+            Self::Tiles { height, width } => {
+                // Another picture than the one it was made for has its own windows, as large.
+                let fits = |window: &(usize, usize)| size.0 >= window.0 && size.1 >= window.1;
+                let window = Some((height, width)).filter(fits).or_else(|| window_of(size, height * width, reach));
+                tiles(size, window.unwrap_or((0, 0)), reach)
+            }
+        }
+    }
+}
 
 /// The network itself: its weights, and the same packed for both directions.
 const NETWORK: u64 = 620 << 20;
