@@ -1,6 +1,7 @@
 //! Tiles and regions on real pictures and the real network.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use impasto_nn::trunk::CpuTrunk;
 use impasto_nn::vgg::Vgg;
@@ -17,7 +18,7 @@ fn example(name: &str, height: usize, width: usize) -> Picture {
 
 /// The article's, or as many layers of it as reach a few pixels only.
 fn settings(deep: bool, pooling: PoolingKind) -> Settings {
-    let article = Settings { pooling, tv_weight: 2.0, threads: Some(2), ..Settings::preset(Preset::Article) };
+    let article = Settings { pooling, tv_weight: 2.0, threads: Some(1), ..Settings::preset(Preset::Article) };
     if deep {
         return article;
     }
@@ -30,7 +31,9 @@ fn settings(deep: bool, pooling: PoolingKind) -> Settings {
 
 /// One content with styles, in any layout.
 struct Case {
-    network: Vgg,
+    network: Arc<Vgg>,
+    /// Holds the packed weights, so that they are packed once.
+    _machine: Machine,
     settings: Settings,
     weights: Weights,
     content: Picture,
@@ -40,10 +43,11 @@ struct Case {
 
 impl Case {
     fn new(settings: Settings, content: Picture) -> Self {
-        let network = (*network("vgg19").unwrap()).clone();
+        let network = network("vgg19").unwrap();
         let weights = Weights::new(&settings, network.kind).unwrap();
         let styles = vec![(example("starry-night.jpg", 150, 190), 1.0)];
-        Self { network, settings, weights, content, styles, regions: Regions::default() }
+        let _machine = Machine::new(&network, &settings, &weights.taps()).unwrap();
+        Self { network, _machine, settings, weights, content, styles, regions: Regions::default() }
     }
 
     fn two_styles(mut self) -> Self {
@@ -109,9 +113,9 @@ fn regions(height: usize, width: usize) -> Regions {
 #[test]
 fn tiles_of_every_size_have_the_wholes_losses_and_gradient() {
     for (height, width, windows) in [
-        (96, 128, &[(28, 28), (28, 128), (40, 52), (96, 60), (64, 64)][..]),
-        (61, 93, &[(28, 28), (61, 30), (32, 93)]),
-        (97, 67, &[(29, 31), (50, 67)]),
+        (96, 128, &[(40, 40), (40, 128), (57, 72), (96, 88)][..]),
+        (61, 93, &[(40, 40), (61, 45)]),
+        (97, 67, &[(56, 67)]),
     ] {
         let case = Case::new(settings(false, PoolingKind::Average), example("chelsea.png", height, width));
         let whole = case.evaluate(Layout::Whole);
@@ -128,7 +132,7 @@ fn every_pooling_and_every_region_is_the_same_in_tiles() {
         let mut case = Case::new(settings(false, pooling), example("chelsea.png", 83, 101)).two_styles();
         case.regions = regions(83, 101);
         let whole = case.evaluate(Layout::Whole);
-        for (high, wide) in [(28, 32), (83, 48)] {
+        for (high, wide) in [(40, 56), (83, 40)] {
             let away = case.away(window(high, wide), &whole);
             assert!(away < 1e-5, "{pooling} {high}×{wide}: {away:.1e} away");
         }
@@ -139,7 +143,7 @@ fn every_pooling_and_every_region_is_the_same_in_tiles() {
 fn the_articles_layers_are_the_same_in_tiles() {
     let case = Case::new(settings(true, PoolingKind::Average), example("chelsea.png", 333, 270));
     let whole = case.evaluate(Layout::Whole);
-    for (high, wide) in [(256, 270), (224, 208)] {
+    for (high, wide) in [(256, 270), (270, 256)] {
         let away = case.away(window(high, wide), &whole);
         assert!(away < 1e-5, "{high}×{wide}: {away:.1e} away");
     }
@@ -151,7 +155,7 @@ fn one_step_less_of_halo_is_seen() {
     let whole = case.evaluate(Layout::Whole);
     assert_eq!(case.weights.reach, Reach { radius: 10, step: 4 });
     case.weights.reach.radius -= 4;
-    let away = case.away(window(28, 28), &whole);
+    let away = case.away(window(32, 32), &whole);
     assert!(away > 1e-4, "{away:.1e} away");
 }
 
@@ -164,7 +168,7 @@ fn another_trunk_is_the_same_in_tiles() {
     let trunk = CpuTrunk::new(&case.network, PoolingKind::Max.into(), &case.weights.taps(), 1, isa).unwrap();
     let machine = Machine { trunk: Box::new(trunk), cpu: Cpu::new(1), device: String::new() };
     let mut objective =
-        Objective::within(machine, &case.weights, window(32, 28), &case.content, &case.styles, Regions::default());
+        Objective::within(machine, &case.weights, window(40, 40), &case.content, &case.styles, Regions::default());
     let losses = objective.value(&case.picture());
     assert!((losses.loss / whole.0.loss - 1.0).abs() < 1e-5, "{} against {}", losses.loss, whole.0.loss);
 }
@@ -177,7 +181,7 @@ fn a_style_in_tiles_is_the_style() {
     assert!(case.away(window(24, 26), &whole) < 1e-5);
     case.styles[0].0 = example("coffee.png", 97, 61);
     let whole = case.evaluate(Layout::Whole);
-    assert!(case.away(window(24, 40), &whole) < 1e-5);
+    assert!(case.away(window(24, 48), &whole) < 1e-5);
 }
 
 /// The slope told is the slope found, along the gradient and a wave, in a picture of many windows with all regions, and
@@ -186,15 +190,15 @@ fn a_style_in_tiles_is_the_style() {
 fn the_gradient_over_edges_and_regions_is_that_of_finite_differences() {
     let mut case = Case::new(settings(false, PoolingKind::Average), example("chelsea.png", 72, 84)).two_styles();
     case.regions = regions(72, 84);
-    let (_, gradient) = case.evaluate(window(28, 28));
-    let mut objective = case.objective(window(28, 28));
+    let (_, gradient) = case.evaluate(window(40, 40));
+    let mut objective = case.objective(window(40, 40));
     let picture = case.picture();
     let norm = |part: &dyn Fn(usize) -> bool| {
         let squares = gradient.iter().enumerate().filter(|(i, _)| part(*i)).map(|(_, g)| f64::from(*g).powi(2));
         squares.sum::<f64>().sqrt()
     };
-    // The first edge between interiors lies at 16.
-    let edge = |i: usize| (14..18).contains(&(i / 84 % 72)) || (14..18).contains(&(i % 84));
+    // The first edge between interiors lies at 28.
+    let edge = |i: usize| (26..30).contains(&(i / 84 % 72)) || (26..30).contains(&(i % 84));
     let parts: [(&str, &dyn Fn(usize) -> bool); 2] = [("everywhere", &|_| true), ("at an edge", &edge)];
     for (name, part) in parts {
         let length = norm(part);
@@ -219,9 +223,13 @@ fn what_is_transparent_has_no_part_and_what_is_protected_stays() {
     let left = |i: usize| i % width < width / 2;
     case.regions.alpha = Some((0..height * width).map(|i| f32::from(left(i))).collect());
     let (losses, gradient) = case.evaluate(Layout::Whole);
-    // Beyond the reach of what is visible nothing flows.
+    // Beyond the reach of what is visible nothing flows but rounding.
     let far = |i: usize| i % width >= width / 2 + 12;
-    assert!(gradient.iter().enumerate().all(|(i, g)| !far(i) || *g == 0.0));
+    let most = |part: bool| {
+        let of = gradient.iter().enumerate().filter(|(i, _)| far(*i) == part);
+        of.map(|(_, g)| g.abs()).fold(0.0, f32::max)
+    };
+    assert!(most(true) < 1e-5 * most(false), "{} against {}", most(true), most(false));
     let mut other = case.picture();
     other.iter_mut().enumerate().filter(|(i, _)| far(*i)).for_each(|(_, v)| *v = 255.0 - *v);
     let same = case.objective(Layout::Whole).value(&other);
@@ -256,5 +264,5 @@ fn a_mask_gives_each_style_its_region() {
         case.objective(Layout::Whole).value(&both).loss
     };
     let (right, wrong) = (loss([false, true]), loss([true, false]));
-    assert!(right < 0.02 * wrong, "{right} against {wrong}");
+    assert!(right < 0.1 * wrong, "{right} against {wrong}");
 }

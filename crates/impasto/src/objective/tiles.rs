@@ -5,10 +5,18 @@
 //! they would have in the whole picture: the receptive radius of the deepest tap, its *halo*. Where the window ends
 //! with the picture there is no halo, so the padding is the picture's own. Edges lie at multiples of what the poolings
 //! halve, so a window's positions are the picture's, and a side of odd length loses its last row in both.
+//!
+//! Windows begin where a block of [`BLOCK`] positions of every layer begins in the whole picture. The kernels compute
+//! such blocks at a time, so a window's values are the picture's to the last bit but for a few at its edges. With other
+//! beginnings they would differ by rounding, and so now and then in which side of a ReLU or which of four values in a
+//! pooling a gradient takes.
 
 use std::ops::Range;
 
 use impasto_nn::vgg::VggKind;
+
+/// Positions a side of the blocks that the kernels compute at a time, those of Winograd's F(4×4, 3×3).
+const BLOCK: usize = 4;
 
 /// How far a tap looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +51,18 @@ impl Reach {
 
     /// The least side of a window that counts for something between two halos.
     pub fn least_window(self) -> usize {
-        2 * self.halo() + self.step
+        2 * self.halo() + self.grid()
+    }
+
+    /// Windows begin at multiples of this, and are apart by them.
+    fn grid(self) -> usize {
+        BLOCK * self.step
+    }
+
+    /// How far apart `count` windows are that cover a length.
+    fn stride(self, length: usize, count: usize) -> usize {
+        // The windows at both ends have one halo less.
+        length.saturating_sub(2 * self.halo()).div_ceil(count).next_multiple_of(self.grid())
     }
 }
 
@@ -140,41 +159,39 @@ pub fn window_of(size: (usize, usize), pixels: usize, reach: Reach) -> Option<(u
 fn sides(length: usize, reach: Reach) -> Vec<(usize, usize)> {
     let mut sides = vec![(length, length)];
     for count in 2.. {
-        let side = even_side(length, count, reach).max(reach.least_window());
-        if sides.last().is_some_and(|&(before, _)| side >= before) {
+        let stride = reach.stride(length, count);
+        let side = stride + 2 * reach.halo();
+        if sides.last().is_some_and(|&(before, _)| side < before) {
+            sides.push((side, spans(length, side, reach).iter().map(|span| span.window.len()).sum()));
+        }
+        if stride <= reach.grid() {
             break;
         }
-        sides.push((side, spans(length, side, reach).iter().map(|span| span.window.len()).sum()));
     }
     sides
 }
 
-/// The side of `count` windows, a multiple of the step, that covers so many pixels.
-fn even_side(length: usize, count: usize, reach: Reach) -> usize {
-    // The windows at both ends have one halo, those between have two.
-    let halos = 2 * reach.halo() * (count - 1);
-    (length + halos).div_ceil(count).next_multiple_of(reach.step)
-}
-
 fn spans(length: usize, window: usize, reach: Reach) -> Vec<Span> {
+    let (halo, window) = (reach.halo(), window.max(reach.least_window()));
     if length <= window {
         return vec![Span { window: 0..length, interior: 0..length }];
     }
-    let (halo, step) = (reach.halo(), reach.step);
-    let most = (window.max(reach.least_window()) / step) * step;
-    let stride = most - 2 * halo;
-    let count = 2 + length.saturating_sub(2 * (most - halo)).div_ceil(stride);
-    let side = even_side(length, count, reach).clamp(reach.least_window(), most);
-    let stride = side - 2 * halo;
-    let border = |i: usize| if i == 0 { 0 } else { (i * stride + halo).min(length) };
-    // All windows have this side, but for the last one if the picture's is no multiple of the step.
-    let last = (length - side).next_multiple_of(step);
-    let span = |i: usize| {
-        let start = (i * stride).min(last);
-        let end = if i + 1 == count { length } else { (start + side).min(length) };
-        Span { window: start..end, interior: border(i)..if i + 1 == count { length } else { border(i + 1) } }
-    };
-    (0..count).map(span).filter(|span| !span.interior.is_empty()).collect()
+    let most = (window - 2 * halo) / reach.grid() * reach.grid();
+    let count = (length - 2 * halo).div_ceil(most);
+    let stride = reach.stride(length, count);
+    let side = stride + 2 * halo;
+    // All windows have this side, but for the last one if the picture's is no multiple of the grid.
+    let last = (length - side).next_multiple_of(reach.grid());
+    let mut spans = Vec::new();
+    let mut counted = 0;
+    while counted < length {
+        let start = (spans.len() * stride).min(last);
+        let end = (start + side).min(length);
+        let border = if end == length { length } else { end - halo };
+        spans.push(Span { window: start..end, interior: counted..border });
+        counted = border;
+    }
+    spans
 }
 
 #[cfg(test)]
@@ -207,7 +224,7 @@ mod tests {
                         assert_eq!(interior.start, counted, "{length} {window} {spans:?}");
                         counted = interior.end;
                         assert!(seen.len() <= window.max(reach.least_window()) && !interior.is_empty());
-                        assert!(seen.start % step == 0 && interior.start % step == 0);
+                        assert!(seen.start % (4 * step) == 0 && interior.start % step == 0);
                         assert!(seen.start == 0 || seen.start + halo <= interior.start, "{length} {window} {spans:?}");
                         assert!(seen.end == length || interior.end + halo <= seen.end && seen.end % step == 0);
                     }
@@ -244,6 +261,6 @@ mod tests {
         }
         // Two strips rather than four squares.
         assert_eq!(tiles((2048, 2048), window_of((2048, 2048), 1 << 22, reach).unwrap(), reach).len(), 1);
-        assert_eq!(tiles((2048, 2048), window_of((2048, 2048), 2300 * 1024, reach).unwrap(), reach).len(), 2);
+        assert_eq!(tiles((2048, 2048), window_of((2048, 2048), 2400 * 1024, reach).unwrap(), reach).len(), 2);
     }
 }
