@@ -1,5 +1,6 @@
 //! Everything against the plain loops of [`reference`](crate::reference), on every instruction set of this machine.
 
+mod bands;
 mod networks;
 mod repeatable;
 mod vectors;
