@@ -10,13 +10,11 @@ use image::ImageEncoder;
 use image::codecs::{jpeg::JpegEncoder, tiff::TiffEncoder, webp::WebPEncoder};
 
 use super::Picture;
+use super::settings::SETTINGS_KEYWORD;
 use crate::settings::SettingsError;
 
 /// JPEG quality: paintings have fine strokes everywhere, and 95 keeps them.
 const JPEG_QUALITY: u8 = 95;
-
-/// The keyword of the PNG text in which the settings are stored.
-const SETTINGS_KEYWORD: &str = "impasto:settings";
 
 /// Why a picture could not be written.
 #[derive(Debug, thiserror::Error)]
