@@ -1,6 +1,7 @@
 //! Painting: Gatys et al. 2015. The pixels themselves are moved until the loss is low.
 
 mod job;
+mod pyramid;
 mod start;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::progress::{End, Event, Flow, Observer};
 use crate::settings::{Settings, SettingsError};
 
 pub use job::{JobError, PaintJob};
+pub use pyramid::{Scale, scales};
 pub use start::start;
 
 /// Why nothing was painted.

@@ -13,6 +13,9 @@ overrides! {
     files { content: PathBuf, output: PathBuf, curve: PathBuf, preset: Preset }
     settings {
         iterations: usize,
+        min_size: usize,
+        average: f64,
+        style_scale: f64,
         optimizer: OptimizerKind,
         learning_rate: f64,
         content_weight: f64,
@@ -24,7 +27,7 @@ overrides! {
         device: Device,
         seed: u64,
     }
-    optional { size: usize, threads: usize, save_every: usize }
+    optional { size: usize, scales: usize, strength: f64, threads: usize, save_every: usize }
     tables { content_layers: LayerWeights, style_layers: LayerWeights }
 }
 
@@ -57,6 +60,8 @@ mod tests {
             curve: Some("k".into()),
             preset: Some(Preset::Fast),
             size: Some(1),
+            scales: Some(1),
+            strength: Some(0.5),
             threads: Some(1),
             save_every: Some(1),
             ..Overrides::from(&Settings::default())
