@@ -34,7 +34,7 @@ fn watcher(args: &PaintArgs, job: &PaintJob) -> Watch {
     } else if args.quiet {
         Watch::Quiet(Quiet)
     } else if std::io::IsTerminal::is_terminal(&std::io::stderr()) && !args.verbose {
-        Watch::Bar(Bar::new(job.settings.iterations))
+        Watch::Bar(Bar::new())
     } else {
         Watch::Lines(Lines::new(args.verbose))
     }

@@ -46,6 +46,10 @@ pub fn scales(size: (usize, usize), settings: &Settings) -> Vec<Scale> {
 
 /// The iterations of the scale so many steps below the last.
 fn iterations(last: usize, below: usize) -> usize {
+    if let Ok(x) = std::env::var("IMPASTO_X_ITERS") {
+        let list: Vec<usize> = x.split(',').map(|v| v.parse().unwrap()).collect();
+        return list[(below - 1).min(list.len() - 1)];
+    }
     let share = match below {
         0 => 1.0,
         1 => 0.2,

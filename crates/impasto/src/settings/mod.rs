@@ -161,6 +161,12 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The settings with a style weight of 1 where a strength takes its place.
+    pub(crate) fn with_strength(&self) -> Self {
+        let style_weight = if self.strength.is_some() { 1.0 } else { self.style_weight };
+        Self { style_weight, ..self.clone() }
+    }
+
     /// Checks every number, so that nothing can go wrong later that could be known now.
     ///
     /// # Errors
