@@ -153,6 +153,18 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "FILE", help_heading = "Progress")]
     pub(crate) curve: Option<PathBuf>,
 
+    /// Where to keep the run while it is not finished [default: OUTPUT-checkpoint.safetensors].
+    #[arg(long, value_name = "FILE", help_heading = "Progress", conflicts_with = "resume")]
+    pub(crate) checkpoint: Option<PathBuf>,
+
+    /// Keep the run every X seconds, 0 for never [default: 30].
+    #[arg(long, value_name = "X", help_heading = "Progress", allow_negative_numbers = true)]
+    pub(crate) checkpoint_every: Option<f64>,
+
+    /// Go on with the painting that is kept in this file, as if it had never stopped.
+    #[arg(long, value_name = "FILE", help_heading = "Progress", conflicts_with_all = ["preset", "config"])]
+    pub(crate) resume: Option<PathBuf>,
+
     /// Write one event a line as JSON to stdout.
     #[arg(long, help_heading = "Progress")]
     pub(crate) json: bool,
@@ -174,6 +186,8 @@ impl PaintArgs {
             style: self.style.clone(),
             output: self.output.clone(),
             curve: self.curve.clone(),
+            checkpoint: self.checkpoint.clone(),
+            checkpoint_every: self.checkpoint_every,
             preset: self.preset,
             size: self.size,
             iterations: self.iterations,

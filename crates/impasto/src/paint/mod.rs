@@ -1,5 +1,6 @@
 //! Painting: Gatys et al. 2015. The pixels themselves are moved until the loss is low.
 
+mod checkpoint;
 mod job;
 mod pyramid;
 mod run;
@@ -18,9 +19,10 @@ use crate::picture::{MIN_SIDE, Picture};
 use crate::progress::{End, Event, Observer};
 use crate::settings::{Settings, SettingsError};
 
+pub use checkpoint::{CheckpointError, checkpoint_path};
 pub use job::{JobError, PaintJob};
 pub use pyramid::{Scale, scales};
-use run::Run;
+use run::{Keeping, Run};
 pub use start::start;
 
 /// Why nothing was painted.
@@ -61,6 +63,9 @@ pub enum PaintError {
         /// A longer side that would fit.
         fitting: usize,
     },
+    /// A painting that was kept cannot be gone on with.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// The very first loss is not a number.
     #[error("the loss of the start is not finite: make the weights smaller, or check the network file")]
     NotFinite,
@@ -102,9 +107,23 @@ pub fn paint(
     network: Arc<Vgg>,
     observer: &mut dyn Observer,
 ) -> Result<Painting, PaintError> {
+    paint_kept(scene, settings, network, Keeping::default(), observer)
+}
+
+/// Paints a scene from its start or from where it was kept, and keeps it on the way.
+fn paint_kept(
+    scene: &Scene,
+    settings: &Settings,
+    network: Arc<Vgg>,
+    keeping: Keeping,
+    observer: &mut dyn Observer,
+) -> Result<Painting, PaintError> {
     settings.check()?;
     let weights = Weights::new(&settings.with_strength(), network.kind)?;
-    let scales = scales(scene.working_size(settings.size), settings);
+    let scales = match &keeping.kept {
+        Some(kept) => kept.scales().to_vec(),
+        None => scales(scene.working_size(settings.size), settings),
+    };
     scene.check(&scales, settings)?;
     let scene = scene.with_shares();
     let machine = Machine::new(&network, settings, &weights.taps())?;
@@ -119,7 +138,12 @@ pub fn paint(
         network: settings.network.clone(),
         device: machine.device.clone(),
     });
-    Run::new(&scene, settings, scales, (machine, &weights), &preprocessing, observer).run()
+    if let Some(kept) = keeping.kept.as_ref().filter(|kept| kept.device() != machine.device) {
+        let (was, is) = (kept.device(), &machine.device);
+        let message = format!("begun on {was} and gone on with on {is}: the picture will differ in its last bits");
+        observer.event(&Event::Warning { message });
+    }
+    Run::new(&scene, settings, scales, (machine, &weights), &preprocessing, keeping, observer)?.run()
 }
 
 impl Scene {

@@ -3,11 +3,13 @@
 //! Large strokes are cheap to lay while the picture is small, so a painting begins small and grows by √2 until it has
 //! its size. Each size costs half of the next, for the same number of evaluations.
 
+use serde::{Deserialize, Serialize};
+
 use crate::picture::{MIN_SIDE, size_with_longer_side};
 use crate::settings::Settings;
 
 /// One size of the pyramid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scale {
     /// Rows.
     pub height: usize,

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use impasto_nn::vgg::Preprocessing;
 
+use super::checkpoint::{Keeper, Kept};
 use super::state::{Average, State};
 use super::{PaintError, Painting, Scale, Scene, start, strength};
 use crate::device::{Cpu, Machine};
@@ -23,33 +24,47 @@ pub(super) struct Run<'a> {
     cpu: Cpu,
     state: State,
     clock: Clock,
+    device: String,
+    keeper: Option<Keeper>,
     observer: &'a mut dyn Observer,
 }
 
+/// Where a run is kept, and where it was.
+#[derive(Default)]
+pub(super) struct Keeping {
+    pub(super) keeper: Option<Keeper>,
+    pub(super) kept: Option<Kept>,
+}
+
 impl<'a> Run<'a> {
-    /// A run that is to begin.
+    /// A run from its start, or from where it was kept.
     pub(super) fn new(
         scene: &'a Scene,
         settings: &'a Settings,
         scales: Vec<Scale>,
         (machine, weights): (Machine, &Weights),
         preprocessing: &Preprocessing,
+        Keeping { keeper, kept }: Keeping,
         observer: &'a mut dyn Observer,
-    ) -> Self {
-        let cpu = machine.cpu.clone();
+    ) -> Result<Self, PaintError> {
+        let (cpu, device) = (machine.cpu.clone(), machine.device.clone());
         let first = scene.at(scales[0], settings.style_scale);
-        let picture = start(&first, settings, preprocessing).into_data();
         let objective = match settings.strength {
             Some(strength) => balanced(strength, scene, settings, machine, weights),
             None => Objective::new(machine, weights, &first.content, &first.styles),
         };
-        let optimizer = optimizer::optimizer(settings, cpu.clone());
-        let state = State::new(picture);
-        Self { scene, settings, scales, objective, optimizer, cpu, state, clock: Clock::new(0.0), observer }
+        let mut optimizer = optimizer::optimizer(settings, cpu.clone());
+        let (state, elapsed) = match kept {
+            Some(kept) => kept.state(optimizer.as_mut())?,
+            None => (State::new(start(&first, settings, preprocessing).into_data()), 0.0),
+        };
+        let clock = Clock::new(elapsed);
+        Ok(Self { scene, settings, scales, objective, optimizer, cpu, state, clock, device, keeper, observer })
     }
 
     /// Paints to the end.
     pub(super) fn run(mut self) -> Result<Painting, PaintError> {
+        self.keep(true);
         loop {
             let (now, last) = (self.scale(), self.state.scale + 1 == self.scales.len());
             let scene = self.scene.at(now, self.settings.style_scale);
@@ -91,9 +106,11 @@ impl<'a> Run<'a> {
             }
             let over = scale == scales && self.state.iteration == iterations;
             if flow == Flow::Stop && !over {
+                self.keep(true);
                 return Ok(End::Stopped);
             }
             self.show(over);
+            self.keep(false);
         }
         Ok(End::Complete)
     }
@@ -132,6 +149,18 @@ impl<'a> Run<'a> {
             done: made / (made + to_come),
             losses,
         })
+    }
+
+    /// Writes the checkpoint if it is time, or now; where that fails the one before it stays, and the run goes on.
+    fn keep(&mut self, now: bool) {
+        let Some(keeper) = self.keeper.as_mut().filter(|keeper| now || keeper.due()) else { return };
+        let clock = (self.device.as_str(), self.clock.elapsed());
+        let written = keeper.keep(&self.state, self.optimizer.as_ref(), &self.scales, clock);
+        let event = match written {
+            Ok(()) => Event::Checkpoint { iteration: self.state.history.len(), path: keeper.path().into() },
+            Err(error) => Event::Warning { message: error.to_string() },
+        };
+        self.observer.event(&event);
     }
 
     /// Shows the picture on the way, every so many steps.

@@ -10,7 +10,7 @@ overrides! {
     #[allow(missing_docs, reason = "each stands in `Settings` under the same name, or in `PaintJob`")]
     Overrides over Settings
     lists { style: StyleFile }
-    files { content: PathBuf, output: PathBuf, curve: PathBuf, preset: Preset }
+    files { content: PathBuf, output: PathBuf, curve: PathBuf, checkpoint: PathBuf, checkpoint_every: f64, preset: Preset }
     settings {
         iterations: usize,
         min_size: usize,
@@ -42,7 +42,7 @@ impl Overrides {
     /// # Errors
     /// If the name of a file is no text.
     pub fn to_toml(&self) -> Result<String, SettingsError> {
-        let files = [&self.content, &self.output, &self.curve].into_iter().flatten();
+        let files = [&self.content, &self.output, &self.curve, &self.checkpoint].into_iter().flatten();
         to_toml(self, files.chain(self.style.iter().map(|style| &style.path)))
     }
 }
@@ -58,6 +58,8 @@ mod tests {
             style: vec!["s:2".parse().unwrap()],
             output: Some("o".into()),
             curve: Some("k".into()),
+            checkpoint: Some("p".into()),
+            checkpoint_every: Some(5.0),
             preset: Some(Preset::Fast),
             size: Some(1),
             scales: Some(1),
