@@ -69,9 +69,25 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) size: Option<usize>,
 
-    /// How often the loss and its gradient are evaluated.
+    /// How often the loss and its gradient are evaluated at the last size.
     #[arg(short = 'n', long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) iterations: Option<usize>,
+
+    /// How many sizes to paint at, each √2 times the one before: 1 for the last one only [default: all that fit].
+    #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) scales: Option<usize>,
+
+    /// The longer side of the first and smallest size, at least.
+    #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) min_size: Option<usize>,
+
+    /// How much style: from 0, the photograph, to 1, nearly only style; it takes the place of --style-weight.
+    #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) strength: Option<f64>,
+
+    /// The size of the strokes: the styles are X times as large as the picture.
+    #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) style_scale: Option<f64>,
 
     /// What takes the steps: `adam` or `lbfgs`.
     #[arg(long, help_heading = "Settings")]
@@ -80,6 +96,10 @@ pub(crate) struct PaintArgs {
     /// How far a pixel moves in a step, of 255 (for lbfgs: in the first one, on average).
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,
+
+    /// For adam: the decay of the average of the pictures on the way, 0 for none.
+    #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) average: Option<f64>,
 
     /// The factor of the content loss (ALPHA).
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
@@ -133,6 +153,18 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "FILE", help_heading = "Progress")]
     pub(crate) curve: Option<PathBuf>,
 
+    /// Where to keep the run while it is not finished [default: OUTPUT-checkpoint.safetensors].
+    #[arg(long, value_name = "FILE", help_heading = "Progress", conflicts_with = "resume")]
+    pub(crate) checkpoint: Option<PathBuf>,
+
+    /// Keep the run every X seconds, 0 for never [default: 30].
+    #[arg(long, value_name = "X", help_heading = "Progress", allow_negative_numbers = true)]
+    pub(crate) checkpoint_every: Option<f64>,
+
+    /// Go on with the painting that is kept in this file, as if it had never stopped.
+    #[arg(long, value_name = "FILE", help_heading = "Progress", conflicts_with_all = ["preset", "config"])]
+    pub(crate) resume: Option<PathBuf>,
+
     /// Write one event a line as JSON to stdout.
     #[arg(long, help_heading = "Progress")]
     pub(crate) json: bool,
@@ -154,9 +186,16 @@ impl PaintArgs {
             style: self.style.clone(),
             output: self.output.clone(),
             curve: self.curve.clone(),
+            checkpoint: self.checkpoint.clone(),
+            checkpoint_every: self.checkpoint_every,
             preset: self.preset,
             size: self.size,
             iterations: self.iterations,
+            min_size: self.min_size,
+            scales: self.scales,
+            average: self.average,
+            style_scale: self.style_scale,
+            strength: self.strength,
             optimizer: self.optimizer,
             learning_rate: self.learning_rate,
             content_weight: self.content_weight,

@@ -37,6 +37,7 @@ pub mod progress;
 pub mod settings;
 pub mod styles;
 pub mod stylize;
+mod tensors;
 pub mod train;
 
 pub use network::network;

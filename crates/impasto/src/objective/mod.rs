@@ -156,6 +156,19 @@ impl Objective {
         Self { perceptual, content: target, style, protected }
     }
 
+    /// Looks at another content and other styles; the share of the style stays.
+    pub fn look_at(&mut self, content: &Picture, styles: &[(Picture, f64)]) {
+        let share = self.style.share;
+        self.style = self.perceptual.style(styles);
+        self.style.share = share;
+        self.content = self.perceptual.content(content);
+    }
+
+    /// Multiplies the style loss by this, on top of its weight.
+    pub fn set_style_share(&mut self, share: f64) {
+        self.style.share = share;
+    }
+
     /// The losses of a planar `3 × height × width` picture, without a gradient.
     ///
     /// # Panics

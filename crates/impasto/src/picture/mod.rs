@@ -2,11 +2,13 @@
 
 mod read;
 mod resize;
+mod settings;
 mod write;
 
 pub use read::ReadError;
 pub(crate) use read::crop_of_file;
 pub(crate) use resize::size_with_longer_side;
+pub use settings::settings_of;
 pub use write::{PictureFormat, WriteError};
 pub(crate) use write::{check_place, write_durable, write_whole};
 

@@ -10,13 +10,11 @@ use image::ImageEncoder;
 use image::codecs::{jpeg::JpegEncoder, tiff::TiffEncoder, webp::WebPEncoder};
 
 use super::Picture;
+use super::settings::SETTINGS_KEYWORD;
 use crate::settings::SettingsError;
 
 /// JPEG quality: paintings have fine strokes everywhere, and 95 keeps them.
 const JPEG_QUALITY: u8 = 95;
-
-/// The keyword of the PNG text in which the settings are stored.
-const SETTINGS_KEYWORD: &str = "impasto:settings";
 
 /// Why a picture could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -243,10 +241,14 @@ pub(crate) fn write_whole(
 
 /// As [`write_whole`], and waits until the bytes are on the disk: they are there after a power cut, or the file before
 /// them is.
-pub(crate) fn write_durable(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+pub(crate) fn write_durable(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), WriteError> {
     let failed = |error: io::Error| WriteError::File { path: path.into(), reason: error.to_string() };
-    let mut file = temporary_beside(path)?;
-    file.write_all(bytes).map_err(failed)?;
+    let mut buffered = BufWriter::new(temporary_beside(path)?);
+    write(&mut buffered).map_err(failed)?;
+    let file = buffered.into_inner().map_err(|error| failed(error.into_error()))?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     // The new name is on the disk once its folder is; where folders cannot be opened, the system sees to that.

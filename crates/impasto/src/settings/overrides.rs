@@ -10,9 +10,12 @@ overrides! {
     #[allow(missing_docs, reason = "each stands in `Settings` under the same name, or in `PaintJob`")]
     Overrides over Settings
     lists { style: StyleFile }
-    files { content: PathBuf, output: PathBuf, curve: PathBuf, preset: Preset }
+    files { content: PathBuf, output: PathBuf, curve: PathBuf, checkpoint: PathBuf, checkpoint_every: f64, preset: Preset }
     settings {
         iterations: usize,
+        min_size: usize,
+        average: f64,
+        style_scale: f64,
         optimizer: OptimizerKind,
         learning_rate: f64,
         content_weight: f64,
@@ -24,7 +27,7 @@ overrides! {
         device: Device,
         seed: u64,
     }
-    optional { size: usize, threads: usize, save_every: usize }
+    optional { size: usize, scales: usize, strength: f64, threads: usize, save_every: usize }
     tables { content_layers: LayerWeights, style_layers: LayerWeights }
 }
 
@@ -39,7 +42,7 @@ impl Overrides {
     /// # Errors
     /// If the name of a file is no text.
     pub fn to_toml(&self) -> Result<String, SettingsError> {
-        let files = [&self.content, &self.output, &self.curve].into_iter().flatten();
+        let files = [&self.content, &self.output, &self.curve, &self.checkpoint].into_iter().flatten();
         to_toml(self, files.chain(self.style.iter().map(|style| &style.path)))
     }
 }
@@ -55,8 +58,12 @@ mod tests {
             style: vec!["s:2".parse().unwrap()],
             output: Some("o".into()),
             curve: Some("k".into()),
+            checkpoint: Some("p".into()),
+            checkpoint_every: Some(5.0),
             preset: Some(Preset::Fast),
             size: Some(1),
+            scales: Some(1),
+            strength: Some(0.5),
             threads: Some(1),
             save_every: Some(1),
             ..Overrides::from(&Settings::default())
