@@ -9,6 +9,7 @@ mod style;
 mod sums;
 pub mod tiles;
 mod total_variation;
+mod wasserstein;
 
 use std::collections::BTreeSet;
 use std::ops::{AddAssign, Mul};
@@ -28,6 +29,7 @@ pub use regions::Regions;
 pub use style::gram_loss;
 use tiles::{Reach, Tile};
 pub use total_variation::{total_variation, visible_variation};
+pub use wasserstein::{WassersteinTarget, wasserstein_loss};
 
 /// The parts of a loss, each with its weight already in it: they sum up to `loss`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
