@@ -17,7 +17,7 @@ pub(crate) fn run(args: PaintArgs) -> Result<Ending, Box<dyn Error>> {
         let settings = given.settings();
         settings.check()?;
         let files = Overrides { preset: None, ..given };
-        output::print(&Overrides::from(&settings).over(files).to_toml())?;
+        output::print(&Overrides::from(&settings).over(files).to_toml()?)?;
         return Ok(Ending::Done);
     }
     let job = PaintJob::new(given)?;

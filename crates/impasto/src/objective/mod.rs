@@ -5,6 +5,7 @@
 mod perceptual;
 mod style;
 mod total_variation;
+mod wasserstein;
 
 use std::collections::BTreeSet;
 use std::ops::{AddAssign, Mul};
@@ -19,6 +20,7 @@ use crate::settings::{Settings, SettingsError};
 pub use perceptual::{ContentTarget, Perceptual, StyleTarget};
 pub use style::gram_loss;
 pub use total_variation::total_variation;
+pub use wasserstein::{WassersteinTarget, wasserstein_loss};
 
 /// The parts of a loss, each with its weight already in it: they sum up to `loss`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

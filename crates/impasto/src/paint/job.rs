@@ -82,6 +82,7 @@ impl PaintJob {
     /// it cannot be written to its place, it goes into the folder for temporary files.
     pub fn run(&self, observer: &mut dyn Observer) -> Result<Painting, JobError> {
         self.settings.check()?;
+        self.to_overrides().to_toml()?;
         self.check_outputs()?;
         let scene = self.read()?;
         let network = network(&self.settings.network)?;
@@ -121,7 +122,7 @@ impl PaintJob {
     }
 
     fn save(&self, painting: &Painting, observer: &mut dyn Observer) -> Result<(), JobError> {
-        let settings = self.to_overrides().to_toml();
+        let settings = self.to_overrides().to_toml()?;
         let iteration = painting.history.len();
         if let Err(error) = painting.picture.write(&self.output, Some(&settings)) {
             let kept = std::env::temp_dir().join(format!("impasto-{}.png", std::process::id()));

@@ -1,58 +1,26 @@
-//! The settings file: TOML with the keys of [`Overrides`].
+//! Settings files: TOML.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Overrides, SettingsError, nearest};
+use super::{SettingsError, nearest};
 
-/// Every key of a settings file.
-const KEYS: [&str; 21] = [
-    "content",
-    "style",
-    "output",
-    "curve",
-    "preset",
-    "size",
-    "iterations",
-    "optimizer",
-    "learning_rate",
-    "content_weight",
-    "style_weight",
-    "tv_weight",
-    "init",
-    "pooling",
-    "network",
-    "device",
-    "threads",
-    "seed",
-    "save_every",
-    "content_layers",
-    "style_layers",
-];
+/// The text of a settings file.
+pub(crate) fn read_text(path: &Path) -> Result<String, SettingsError> {
+    std::fs::read_to_string(path).map_err(|error| SettingsError::File { path: path.into(), error })
+}
 
-impl Overrides {
-    /// Reads a settings file. Paths in it are taken from the folder the program runs in, as on the command line.
-    ///
-    /// # Errors
-    /// If it cannot be read, is not TOML, has an unknown key or a value of a wrong type.
-    pub fn read(path: &Path) -> Result<Self, SettingsError> {
-        let text = std::fs::read_to_string(path).map_err(|error| SettingsError::File { path: path.into(), error })?;
-        Self::from_toml(&text, path)
+/// Settings as TOML; `files` are the names in them.
+pub(crate) fn to_toml<'a>(
+    settings: &impl Serialize,
+    mut files: impl Iterator<Item = &'a PathBuf>,
+) -> Result<String, SettingsError> {
+    if let Some(path) = files.find(|path| path.to_str().is_none()) {
+        return Err(SettingsError::NoText(path.clone()));
     }
-
-    /// Settings from TOML; `path` is named in errors.
-    ///
-    /// # Errors
-    /// As [`Overrides::read`].
-    pub fn from_toml(text: &str, path: &Path) -> Result<Self, SettingsError> {
-        read_toml(text, path, &KEYS, &["style"])
-    }
-
-    /// The same as TOML.
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("settings are plain values, then tables")
-    }
+    Ok(toml::to_string(settings).expect("settings are plain values, then tables"))
 }
 
 /// A structure from TOML with these keys; under those of `lists` one value may stand without brackets.
@@ -86,7 +54,7 @@ pub(crate) fn read_toml<T: DeserializeOwned>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Preset, Settings};
+    use crate::settings::{Overrides, Preset, Settings};
 
     fn read(text: &str) -> Result<Overrides, SettingsError> {
         Overrides::from_toml(text, Path::new("s.toml"))
@@ -97,29 +65,10 @@ mod tests {
         for preset in [Preset::Article, Preset::Default, Preset::Fast] {
             let settings = Settings { size: Some(300), threads: Some(2), ..Settings::preset(preset) };
             let all = Overrides { save_every: Some(5), ..Overrides::from(&settings) };
-            let back = read(&all.to_toml()).unwrap();
+            let back = read(&all.to_toml().unwrap()).unwrap();
             assert_eq!(back, all);
             assert_eq!(back.settings(), Settings { save_every: Some(5), ..settings });
         }
-    }
-
-    #[test]
-    fn the_known_keys_are_those_of_the_structure() {
-        let all = Overrides {
-            content: Some("c".into()),
-            style: vec!["s:2".parse().unwrap()],
-            output: Some("o".into()),
-            curve: Some("k".into()),
-            preset: Some(Preset::Fast),
-            size: Some(1),
-            threads: Some(1),
-            save_every: Some(1),
-            ..Overrides::from(&Settings::default())
-        };
-        let table: toml::Table = toml::from_str(&all.to_toml()).unwrap();
-        let mut keys: Vec<&str> = KEYS.to_vec();
-        keys.sort_unstable();
-        assert_eq!(table.keys().map(String::as_str).collect::<Vec<_>>(), keys);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a painting is made with: presets, a settings file over them, flags over both.
 
+mod declare;
 mod file;
 mod layers;
 mod overrides;
@@ -10,7 +11,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-pub(crate) use file::read_toml;
+pub(crate) use declare::overrides;
+pub(crate) use file::{read_text, read_toml, to_toml};
 pub use layers::LayerWeights;
 pub use overrides::Overrides;
 pub use values::{Device, Init, OptimizerKind, PoolingKind, Preset, StyleFile};
