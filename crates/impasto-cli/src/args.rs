@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use impasto::settings::{Device, Init, LayerWeights, OptimizerKind, Overrides, PoolingKind, Preset, StyleFile};
+use impasto::settings::{
+    Device, Init, LayerWeights, MemorySize, OptimizerKind, Overrides, PoolingKind, Preset, StyleFile,
+};
 
 use crate::models::ModelsArgs;
 use crate::stylize::StylizeArgs;
@@ -48,6 +50,14 @@ pub(crate) struct PaintArgs {
     /// A painting to paint it like; several are blended, each with its weight.
     #[arg(short, long, value_name = "FILE[:WEIGHT]")]
     pub(crate) style: Vec<StyleFile>,
+
+    /// Where the style of the same number counts: a grey picture, white for all, or `none` for everywhere.
+    #[arg(long, value_name = "FILE|none")]
+    pub(crate) mask: Vec<PathBuf>,
+
+    /// What stays as it is in the photograph: a grey picture, white for all.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) protect: Option<PathBuf>,
 
     /// Where to write the picture: .png, .jpg, .webp or .tiff [default: CONTENT-STYLE.png].
     #[arg(short, long, value_name = "FILE")]
@@ -145,6 +155,14 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "N", help_heading = "Machine", allow_negative_numbers = true)]
     pub(crate) threads: Option<usize>,
 
+    /// The most memory to take, such as `2GiB`: what needs more goes in tiles [default: ¾ of what is free].
+    #[arg(long, value_name = "SIZE", help_heading = "Machine", allow_hyphen_values = true)]
+    pub(crate) memory: Option<MemorySize>,
+
+    /// Print sizes, tiles, memory and time, and do nothing else.
+    #[arg(long, help_heading = "Machine", conflicts_with = "resume")]
+    pub(crate) plan: bool,
+
     /// Also write the picture after every N iterations, as OUTPUT-0050.png and so on.
     #[arg(long, value_name = "N", help_heading = "Progress", allow_negative_numbers = true)]
     pub(crate) save_every: Option<usize>,
@@ -184,6 +202,8 @@ impl PaintArgs {
         Overrides {
             content: self.content.clone(),
             style: self.style.clone(),
+            mask: self.mask.clone(),
+            protect: self.protect.clone(),
             output: self.output.clone(),
             curve: self.curve.clone(),
             checkpoint: self.checkpoint.clone(),
@@ -206,6 +226,7 @@ impl PaintArgs {
             network: self.network.clone(),
             device: self.device,
             threads: self.threads,
+            memory: self.memory,
             seed: self.seed,
             save_every: self.save_every,
             content_layers: self.content_layers.clone(),

@@ -24,6 +24,15 @@ pub(crate) fn run(args: PaintArgs) -> Result<Ending, Box<dyn Error>> {
         Some(path) => PaintJob::resume(path, given)?,
         None => PaintJob::new(given)?,
     };
+    if args.plan {
+        let plan = job.plan()?;
+        if args.json {
+            output::print_json(&plan)?;
+        } else {
+            output::print(&format!("{plan}\n"))?;
+        }
+        return Ok(Ending::Done);
+    }
     interrupt::watch();
     let painting = job.run(&mut watcher(&args))?;
     if painting.end == End::Stopped && !args.quiet && job.checkpoint_every > 0.0 {

@@ -150,20 +150,36 @@ impl Objective {
         styles: &[(Picture, f64)],
         regions: Regions,
     ) -> Self {
+        let mut objective = Self::blank(machine, weights);
+        objective.look_at(layout, content, styles, regions);
+        objective
+    }
+
+    /// One that has not looked at anything yet.
+    pub(crate) fn blank(machine: Machine, weights: &Weights) -> Self {
         let mut perceptual = Perceptual::new(machine, weights);
-        perceptual.set_layout(layout);
-        let style = perceptual.style(styles);
-        let target = perceptual.content_within(content, &regions);
-        let protected = regions.protect.map(|stays| Protected::new(content, stays));
-        Self { perceptual, content: target, style, protected }
+        let style = perceptual.style(&[]);
+        Self { perceptual, content: ContentTarget::default(), style, protected: None }
     }
 
     /// Looks at another content and other styles; the share of the style stays.
-    pub fn look_at(&mut self, content: &Picture, styles: &[(Picture, f64)]) {
+    ///
+    /// # Panics
+    /// If a region is not of the content's size.
+    pub fn look_at(&mut self, layout: Layout, content: &Picture, styles: &[(Picture, f64)], regions: Regions) {
+        // What was looked at before is not needed any more, and may be large.
+        (self.content, self.protected) = (ContentTarget::default(), None);
+        self.perceptual.set_layout(layout);
         let share = self.style.share;
         self.style = self.perceptual.style(styles);
         self.style.share = share;
-        self.content = self.perceptual.content(content);
+        self.content = self.perceptual.content_within(content, &regions);
+        self.protected = regions.protect.map(|stays| Protected::new(content, stays));
+    }
+
+    /// The loss itself, for whoever plans what it takes.
+    pub(crate) fn perceptual(&self) -> &Perceptual {
+        &self.perceptual
     }
 
     /// Multiplies the style loss by this, on top of its weight.

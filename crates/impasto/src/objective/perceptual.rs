@@ -11,14 +11,14 @@ use impasto_nn::trunk::{ContentGradient, Features, MomentGradient, Moments, TapG
 
 use super::regions::{Place, Regions};
 use super::sums::{DistanceSum, MomentSum};
-use super::tiles::Tile;
+use super::tiles::{Reach, Tile};
 use super::{Losses, Weights, gram_loss, total_variation, visible_variation};
 use crate::device::{Cpu, Machine};
 use crate::memory::Layout;
 use crate::picture::Picture;
 
 /// What a picture should show and where: the features of a content at every content layer, for one size.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ContentTarget {
     height: usize,
     width: usize,
@@ -97,6 +97,27 @@ impl Perceptual {
     /// How pictures are looked at from here on; what was made of contents before stays as it is.
     pub fn set_layout(&mut self, layout: Layout) {
         self.layout = layout;
+        self.trunk.set_bands(layout.bands());
+        (self.window, self.window_gradient) = (Vec::new(), Vec::new());
+    }
+
+    /// How far the deepest tap looks.
+    pub fn reach(&self) -> Reach {
+        self.weights.reach()
+    }
+
+    /// Bytes that one evaluation takes on top of the picture and its gradient, for contents and styles of these sizes.
+    pub fn planned_bytes(&self, layout: Layout, content: (usize, usize), styles: &[(usize, usize)]) -> u64 {
+        let reach = self.weights.reach();
+        let tiles = layout.tiles(content, reach);
+        let engine = |(height, width)| self.trunk.planned_bytes(height, width, layout.bands());
+        let largest = |tiles: &[Tile]| tiles.iter().map(|tile| engine(tile.size())).max().unwrap_or(0);
+        let of_styles = styles.iter().map(|size| largest(&layout.tiles(*size, reach))).max();
+        let windows = tiles.iter().filter(|tile| !tile.is_whole()).map(|tile| 6 * tile.pixels()).max().unwrap_or(0);
+        let target = |tile: &Tile, tap| self.trunk.tap_shape(tap, tile.size().0, tile.size().1).len();
+        let targets = self.weights.content.iter().map(|(tap, _)| tiles.iter().map(|t| target(t, *tap)).sum::<usize>());
+        let floats = windows + targets.sum::<usize>();
+        (largest(&tiles).max(of_styles.unwrap_or(0)) + size_of::<f32>() * floats) as u64
     }
 
     /// Looks at a content, all of which counts.
@@ -131,29 +152,23 @@ impl Perceptual {
     pub fn style(&mut self, styles: &[(Picture, f64)]) -> StyleTarget {
         let mut target = StyleTarget { moments: vec![Vec::new(); self.weights.style.len()], share: 1.0 };
         for (picture, share) in styles {
-            self.add_style(&mut target, picture, *share, None);
+            self.add_style(&mut target, picture, *share);
         }
         target
     }
 
-    /// Looks at one more style, with its share of the blend; `visible` says how much each pixel of it counts.
-    ///
-    /// # Panics
-    /// If `visible` is not of the picture's size.
-    pub fn add_style(&mut self, target: &mut StyleTarget, picture: &Picture, share: f64, visible: Option<&[f32]>) {
+    /// Looks at one more style; what is transparent in it does not count.
+    fn add_style(&mut self, target: &mut StyleTarget, picture: &Picture, share: f64) {
         if target.moments.is_empty() {
             return;
         }
         let size = (picture.height(), picture.width());
-        assert!(visible.is_none_or(|visible| visible.len() == size.0 * size.1), "a weight for each pixel");
-        let visible = visible.map(|visible| (visible, size.1));
+        let visible = picture.alpha().map(|visible| (visible, size.1));
         let mut sums = vec![MomentSum::default(); target.moments.len()];
         for tile in self.layout.tiles(size, self.weights.reach()) {
             self.forward(picture.data(), size, &tile, false);
-            for (sum, (tap, _)) in sums.iter_mut().zip(&self.weights.style) {
-                let weights = self.weights.at(&*self.trunk, *tap, &tile, visible);
-                sum.add(self.trunk.moments(*tap, weights.as_deref()));
-            }
+            let found = self.moments(&tile, &[visible]);
+            sums.iter_mut().zip(found).for_each(|(sum, moments)| sum.add(moments));
         }
         let layers = target.moments.iter_mut().zip(sums);
         layers.for_each(|(layer, sum)| layer.push((share, sum.finish())));
@@ -166,7 +181,8 @@ impl Perceptual {
     pub fn value(&mut self, picture: &[f32], content: &ContentTarget, style: &StyleTarget) -> Losses {
         let sums = self.look(picture, content, false);
         let (losses, _) = self.losses(&sums, content, style);
-        self.with_variation(losses, picture, content, &mut vec![0.0; picture.len()])
+        let unasked = if self.weights.total_variation > 0.0 { picture.len() } else { 0 };
+        self.with_variation(losses, picture, content, &mut vec![0.0; unasked])
     }
 
     /// The losses of a picture; their gradient with respect to it is written to `gradient`.
@@ -223,9 +239,9 @@ impl Perceptual {
     /// Looks at every window of a picture; with `keep` a gradient may flow back from the last one.
     fn look(&mut self, picture: &[f32], content: &ContentTarget, keep: bool) -> Sums {
         assert_eq!(picture.len(), 3 * content.height * content.width, "the picture has the content's size");
-        let Weights { content: contents, style: styles, .. } = self.weights.clone();
+        let contents = self.weights.content.clone();
         let mut distances = vec![DistanceSum::default(); contents.len()];
-        let mut moments = vec![vec![MomentSum::default(); content.places.len()]; styles.len()];
+        let mut moments = vec![vec![MomentSum::default(); content.places.len()]; self.weights.style.len()];
         for (index, (tile, targets)) in content.tiles.iter().zip(&content.features).enumerate() {
             self.forward(picture, content.size(), tile, keep && index + 1 == content.tiles.len());
             for ((sum, (tap, _)), target) in distances.iter_mut().zip(&contents).zip(targets) {
@@ -234,15 +250,22 @@ impl Perceptual {
                 let sum_of = |weights: &Vec<f32>| weights.iter().map(|w| f64::from(*w)).sum();
                 sum.weight += weights.as_ref().map_or(target.shape.positions() as f64, sum_of);
             }
-            for (sums, (tap, _)) in moments.iter_mut().zip(&styles) {
-                for (place, sum) in sums.iter_mut().enumerate() {
-                    let weights = self.weights.at(&*self.trunk, *tap, tile, content.place(place));
-                    sum.add(self.trunk.moments(*tap, weights.as_deref()));
-                }
-            }
+            let places: Vec<_> = (0..content.places.len()).map(|place| content.place(place)).collect();
+            let found = self.moments(tile, &places);
+            moments.iter_mut().flatten().zip(found).for_each(|(sum, moments)| sum.add(moments));
         }
         let finished = |sums: Vec<MomentSum>| sums.into_iter().map(MomentSum::finish).collect();
         Sums { contents: distances, styles: moments.into_iter().map(finished).collect() }
+    }
+
+    /// The moments of the window that the trunk saw last: for each style layer, those at each place.
+    fn moments(&mut self, tile: &Tile, places: &[Option<(&[f32], usize)>]) -> Vec<Moments> {
+        let at = |tap: usize| places.iter().map(move |place| (tap, *place));
+        let wanted = self.weights.style.iter().flat_map(|(tap, _)| at(*tap));
+        let weights = wanted.map(|(tap, place)| (tap, self.weights.at(&*self.trunk, tap, tile, place)));
+        let weights: Vec<_> = weights.collect();
+        let wanted: Vec<_> = weights.iter().map(|(tap, weights)| (*tap, weights.as_deref())).collect();
+        self.trunk.moments_of(&wanted)
     }
 
     /// Content and style, and for each style layer the gradients at each place.

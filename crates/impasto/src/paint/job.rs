@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::checkpoint::{self, Keeper, Kept, checkpoint_path};
 use super::run::Keeping;
-use super::{CheckpointError, PaintError, Painting, Scene, paint_kept};
+use super::{CheckpointError, MaskError, Masks, PaintError, PaintPlan, Painting, Scene, paint_kept, plan};
 use crate::curve::{self, CurveFormat};
 use crate::network::{NetworkError, network};
 use crate::picture::{Picture, ReadError, WriteError, check_place};
@@ -22,6 +22,7 @@ pub enum JobError {
     Network(#[from] NetworkError),
     Paint(#[from] PaintError),
     Checkpoint(#[from] CheckpointError),
+    Mask(#[from] MaskError),
     /// The output would take the place of an input.
     #[error("`{}` is also an input: choose another name for the output", .0.display())]
     OverInput(PathBuf),
@@ -42,6 +43,10 @@ pub struct PaintJob {
     pub content: PathBuf,
     /// The paintings, and each one's share.
     pub styles: Vec<StyleFile>,
+    /// Where each style counts, in the order of the styles; [`NO_MASK`](super::NO_MASK) for everywhere.
+    pub masks: Vec<PathBuf>,
+    /// What stays as it is in the photograph.
+    pub protect: Option<PathBuf>,
     /// The file to write; its ending tells the format.
     pub output: PathBuf,
     /// Where to draw the losses, if anywhere: `.svg`, `.png` or `.csv`.
@@ -58,8 +63,18 @@ pub struct PaintJob {
 
 /// Settings that a painting may be gone on with after they changed: they change nothing in it. Files are compared by
 /// what is in them.
-const FREE: [&str; 8] =
-    ["content", "style", "output", "curve", "checkpoint", "checkpoint_every", "threads", "save_every"];
+const FREE: [&str; 10] = [
+    "content",
+    "style",
+    "output",
+    "curve",
+    "checkpoint",
+    "checkpoint_every",
+    "threads",
+    "save_every",
+    "mask",
+    "protect",
+];
 
 /// The seconds between two checkpoints.
 const CHECKPOINT_EVERY: f64 = 30.0;
@@ -81,7 +96,19 @@ impl PaintJob {
         let checkpoint = given.checkpoint.unwrap_or_else(|| checkpoint_path(&output));
         let checkpoint_every = given.checkpoint_every.unwrap_or(CHECKPOINT_EVERY);
         let (styles, curve) = (given.style, given.curve);
-        Ok(Self { content, styles, output, curve, checkpoint, checkpoint_every, resume: false, settings })
+        let (masks, protect) = (given.mask, given.protect);
+        Ok(Self {
+            content,
+            styles,
+            masks,
+            protect,
+            output,
+            curve,
+            checkpoint,
+            checkpoint_every,
+            resume: false,
+            settings,
+        })
     }
 
     /// The job of a checkpoint, to be gone on with. What is given must be as it was; the places of files, and what
@@ -101,6 +128,8 @@ impl PaintJob {
         Overrides {
             content: Some(self.content.clone()),
             style: self.styles.clone(),
+            mask: self.masks.clone(),
+            protect: self.protect.clone(),
             output: Some(self.output.clone()),
             curve: self.curve.clone(),
             checkpoint: Some(self.checkpoint.clone()).filter(|path| *path != checkpoint_path(&self.output)),
@@ -122,7 +151,7 @@ impl PaintJob {
         let scene = self.read()?;
         let network = network(&self.settings.network)?;
         let mut saver = Saver { job: self, observer };
-        let painting = paint_kept(&scene, &self.settings, network, keeping, &mut saver)?;
+        let painting = paint_kept(scene, &self.settings, network, keeping, &mut saver)?;
         self.save(&painting, observer)?;
         if painting.end != End::Stopped && self.checkpoint_every > 0.0 {
             // The picture is there; a checkpoint that stays behind only asks to be removed.
@@ -132,6 +161,16 @@ impl PaintJob {
             curve::write(&painting.history, &painting.begun, path)?;
         }
         Ok(painting)
+    }
+
+    /// Checks settings and files, and plans what [`run`](Self::run) will take; nothing is written.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run) before its first step.
+    pub fn plan(&self) -> Result<PaintPlan, JobError> {
+        self.settings.check()?;
+        let scene = self.read()?;
+        Ok(plan(&scene, &self.settings, network(&self.settings.network)?)?)
     }
 
     /// What the run is kept in, and what was kept of it. A painting that was not finished is not thrown away.
@@ -165,7 +204,8 @@ impl PaintJob {
         };
         let network = Some(PathBuf::from(&self.settings.network)).filter(|path| path.is_file());
         let styles = self.styles.iter().map(|style| style.path.clone());
-        let paths = std::iter::once(self.content.clone()).chain(styles).chain(start).chain(network);
+        let masks = self.masks.iter().chain(&self.protect).filter(|path| path.as_os_str() != super::NO_MASK).cloned();
+        let paths = std::iter::once(self.content.clone()).chain(styles).chain(start).chain(network).chain(masks);
         // A file that cannot be read is told of by whoever reads it for what it is.
         Ok(paths.map(|path| (checkpoint::hash(&path).unwrap_or_default(), path)).map(|(h, p)| (p, h)).collect())
     }
@@ -175,7 +215,8 @@ impl PaintJob {
         if let Some(curve) = &self.curve {
             CurveFormat::check_writable(curve)?;
         }
-        let inputs = self.styles.iter().map(|style| &style.path).chain([&self.content]);
+        let masks = self.masks.iter().chain(&self.protect);
+        let inputs = self.styles.iter().map(|style| &style.path).chain([&self.content]).chain(masks);
         if inputs.clone().chain([&self.output]).any(|path| *path == self.checkpoint) {
             return Err(JobError::OverInput(self.checkpoint.clone()));
         }
@@ -196,7 +237,8 @@ impl PaintJob {
             Init::File(path) => Some(Picture::read(path)?),
             _ => None,
         };
-        Ok(Scene { content, styles, start })
+        let masks = Masks::read(&self.masks, self.styles.len(), self.protect.as_deref())?;
+        Ok(Scene { content, styles, start, masks })
     }
 
     fn save(&self, painting: &Painting, observer: &mut dyn Observer) -> Result<(), JobError> {

@@ -2,6 +2,8 @@
 
 mod checkpoint;
 mod job;
+mod masks;
+mod plan;
 mod pyramid;
 mod run;
 mod start;
@@ -14,15 +16,17 @@ use impasto_nn::vgg::Vgg;
 
 use crate::device::{DeviceError, Machine};
 use crate::memory::{self, Bytes};
-use crate::objective::{Losses, Weights};
+use crate::objective::{Losses, Objective, Weights};
 use crate::picture::{MIN_SIDE, Picture};
 use crate::progress::{End, Event, Observer};
 use crate::settings::{Settings, SettingsError};
 
 pub use checkpoint::{CheckpointError, checkpoint_path};
 pub use job::{JobError, PaintJob};
+pub use masks::{Mask, MaskError, Masks, NO_MASK};
+pub use plan::{PaintPlan, ScalePlan, plan};
 pub use pyramid::{Scale, scales};
-use run::{Keeping, Run};
+use run::{Computing, Keeping, Run};
 pub use start::start;
 
 /// Why nothing was painted.
@@ -47,9 +51,9 @@ pub enum PaintError {
     },
     /// It would not fit into memory.
     #[error(
-        "painting {width}×{height} pixels takes about {} of memory and {} is free: choose a smaller size, such as \
-         `--size {fitting}`",
-        Bytes(*needed), Bytes(*free)
+        "painting {width}×{height} pixels takes at least {} of memory and {} may be taken: {}allow more with `--memory`",
+        Bytes(*needed), Bytes(*limit),
+        fitting.map(|size| format!("choose a smaller size, such as `--size {size}`, or ")).unwrap_or_default()
     )]
     Memory {
         /// Columns.
@@ -58,10 +62,10 @@ pub enum PaintError {
         height: usize,
         /// Bytes needed.
         needed: u64,
-        /// Bytes free.
-        free: u64,
-        /// A longer side that would fit.
-        fitting: usize,
+        /// Bytes that may be taken.
+        limit: u64,
+        /// A longer side that would fit, if any would.
+        fitting: Option<usize>,
     },
     /// A painting that was kept cannot be gone on with.
     #[error(transparent)]
@@ -80,6 +84,8 @@ pub struct Scene {
     pub styles: Vec<(Picture, f64)>,
     /// Where to start, for [`Init::File`](crate::settings::Init::File).
     pub start: Option<Picture>,
+    /// Where each style counts, and what stays as it is.
+    pub masks: Masks,
 }
 
 /// What a run leaves.
@@ -107,12 +113,12 @@ pub fn paint(
     network: Arc<Vgg>,
     observer: &mut dyn Observer,
 ) -> Result<Painting, PaintError> {
-    paint_kept(scene, settings, network, Keeping::default(), observer)
+    paint_kept(scene.clone(), settings, network, Keeping::default(), observer)
 }
 
 /// Paints a scene from its start or from where it was kept, and keeps it on the way.
 fn paint_kept(
-    scene: &Scene,
+    scene: Scene,
     settings: &Settings,
     network: Arc<Vgg>,
     keeping: Keeping,
@@ -124,26 +130,32 @@ fn paint_kept(
         Some(kept) => kept.scales().to_vec(),
         None => scales(scene.working_size(settings.size), settings),
     };
-    scene.check(&scales, settings)?;
+    scene.check(&scales)?;
     let scene = scene.with_shares();
     let machine = Machine::new(&network, settings, &weights.taps())?;
     let preprocessing = network.preprocessing;
     // The trunk has its own copy, packed: 80 MB less where the caller keeps none.
     drop(network);
+    let network_bytes = machine.weights;
+    let (device, cpu) = (machine.device.clone(), machine.cpu.clone());
+    let objective = Objective::blank(machine, &weights);
+    let limits = (network_bytes, memory::limit(settings));
+    let plans = plan::plans(objective.perceptual(), &scene, settings, &scales, limits)?;
     let last = scales[scales.len() - 1];
     observer.event(&Event::Started {
         width: last.width,
         height: last.height,
         iterations: scales.iter().map(|scale| scale.iterations).sum(),
         network: settings.network.clone(),
-        device: machine.device.clone(),
+        device: device.clone(),
     });
-    if let Some(kept) = keeping.kept.as_ref().filter(|kept| kept.device() != machine.device) {
-        let (was, is) = (kept.device(), &machine.device);
+    if let Some(kept) = keeping.kept.as_ref().filter(|kept| kept.device() != device) {
+        let (was, is) = (kept.device(), &device);
         let message = format!("begun on {was} and gone on with on {is}: the picture will differ in its last bits");
         observer.event(&Event::Warning { message });
     }
-    Run::new(&scene, settings, scales, (machine, &weights), &preprocessing, keeping, observer)?.run()
+    let computing = Computing { objective, cpu, device };
+    Run::new(scene, settings, (scales, plans), computing, &preprocessing, keeping, observer)?.run()
 }
 
 impl Scene {
@@ -153,8 +165,8 @@ impl Scene {
         size.map_or((height, width), |size| self.content.size_with_longer_side(size))
     }
 
-    /// Whether there is something to paint, and memory for the content and the styles at the size that is painted.
-    fn check(&self, scales: &[Scale], settings: &Settings) -> Result<(), PaintError> {
+    /// Whether there is something to paint.
+    fn check(&self, scales: &[Scale]) -> Result<(), PaintError> {
         let total: f64 = self.styles.iter().map(|(_, share)| share).sum();
         if total.is_nan() || total <= 0.0 {
             return Err(PaintError::NoStyle);
@@ -163,23 +175,17 @@ impl Scene {
         if width.min(height) < MIN_SIDE {
             return Err(PaintError::TooSmall { width, height });
         }
-        let longer = height.max(width);
-        let side = style_side(longer, settings.style_scale);
-        let style_pixels = self.styles.iter().map(|(style, _)| style.size_with_longer_side(side)).map(|(h, w)| h * w);
-        let pixels = style_pixels.fold(height * width, usize::max);
-        let needed = memory::estimate(pixels, settings.optimizer);
-        let Some(free) = memory::available().filter(|free| *free < needed) else { return Ok(()) };
-        let fitting = memory::fitting(free, settings.optimizer);
-        let fitting = (longer as f64 * (fitting as f64 / pixels as f64).sqrt()) as usize;
-        Err(PaintError::Memory { width, height, needed, free, fitting })
+        Ok(())
     }
 
-    /// The styles that are used, their shares summing to 1.
-    fn with_shares(&self) -> Self {
+    /// With the styles that are used alone, their shares summing to 1.
+    fn with_shares(self) -> Self {
         let total: f64 = self.styles.iter().map(|(_, share)| share).sum();
-        let used = self.styles.iter().filter(|(_, share)| *share > 0.0);
-        let styles = used.map(|(style, share)| (style.clone(), share / total)).collect();
-        Self { styles, ..self.clone() }
+        let mut of_styles = self.masks.styles.into_iter();
+        let all = self.styles.into_iter().map(|(style, share)| (style, share / total, of_styles.next().flatten()));
+        let used = all.filter(|(_, share, _)| *share > 0.0).map(|(style, share, mask)| ((style, share), mask));
+        let (styles, of_styles) = used.unzip();
+        Self { styles, masks: Masks { styles: of_styles, ..self.masks }, ..self }
     }
 
     /// The content at a size, and the styles with its longer side times `style_scale`.
@@ -187,7 +193,20 @@ impl Scene {
         let content = self.content.resized(scale.height, scale.width);
         let side = style_side(scale.height.max(scale.width), style_scale);
         let styles = self.styles.iter().map(|(style, share)| (style.resized_to_longer_side(side), *share)).collect();
-        Self { content, styles, start: self.start.clone() }
+        Self { content, styles, start: self.start.clone(), masks: Masks::default() }
+    }
+
+    /// The same, for the last time: nothing of the scene is kept beside it.
+    fn at_last(&mut self, scale: Scale, style_scale: f64) -> Self {
+        let (mut content, styles) = (Picture::from_planar(1, 1, vec![0.0; 3]), std::mem::take(&mut self.styles));
+        std::mem::swap(&mut content, &mut self.content);
+        self.start = None;
+        if (content.height(), content.width()) != (scale.height, scale.width) {
+            content = content.resized(scale.height, scale.width);
+        }
+        let side = style_side(scale.height.max(scale.width), style_scale);
+        let styles = styles.into_iter().map(|(style, share)| (style.resized_to_longer_side(side), share)).collect();
+        Self { content, styles, start: None, masks: Masks::default() }
     }
 }
 

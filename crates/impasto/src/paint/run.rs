@@ -7,8 +7,9 @@ use impasto_nn::vgg::Preprocessing;
 use super::checkpoint::{Keeper, Kept};
 use super::state::{Average, State};
 use super::{PaintError, Painting, Scale, Scene, start, strength};
-use crate::device::{Cpu, Machine};
-use crate::objective::{Losses, Objective, Weights};
+use crate::device::Cpu;
+use crate::memory::{Layout, Plan};
+use crate::objective::{Losses, Objective, Regions};
 use crate::optimizer::{self, Optimizer, Outcome};
 use crate::picture::Picture;
 use crate::progress::{End, Event, Flow, Observer};
@@ -16,9 +17,11 @@ use crate::settings::Settings;
 
 /// A painting between its first and its last step.
 pub(super) struct Run<'a> {
-    scene: &'a Scene,
+    scene: Scene,
     settings: &'a Settings,
     scales: Vec<Scale>,
+    /// How each size passes through the network.
+    plans: Vec<Plan>,
     objective: Objective,
     optimizer: Box<dyn Optimizer>,
     cpu: Cpu,
@@ -36,30 +39,38 @@ pub(super) struct Keeping {
     pub(super) kept: Option<Kept>,
 }
 
+/// What computes.
+pub(super) struct Computing {
+    /// An objective that has not looked at anything yet.
+    pub(super) objective: Objective,
+    pub(super) cpu: Cpu,
+    pub(super) device: String,
+}
+
 impl<'a> Run<'a> {
     /// A run from its start, or from where it was kept.
     pub(super) fn new(
-        scene: &'a Scene,
+        scene: Scene,
         settings: &'a Settings,
-        scales: Vec<Scale>,
-        (machine, weights): (Machine, &Weights),
+        (scales, plans): (Vec<Scale>, Vec<Plan>),
+        Computing { mut objective, cpu, device }: Computing,
         preprocessing: &Preprocessing,
         Keeping { keeper, kept }: Keeping,
         observer: &'a mut dyn Observer,
     ) -> Result<Self, PaintError> {
-        let (cpu, device) = (machine.cpu.clone(), machine.device.clone());
-        let first = scene.at(scales[0], settings.style_scale);
-        let objective = match settings.strength {
-            Some(strength) => balanced(strength, scene, settings, machine, weights),
-            None => Objective::new(machine, weights, &first.content, &first.styles),
-        };
+        if let Some(strength) = settings.strength {
+            balance(strength, &scene, settings, &mut objective);
+        }
         let mut optimizer = optimizer::optimizer(settings, cpu.clone());
         let (state, elapsed) = match kept {
             Some(kept) => kept.state(optimizer.as_mut())?,
-            None => (State::new(start(&first, settings, preprocessing).into_data()), 0.0),
+            None => {
+                let first = scene.at(scales[0], settings.style_scale);
+                (State::new(start(&first, settings, preprocessing).into_data()), 0.0)
+            }
         };
         let clock = Clock::new(elapsed);
-        Ok(Self { scene, settings, scales, objective, optimizer, cpu, state, clock, device, keeper, observer })
+        Ok(Self { scene, settings, scales, plans, objective, optimizer, cpu, state, clock, device, keeper, observer })
     }
 
     /// Paints to the end.
@@ -67,14 +78,29 @@ impl<'a> Run<'a> {
         self.keep(true);
         loop {
             let (now, last) = (self.scale(), self.state.scale + 1 == self.scales.len());
-            let scene = self.scene.at(now, self.settings.style_scale);
-            self.objective.look_at(&scene.content, &scene.styles);
+            self.look(now, last);
             let end = self.paint_scale()?;
             if last || end == End::Stopped {
                 return Ok(self.finish(end));
             }
             self.grow();
         }
+    }
+
+    /// Looks at content and styles at a size; at the last one nothing else needs the scene any more.
+    fn look(&mut self, now: Scale, last: bool) {
+        let style_scale = self.settings.style_scale;
+        let scene = if last { self.scene.at_last(now, style_scale) } else { self.scene.at(now, style_scale) };
+        let regions = self.scene.masks.regions(&scene.content);
+        self.objective.look_at(self.plans[self.state.scale].layout, &scene.content, &scene.styles, regions);
+    }
+
+    /// The picture as it would be left now, with what is protected in its place.
+    fn shown(&self) -> Picture {
+        let now = self.scale();
+        let mut picture = self.state.shown((now.height, now.width));
+        self.objective.show(picture.data_mut());
+        picture
     }
 
     fn scale(&self) -> Scale {
@@ -167,8 +193,7 @@ impl<'a> Run<'a> {
     fn show(&mut self, over: bool) {
         let iteration = self.state.history.len();
         if !over && self.settings.save_every.is_some_and(|every| iteration.is_multiple_of(every)) {
-            let now = self.scale();
-            self.observer.picture(iteration, &self.state.shown((now.height, now.width)));
+            self.observer.picture(iteration, &self.shown());
         }
     }
 
@@ -221,6 +246,7 @@ impl<'a> Run<'a> {
                 }
             }
         };
+        self.objective.show(picture.data_mut());
         // A run that was stopped on the way is worth as much as one that is over: it has the size that was asked for.
         let whole = self.scales[self.scales.len() - 1];
         let picture = picture.resized(whole.height, whole.width);
@@ -230,16 +256,15 @@ impl<'a> Run<'a> {
     }
 }
 
-/// An objective whose style loss is as strong as the settings want.
-fn balanced(strength: f64, scene: &Scene, settings: &Settings, machine: Machine, weights: &Weights) -> Objective {
+/// Makes the style loss of an objective as strong as the settings want.
+fn balance(strength: f64, scene: &Scene, settings: &Settings, objective: &mut Objective) {
     let (height, width) = (scene.content.height(), scene.content.width());
     let side = height.max(width).min(strength::SIDE);
     let (height, width) = scene.content.size_with_longer_side(side);
     let reference = scene.at(Scale { height, width, iterations: 0 }, settings.style_scale);
-    let mut objective = Objective::new(machine, weights, &reference.content, &reference.styles);
-    let share = strength::style_share(strength, &mut objective, &reference);
+    objective.look_at(Layout::Whole, &reference.content, &reference.styles, Regions::default());
+    let share = strength::style_share(strength, objective, &reference);
     objective.set_style_share(share);
-    objective
 }
 
 /// The time of a run.

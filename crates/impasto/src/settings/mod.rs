@@ -17,7 +17,7 @@ pub(crate) use declare::overrides;
 pub(crate) use file::{read_text, read_toml, to_toml};
 pub use layers::LayerWeights;
 pub use overrides::Overrides;
-pub use values::{Device, Init, OptimizerKind, PoolingKind, Preset, StyleFile};
+pub use values::{Device, Init, MemorySize, OptimizerKind, PoolingKind, Preset, StyleFile};
 pub(crate) use values::{named, text_in_serde};
 
 /// Why settings cannot be used.
@@ -144,6 +144,8 @@ pub struct Settings {
     pub device: Device,
     /// Threads of the CPU; all cores where there is none.
     pub threads: Option<usize>,
+    /// The most memory that the program may take, in bytes; a share of what is free where there is none.
+    pub memory: Option<MemorySize>,
     /// The seed of the noise.
     pub seed: u64,
     /// Write the picture as it stands after every so many iterations.

@@ -37,6 +37,7 @@ fn article() -> Settings {
         network: "vgg19".into(),
         device: Device::Auto,
         threads: None,
+        memory: None,
         seed: 0,
         save_every: None,
         content_layers: LayerWeights::new([("conv4_2", 0.5), ("conv5_2", 0.5)]),
