@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use impasto::settings::{Device, Init, LayerWeights, OptimizerKind, Overrides, PoolingKind, Preset, StyleFile};
+use impasto::settings::{
+    Device, Init, LayerWeights, MemorySize, OptimizerKind, Overrides, PoolingKind, Preset, StyleFile,
+};
 
 use crate::eval::EvalArgs;
 use crate::models::ModelsArgs;
@@ -52,6 +54,14 @@ pub(crate) struct PaintArgs {
     #[arg(short, long, value_name = "FILE[:WEIGHT]")]
     pub(crate) style: Vec<StyleFile>,
 
+    /// Where the style of the same number counts: a grey picture, white for all, or `none` for everywhere.
+    #[arg(long, value_name = "FILE|none")]
+    pub(crate) mask: Vec<PathBuf>,
+
+    /// What stays as it is in the photograph: a grey picture, white for all.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) protect: Option<PathBuf>,
+
     /// Where to write the picture: .png, .jpg, .webp or .tiff [default: CONTENT-STYLE.png].
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -72,9 +82,25 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) size: Option<usize>,
 
-    /// How often the loss and its gradient are evaluated.
+    /// How often the loss and its gradient are evaluated at the last size.
     #[arg(short = 'n', long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) iterations: Option<usize>,
+
+    /// How many sizes to paint at, each √2 times the one before: 1 for the last one only [default: all that fit].
+    #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) scales: Option<usize>,
+
+    /// The longer side of the first and smallest size, at least.
+    #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) min_size: Option<usize>,
+
+    /// How much style: from 0, the photograph, to 1, nearly only style; it takes the place of --style-weight.
+    #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) strength: Option<f64>,
+
+    /// The size of the strokes: the styles are X times as large as the picture.
+    #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) style_scale: Option<f64>,
 
     /// What takes the steps: `adam` or `lbfgs`.
     #[arg(long, help_heading = "Settings")]
@@ -83,6 +109,10 @@ pub(crate) struct PaintArgs {
     /// How far a pixel moves in a step, of 255 (for lbfgs: in the first one, on average).
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,
+
+    /// For adam: the decay of the average of the pictures on the way, 0 for none.
+    #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) average: Option<f64>,
 
     /// The factor of the content loss (ALPHA).
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
@@ -128,6 +158,14 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "N", help_heading = "Machine", allow_negative_numbers = true)]
     pub(crate) threads: Option<usize>,
 
+    /// The most memory to take, such as `2GiB`: what needs more goes in tiles [default: ¾ of what is free].
+    #[arg(long, value_name = "SIZE", help_heading = "Machine", allow_hyphen_values = true)]
+    pub(crate) memory: Option<MemorySize>,
+
+    /// Print sizes, tiles, memory and time, and do nothing else.
+    #[arg(long, help_heading = "Machine", conflicts_with = "resume")]
+    pub(crate) plan: bool,
+
     /// Also write the picture after every N iterations, as OUTPUT-0050.png and so on.
     #[arg(long, value_name = "N", help_heading = "Progress", allow_negative_numbers = true)]
     pub(crate) save_every: Option<usize>,
@@ -135,6 +173,18 @@ pub(crate) struct PaintArgs {
     /// Draw the losses: .svg, .png, or .csv for a table.
     #[arg(long, value_name = "FILE", help_heading = "Progress")]
     pub(crate) curve: Option<PathBuf>,
+
+    /// Where to keep the run while it is not finished [default: OUTPUT-checkpoint.safetensors].
+    #[arg(long, value_name = "FILE", help_heading = "Progress", conflicts_with = "resume")]
+    pub(crate) checkpoint: Option<PathBuf>,
+
+    /// Keep the run every X seconds, 0 for never [default: 30].
+    #[arg(long, value_name = "X", help_heading = "Progress", allow_negative_numbers = true)]
+    pub(crate) checkpoint_every: Option<f64>,
+
+    /// Go on with the painting that is kept in this file, as if it had never stopped.
+    #[arg(long, value_name = "FILE", help_heading = "Progress", conflicts_with_all = ["preset", "config"])]
+    pub(crate) resume: Option<PathBuf>,
 
     /// Write one event a line as JSON to stdout.
     #[arg(long, help_heading = "Progress")]
@@ -155,11 +205,20 @@ impl PaintArgs {
         Overrides {
             content: self.content.clone(),
             style: self.style.clone(),
+            mask: self.mask.clone(),
+            protect: self.protect.clone(),
             output: self.output.clone(),
             curve: self.curve.clone(),
+            checkpoint: self.checkpoint.clone(),
+            checkpoint_every: self.checkpoint_every,
             preset: self.preset,
             size: self.size,
             iterations: self.iterations,
+            min_size: self.min_size,
+            scales: self.scales,
+            average: self.average,
+            style_scale: self.style_scale,
+            strength: self.strength,
             optimizer: self.optimizer,
             learning_rate: self.learning_rate,
             content_weight: self.content_weight,
@@ -170,6 +229,7 @@ impl PaintArgs {
             network: self.network.clone(),
             device: self.device,
             threads: self.threads,
+            memory: self.memory,
             seed: self.seed,
             save_every: self.save_every,
             content_layers: self.content_layers.clone(),

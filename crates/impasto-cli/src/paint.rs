@@ -20,21 +20,35 @@ pub(crate) fn run(args: PaintArgs) -> Result<Ending, Box<dyn Error>> {
         output::print(&Overrides::from(&settings).over(files).to_toml()?)?;
         return Ok(Ending::Done);
     }
-    let job = PaintJob::new(given)?;
-    let watch = watcher(&args, &job);
+    let job = match &args.resume {
+        Some(path) => PaintJob::resume(path, given)?,
+        None => PaintJob::new(given)?,
+    };
+    if args.plan {
+        let plan = job.plan()?;
+        if args.json {
+            output::print_json(&plan)?;
+        } else {
+            output::print(&format!("{plan}\n"))?;
+        }
+        return Ok(Ending::Done);
+    }
     interrupt::watch();
-    let painting = job.run(&mut { watch })?;
+    let painting = job.run(&mut watcher(&args))?;
+    if painting.end == End::Stopped && !args.quiet && job.checkpoint_every > 0.0 {
+        output::note(&format!("go on with `impasto paint --resume {}`", job.checkpoint.display()));
+    }
     Ok(if painting.end == End::Stopped { Ending::Interrupted } else { Ending::Done })
 }
 
 /// A bar where a person looks at a terminal, plain lines where not, JSON where a program reads.
-fn watcher(args: &PaintArgs, job: &PaintJob) -> Watch {
+fn watcher(args: &PaintArgs) -> Watch {
     if args.json {
         Watch::Json(Json::new(args.quiet))
     } else if args.quiet {
         Watch::Quiet(Quiet)
     } else if std::io::IsTerminal::is_terminal(&std::io::stderr()) && !args.verbose {
-        Watch::Bar(Bar::new(job.settings.iterations))
+        Watch::Bar(Bar::new())
     } else {
         Watch::Lines(Lines::new(args.verbose))
     }

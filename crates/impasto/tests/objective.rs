@@ -6,6 +6,7 @@ use std::path::Path;
 
 use impasto::device::Machine;
 use impasto::objective::{Objective, Weights};
+use impasto::paint::Masks;
 use impasto::picture::Picture;
 use impasto::progress::{End, Event, Flow};
 use impasto::settings::{Init, OptimizerKind, PoolingKind, Preset};
@@ -144,7 +145,12 @@ fn two_styles_are_blended_by_their_shares() {
 
 fn scene() -> Scene {
     let vectors = Vectors::read("93x70");
-    Scene { content: vectors.picture("content"), styles: vec![(vectors.picture("style"), 1.0)], start: None }
+    Scene {
+        content: vectors.picture("content"),
+        styles: vec![(vectors.picture("style"), 1.0)],
+        start: None,
+        masks: Masks::default(),
+    }
 }
 
 fn run(settings: &Settings) -> (impasto::Painting, Vec<Event>) {

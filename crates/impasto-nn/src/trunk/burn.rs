@@ -255,6 +255,12 @@ impl Trunk for BurnTrunk {
         download(weighted.sum_dim(1)).into_iter().map(f64::from).sum()
     }
 
+    /// Every feature and its gradient, kept by the graph.
+    fn planned_bytes(&self, height: usize, width: usize, _bands: Option<usize>) -> usize {
+        let features = (0..self.layers.len()).map(|layer| self.tap_shape(layer, height, width).len());
+        2 * size_of::<f32>() * features.sum::<usize>()
+    }
+
     /// # Panics
     /// If the last forward pass did not keep what this needs, or the sizes do not fit it.
     fn backward(&mut self, gradients: &[TapGradient<'_>], gradient: &mut [f32]) {

@@ -90,6 +90,18 @@ impl Trunk for CpuTrunk {
     fn backward(&mut self, gradients: &[TapGradient<'_>], gradient: &mut [f32]) {
         self.engine.backward(gradients, gradient);
     }
+
+    fn moments_of(&mut self, wanted: &[(usize, Option<&[f32]>)]) -> Vec<Moments> {
+        self.engine.moments_of(wanted)
+    }
+
+    fn set_bands(&mut self, rows: Option<usize>) {
+        self.engine.set_bands(rows);
+    }
+
+    fn planned_bytes(&self, height: usize, width: usize, bands: Option<usize>) -> usize {
+        self.engine.planned_bytes(height, width, bands)
+    }
 }
 
 /// Packed weights that some trunk holds, and the fingerprints of the convolutions in them.

@@ -1,39 +1,65 @@
-//! Pictures: planar red, green, blue, sRGB values 0–255 in `f32`.
+//! Pictures: planar red, green, blue, sRGB values 0–255 in `f32`, and how opaque each pixel is.
+//!
+//! ```text
+//! file ─▶ decode ─▶ upright ─▶ profile: sRGB ─▶ alpha: filled in ─▶ Picture ─▶ encode ─▶ file
+//!            └──────────── metadata: what is kept of it ────────────────────────┘
+//! ```
 
+mod alpha;
+mod animation;
+mod decode;
+mod depth;
+mod encode;
+mod exif;
+mod inks;
+mod metadata;
+mod profile;
 mod read;
 mod resize;
+mod segments;
+mod settings;
+mod tiff_file;
 mod write;
+mod xmp;
 
-pub use read::ReadError;
+pub use depth::BitDepth;
+pub use encode::PictureOutput;
+pub use metadata::Metadata;
 pub(crate) use read::crop_of_file;
-pub(crate) use resize::size_with_longer_side;
+pub use read::{PictureFile, ReadError};
+pub(crate) use resize::{resize_plane, size_with_longer_side};
+pub use settings::settings_of;
 pub use write::{PictureFormat, WriteError};
 pub(crate) use write::{check_place, write_durable, write_whole};
 
 /// The shortest side a picture may have: below it there is nothing to see a content or a style in.
 pub const MIN_SIDE: usize = 8;
 
-/// A picture in memory: planar `3 × height × width`, red, green, blue, sRGB, 0–255.
+/// A picture in memory: planar `3 × height × width`, red, green, blue, sRGB, 0–255, and a plane of opacities where not
+/// all of it is opaque.
 ///
-/// Values outside 0–255 may occur while painting; they are clipped when the picture is written.
+/// Values outside 0–255 may occur while painting; they are clipped when the picture is written. Colours are not
+/// multiplied by the opacity. What is fully transparent has the colours of its surroundings once a file is read, so
+/// that whoever looks at the colours alone sees no edges there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
     height: usize,
     width: usize,
     data: Vec<f32>,
+    alpha: Option<Vec<f32>>,
 }
 
 impl Picture {
-    /// A picture from planar data, `3 · height · width` values.
+    /// An opaque picture from planar data, `3 · height · width` values.
     ///
     /// # Panics
     /// If the length does not fit.
     pub fn from_planar(height: usize, width: usize, data: Vec<f32>) -> Self {
         assert_eq!(data.len(), 3 * height * width, "a picture has three planes");
-        Self { height, width, data }
+        Self { height, width, data, alpha: None }
     }
 
-    /// A picture from interleaved 8-bit data, `height · width · 3` values.
+    /// An opaque picture from interleaved 8-bit data, `height · width · 3` values.
     ///
     /// # Panics
     /// If the length does not fit.
@@ -43,10 +69,10 @@ impl Picture {
         for channel in 0..3 {
             data.extend(rgb.chunks_exact(3).map(|pixel| f32::from(pixel[channel])));
         }
-        Self { height, width, data }
+        Self { height, width, data, alpha: None }
     }
 
-    /// Interleaved 8-bit data, rounded and clipped.
+    /// Interleaved 8-bit colours, rounded and clipped; the opacity is left aside.
     pub fn to_rgb8(&self) -> Vec<u8> {
         let mut rgb = vec![0; self.data.len()];
         for (channel, plane) in self.data.chunks_exact((self.height * self.width).max(1)).enumerate() {
@@ -58,15 +84,18 @@ impl Picture {
         rgb
     }
 
-    /// A picture of the same size with this value everywhere.
+    /// An opaque picture of the same size with this value everywhere.
     pub(crate) fn filled(&self, value: f32) -> Self {
-        Self { data: vec![value; self.data.len()], ..*self }
+        Self::from_planar(self.height, self.width, vec![value; self.data.len()])
     }
 
     /// Left and right changed, if so wanted.
     pub(crate) fn mirrored_if(mut self, wanted: bool) -> Self {
         if wanted {
-            self.data.chunks_exact_mut(self.width).for_each(<[f32]>::reverse);
+            let planes = self.data.chunks_exact_mut(self.width);
+            planes
+                .chain(self.alpha.iter_mut().flat_map(|alpha| alpha.chunks_exact_mut(self.width)))
+                .for_each(<[f32]>::reverse);
         }
         self
     }
@@ -108,5 +137,13 @@ mod tests {
         assert_eq!(picture.to_rgb8(), [0, 255, 255, 0, 255, 8, 1, 0, 9, 1, 7, 10]);
         let rgb: Vec<u8> = (0..=255).cycle().take(3 * 16 * 16 * 3).collect();
         assert_eq!(Picture::from_rgb8(16, 48, &rgb).to_rgb8(), rgb);
+    }
+
+    #[test]
+    fn mirroring_turns_colours_and_opacity_alike() {
+        let picture = Picture::from_planar(1, 2, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).with_alpha(vec![0.0, 1.0]);
+        let mirrored = picture.mirrored_if(true);
+        assert_eq!(mirrored.data(), [2.0, 1.0, 4.0, 3.0, 6.0, 5.0]);
+        assert_eq!(mirrored.alpha(), Some(&[1.0, 0.0][..]));
     }
 }

@@ -1,16 +1,11 @@
 //! Reading picture files.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, ErrorKind, Seek};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use image::error::{ImageError, LimitErrorKind};
-use image::{DynamicImage, ImageDecoder, ImageReader};
-
-use super::{MIN_SIDE, Picture};
-
-/// The most memory that decoding one picture may take, in bytes: 4 GiB, a 500-megapixel photograph in 16 bits.
-const DECODE_LIMIT: u64 = 4 << 30;
+use super::decode::{DECODE_LIMIT, Decoded, decode, dimensions, format_of, guarded};
+use super::{BitDepth, MIN_SIDE, Metadata, Picture};
 
 /// Why a picture could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +38,17 @@ pub enum ReadError {
         /// What the decoder said.
         reason: String,
     },
+    /// A picture of a known format, but of a kind that few programs write.
+    #[error("`{}` cannot be read: {reason}; save it as PNG first", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// Several frames, one after the other.
+    #[error("`{}` is animated: save the frame that is meant as a picture of its own", .0.display())]
+    Animated(PathBuf),
     /// More memory than decoding may take.
     #[error("`{}` is too large to be decoded: make it smaller first (the limit is 4 GiB of memory)", .0.display())]
     TooLarge(PathBuf),
@@ -58,15 +64,55 @@ pub enum ReadError {
     },
 }
 
-impl Picture {
-    /// Reads a PNG, JPEG, WebP, TIFF, BMP, GIF (first frame) or PNM file, known by its content and not by its name.
-    ///
-    /// The EXIF orientation is applied. What is transparent is laid on white.
+/// As many bytes as tell every format.
+const HEAD: u64 = 64;
+
+/// A picture as a file has it: with what does not matter for painting, and matters for the file that comes of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PictureFile {
+    /// The picture.
+    pub picture: Picture,
+    /// How finely the file keeps it; more than 16 bits count as 16.
+    pub depth: BitDepth,
+    /// What else stands in the file, as it stands there.
+    pub metadata: Metadata,
+}
+
+impl PictureFile {
+    /// Reads a PNG, JPEG, WebP, TIFF, BMP, GIF or PNM file, known by its content and not by its name, as
+    /// [`Picture::read`] does, and its metadata.
     ///
     /// # Errors
-    /// If the file is missing, not a picture, broken, too large, or smaller than [`MIN_SIDE`] on a side.
+    /// As [`Picture::read`].
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        Ok(from_decoded(&open(path)?))
+        Self::from_bytes(&load(path)?, path)
+    }
+
+    /// Reads a picture file that is in memory; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`Picture::read`].
+    pub fn from_bytes(bytes: &[u8], name: &Path) -> Result<Self, ReadError> {
+        let decoded = decode(bytes, name)?;
+        let depth = decoded.depth();
+        // What a decoder says of metadata that it cannot read is no reason to refuse the picture.
+        let metadata = guarded(name, || Ok(Metadata::of(bytes))).unwrap_or_default();
+        Ok(Self { picture: picture(decoded, name)?, depth, metadata })
+    }
+}
+
+impl Picture {
+    /// Reads a PNG, JPEG, WebP, TIFF, BMP, GIF or PNM file, known by its content and not by its name.
+    ///
+    /// The EXIF orientation is applied. An embedded ICC profile is converted to sRGB (relative to its own rendering
+    /// intent, without black point compensation), for grey, RGB and CMYK alike; a profile that is broken or of another
+    /// kind of colour is passed over. CMYK without a profile becomes (1 − ink) · (1 − black). What is fully transparent
+    /// gets the colours around it, and the opacity is kept: see [`Picture::alpha`].
+    ///
+    /// # Errors
+    /// If the file is missing, not a picture, animated, broken, too large, or smaller than [`MIN_SIDE`] on a side.
+    pub fn read(path: &Path) -> Result<Self, ReadError> {
+        picture(decode(&load(path)?, path)?, path)
     }
 
     /// Reads a picture file that is in memory, as [`Picture::read`] does; `name` is what errors call it.
@@ -74,16 +120,13 @@ impl Picture {
     /// # Errors
     /// As [`Picture::read`].
     pub fn from_file_bytes(bytes: &[u8], name: &Path) -> Result<Self, ReadError> {
-        if bytes.is_empty() {
-            return Err(ReadError::Empty(name.into()));
-        }
-        Ok(from_decoded(&decoded(Cursor::new(bytes), name)?))
+        picture(decode(bytes, name)?, name)
     }
 
-    /// Rows and columns that a picture file says it has, by its head alone; nothing where it cannot be read.
-    pub(crate) fn size_of(path: &Path) -> Option<(usize, usize)> {
-        let reader = ImageReader::open(path).ok()?.with_guessed_format().ok()?;
-        reader.into_dimensions().ok().map(|(width, height)| (height as usize, width as usize))
+    /// Rows and columns that a picture file says it has, by its head alone and before it is turned upright; nothing
+    /// where it cannot be read.
+    pub fn size_of(path: &Path) -> Option<(usize, usize)> {
+        guarded(path, || Ok(dimensions(path))).ok().flatten()
     }
 }
 
@@ -93,76 +136,35 @@ pub(crate) fn crop_of_file(
     path: &Path,
     place: impl FnOnce(usize, usize) -> (usize, usize, usize),
 ) -> Result<Picture, ReadError> {
-    let image = open(path)?;
-    let (top, left, side) = place(image.height() as usize, image.width() as usize);
-    Ok(from_decoded(&image.crop_imm(left as u32, top as u32, side as u32, side as u32)))
+    let whole = decode(&load(path)?, path)?;
+    let (top, left, side) = place(whole.image.height() as usize, whole.image.width() as usize);
+    let image = whole.image.crop_imm(left as u32, top as u32, side as u32, side as u32);
+    picture(Decoded { image, ..whole }, path)
 }
 
-/// The file decoded, and turned as it should be seen.
-fn open(path: &Path) -> Result<DynamicImage, ReadError> {
-    let io = |error: std::io::Error| match error.kind() {
+/// The picture of a decoded file.
+fn picture(decoded: Decoded, path: &Path) -> Result<Picture, ReadError> {
+    let mut picture = guarded(path, || Ok(decoded.into_picture()))?;
+    picture.fill_transparent();
+    Ok(picture)
+}
+
+/// The bytes of a file, once its first ones look like those of a picture.
+pub(super) fn load(path: &Path) -> Result<Vec<u8>, ReadError> {
+    let failed = |error: io::Error| match error.kind() {
         ErrorKind::NotFound => ReadError::Missing(path.into()),
         _ => ReadError::Io { path: path.into(), error },
     };
-    let metadata = std::fs::metadata(path).map_err(io)?;
-    if metadata.is_dir() {
+    if std::fs::metadata(path).map_err(failed)?.is_dir() {
         return Err(ReadError::Folder(path.into()));
     }
-    let file = BufReader::new(File::open(path).map_err(io)?);
-    if metadata.is_file() && metadata.len() == 0 {
-        return Err(ReadError::Empty(path.into()));
-    }
-    decoded(file, path)
-}
-
-/// A picture file's contents decoded, and turned as they should be seen.
-fn decoded(file: impl BufRead + Seek, path: &Path) -> Result<DynamicImage, ReadError> {
-    let io = |error: std::io::Error| ReadError::Io { path: path.into(), error };
-    let reader = ImageReader::new(file).with_guessed_format().map_err(io)?;
-    if reader.format().is_none() {
-        return Err(ReadError::NotAPicture(path.into()));
-    }
-    let image = decode(reader).map_err(|error| explain(path, error))?;
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    if width.min(height) < MIN_SIDE {
-        return Err(ReadError::TooSmall { path: path.into(), width, height });
-    }
-    Ok(image)
-}
-
-fn decode(mut reader: ImageReader<impl BufRead + Seek>) -> Result<DynamicImage, ImageError> {
-    let mut limits = image::Limits::default();
-    limits.max_alloc = Some(DECODE_LIMIT);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder()?;
-    let orientation = decoder.orientation()?;
-    let mut image = DynamicImage::from_decoder(decoder)?;
-    image.apply_orientation(orientation);
-    Ok(image)
-}
-
-/// Transparent pixels are laid on white.
-fn from_decoded(image: &DynamicImage) -> Picture {
-    let (height, width) = (image.height() as usize, image.width() as usize);
-    if !image.color().has_alpha() {
-        if image.color().bytes_per_pixel() <= 3 {
-            return Picture::from_rgb8(height, width, &image.to_rgb8());
-        }
-        let rgb = image.to_rgb32f();
-        let plane = |c: usize| rgb.as_raw().iter().skip(c).step_by(3).map(|v| v * 255.0);
-        return Picture::from_planar(height, width, (0..3).flat_map(plane).collect());
-    }
-    let rgba = image.to_rgba32f();
-    let plane = |c: usize| rgba.as_raw().chunks_exact(4).map(move |p| (p[c] * p[3] + 1.0 - p[3]) * 255.0);
-    Picture::from_planar(height, width, (0..3).flat_map(plane).collect())
-}
-
-fn explain(path: &Path, error: ImageError) -> ReadError {
-    match error {
-        ImageError::Limits(limit) if matches!(limit.kind(), LimitErrorKind::InsufficientMemory) => {
-            ReadError::TooLarge(path.into())
-        }
-        ImageError::Unsupported(_) => ReadError::NotAPicture(path.into()),
-        error => ReadError::Broken { path: path.into(), reason: error.to_string() },
-    }
+    let mut file = File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(HEAD).read_to_end(&mut bytes).map_err(failed)?;
+    format_of(&bytes, path)?;
+    // Reserved at once: growing would take twice as much.
+    let length = file.metadata().map_or(0, |metadata| metadata.len().min(DECODE_LIMIT));
+    bytes.try_reserve_exact(length as usize).map_err(|_| ReadError::TooLarge(path.into()))?;
+    file.take(DECODE_LIMIT).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > DECODE_LIMIT { Err(ReadError::TooLarge(path.into())) } else { Ok(bytes) }
 }

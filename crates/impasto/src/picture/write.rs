@@ -5,18 +5,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use image::ExtendedColorType::Rgb8;
-use image::ImageEncoder;
-use image::codecs::{jpeg::JpegEncoder, tiff::TiffEncoder, webp::WebPEncoder};
-
-use super::Picture;
+use super::encode::encode;
+use super::{BitDepth, Picture, PictureOutput};
 use crate::settings::SettingsError;
-
-/// JPEG quality: paintings have fine strokes everywhere, and 95 keeps them.
-const JPEG_QUALITY: u8 = 95;
-
-/// The keyword of the PNG text in which the settings are stored.
-const SETTINGS_KEYWORD: &str = "impasto:settings";
 
 /// Why a picture could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +51,7 @@ pub enum WriteError {
 /// The picture formats that can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PictureFormat {
-    /// `.png`, with the settings as text.
+    /// `.png`.
     Png,
     /// `.jpg`, `.jpeg`, quality 95.
     Jpeg,
@@ -99,6 +90,16 @@ impl PictureFormat {
             Self::Tiff => "tiff",
         }
     }
+
+    /// Whether files of this format can keep how opaque a pixel is.
+    pub fn holds_alpha(self) -> bool {
+        self != Self::Jpeg
+    }
+
+    /// Whether files of this format can keep channels this finely.
+    pub fn holds(self, depth: BitDepth) -> bool {
+        depth == BitDepth::Eight || matches!(self, Self::Png | Self::Tiff)
+    }
 }
 
 impl FromStr for PictureFormat {
@@ -113,8 +114,9 @@ impl FromStr for PictureFormat {
 }
 
 impl Picture {
-    /// Writes the picture in the format of the path's ending, under a temporary name first, so that a reader never
-    /// sees half of it. `settings` go into a PNG as text.
+    /// Writes the picture in the format of the path's ending, 8 bits a channel, under a temporary name first, so that a
+    /// reader never sees half of it. It says that its colours are sRGB. `settings` go into it, to be found by
+    /// [`settings_of`](super::settings_of).
     ///
     /// # Errors
     /// If the ending is unknown or the folder cannot be written to.
@@ -127,16 +129,32 @@ impl Picture {
     /// # Errors
     /// If the folder cannot be written to.
     pub fn write_as(&self, format: PictureFormat, path: &Path, settings: Option<&str>) -> Result<(), WriteError> {
-        write_whole(path, |file| self.encode(format, settings, file))
+        self.write_with(format, path, &settings_alone(settings))
+    }
+
+    /// As [`Picture::write_as`], with all that may be said of a file.
+    ///
+    /// # Errors
+    /// If the folder cannot be written to.
+    pub fn write_with(&self, format: PictureFormat, path: &Path, output: &PictureOutput) -> Result<(), WriteError> {
+        write_whole(path, |file| encode(self, format, output, file))
     }
 
     /// The picture as a file in memory.
     ///
     /// # Errors
-    /// If the format cannot hold it: a JPEG's sides are at most 65535.
+    /// If the format cannot hold it: a JPEG's sides are at most 65535, a WebP's 16384.
     pub fn to_file_bytes(&self, format: PictureFormat, settings: Option<&str>) -> Result<Vec<u8>, WriteError> {
+        self.to_file_bytes_with(format, &settings_alone(settings))
+    }
+
+    /// As [`Picture::to_file_bytes`], with all that may be said of a file.
+    ///
+    /// # Errors
+    /// As [`Picture::to_file_bytes`].
+    pub fn to_file_bytes_with(&self, format: PictureFormat, output: &PictureOutput) -> Result<Vec<u8>, WriteError> {
         let mut bytes = Vec::new();
-        self.encode(format, settings, &mut bytes).map_err(WriteError::Encode)?;
+        encode(self, format, output, &mut bytes).map_err(WriteError::Encode)?;
         Ok(bytes)
     }
 
@@ -152,46 +170,13 @@ impl Picture {
     /// The picture as a PNG file in memory.
     pub(crate) fn to_png(&self) -> Result<Vec<u8>, String> {
         let mut bytes = Vec::new();
-        self.encode(PictureFormat::Png, None, &mut bytes)?;
+        encode(self, PictureFormat::Png, &PictureOutput::default(), &mut bytes)?;
         Ok(bytes)
-    }
-
-    fn encode(&self, format: PictureFormat, settings: Option<&str>, to: &mut dyn Write) -> Result<(), String> {
-        let (width, height) = (self.width as u32, self.height as u32);
-        let rgb = self.to_rgb8();
-        let text = |error: image::ImageError| error.to_string();
-        match format {
-            PictureFormat::Png => encode_png(&rgb, width, height, settings, to).map_err(|error| error.to_string()),
-            PictureFormat::Jpeg => {
-                JpegEncoder::new_with_quality(to, JPEG_QUALITY).write_image(&rgb, width, height, Rgb8).map_err(text)
-            }
-            PictureFormat::WebP => WebPEncoder::new_lossless(to).write_image(&rgb, width, height, Rgb8).map_err(text),
-            PictureFormat::Tiff => {
-                let mut bytes = io::Cursor::new(Vec::new());
-                TiffEncoder::new(&mut bytes).write_image(&rgb, width, height, Rgb8).map_err(text)?;
-                to.write_all(bytes.get_ref()).map_err(|error| error.to_string())
-            }
-        }
     }
 }
 
-fn encode_png(
-    rgb: &[u8],
-    width: u32,
-    height: u32,
-    settings: Option<&str>,
-    to: &mut dyn Write,
-) -> Result<(), png::EncodingError> {
-    let mut encoder = png::Encoder::new(to, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
-    if let Some(settings) = settings {
-        encoder.add_itxt_chunk(SETTINGS_KEYWORD.into(), settings.into())?;
-    }
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(rgb)?;
-    writer.finish()
+fn settings_alone(settings: Option<&str>) -> PictureOutput {
+    PictureOutput { settings: settings.map(str::to_owned), ..PictureOutput::default() }
 }
 
 /// Whether a file can be made at this place, found out by making one under another name.
@@ -243,10 +228,14 @@ pub(crate) fn write_whole(
 
 /// As [`write_whole`], and waits until the bytes are on the disk: they are there after a power cut, or the file before
 /// them is.
-pub(crate) fn write_durable(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+pub(crate) fn write_durable(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), WriteError> {
     let failed = |error: io::Error| WriteError::File { path: path.into(), reason: error.to_string() };
-    let mut file = temporary_beside(path)?;
-    file.write_all(bytes).map_err(failed)?;
+    let mut buffered = BufWriter::new(temporary_beside(path)?);
+    write(&mut buffered).map_err(failed)?;
+    let file = buffered.into_inner().map_err(|error| failed(error.into_error()))?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     // The new name is on the disk once its folder is; where folders cannot be opened, the system sees to that.

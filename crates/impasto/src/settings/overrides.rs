@@ -2,17 +2,20 @@
 
 use std::path::PathBuf;
 
-use super::{Device, Init, LayerWeights, OptimizerKind, PoolingKind, Preset, Settings, StyleFile};
+use super::{Device, Init, LayerWeights, MemorySize, OptimizerKind, PoolingKind, Preset, Settings, StyleFile};
 use super::{SettingsError, overrides, to_toml};
 
 overrides! {
     /// Any subset of the settings, and of the files of a run.
     #[allow(missing_docs, reason = "each stands in `Settings` under the same name, or in `PaintJob`")]
     Overrides over Settings
-    lists { style: StyleFile }
-    files { content: PathBuf, output: PathBuf, curve: PathBuf, preset: Preset }
+    lists { style: StyleFile, mask: PathBuf }
+    files { content: PathBuf, output: PathBuf, curve: PathBuf, checkpoint: PathBuf, checkpoint_every: f64, protect: PathBuf, preset: Preset }
     settings {
         iterations: usize,
+        min_size: usize,
+        average: f64,
+        style_scale: f64,
         optimizer: OptimizerKind,
         learning_rate: f64,
         content_weight: f64,
@@ -24,7 +27,7 @@ overrides! {
         device: Device,
         seed: u64,
     }
-    optional { size: usize, threads: usize, save_every: usize }
+    optional { size: usize, scales: usize, strength: f64, threads: usize, memory: MemorySize, save_every: usize }
     tables { content_layers: LayerWeights, style_layers: LayerWeights }
 }
 
@@ -39,7 +42,10 @@ impl Overrides {
     /// # Errors
     /// If the name of a file is no text.
     pub fn to_toml(&self) -> Result<String, SettingsError> {
-        let files = [&self.content, &self.output, &self.curve].into_iter().flatten();
+        let files = [&self.content, &self.output, &self.curve, &self.checkpoint, &self.protect]
+            .into_iter()
+            .flatten()
+            .chain(&self.mask);
         to_toml(self, files.chain(self.style.iter().map(|style| &style.path)))
     }
 }
@@ -55,9 +61,16 @@ mod tests {
             style: vec!["s:2".parse().unwrap()],
             output: Some("o".into()),
             curve: Some("k".into()),
+            mask: vec!["m".into()],
+            protect: Some("q".into()),
+            checkpoint: Some("p".into()),
+            checkpoint_every: Some(5.0),
             preset: Some(Preset::Fast),
             size: Some(1),
+            scales: Some(1),
+            strength: Some(0.5),
             threads: Some(1),
+            memory: Some("2GiB".parse().unwrap()),
             save_every: Some(1),
             ..Overrides::from(&Settings::default())
         };

@@ -22,6 +22,11 @@ fn article() -> Settings {
     Settings {
         size: None,
         iterations: 1000,
+        min_size: 128,
+        scales: Some(1),
+        average: 0.0,
+        style_scale: 1.0,
+        strength: None,
         optimizer: OptimizerKind::Adam,
         learning_rate: 5.0,
         content_weight: 1.0,
@@ -32,6 +37,7 @@ fn article() -> Settings {
         network: "vgg19".into(),
         device: Device::Auto,
         threads: None,
+        memory: None,
         seed: 0,
         save_every: None,
         content_layers: LayerWeights::new([("conv4_2", 0.5), ("conv5_2", 0.5)]),
@@ -43,7 +49,15 @@ fn article() -> Settings {
 /// 512 pixels. From the content L-BFGS needs no noise; at a style weight of 500 nothing of a face is left after 100
 /// iterations, at 0.05 the photograph's colours stay; past 200 iterations the eye sees no change.
 fn default() -> Settings {
-    Settings { iterations: 200, optimizer: OptimizerKind::Lbfgs, style_weight: 0.2, init: Init::Content, ..article() }
+    Settings {
+        iterations: 200,
+        scales: None,
+        average: 0.99,
+        optimizer: OptimizerKind::Lbfgs,
+        style_weight: 0.2,
+        init: Init::Content,
+        ..article()
+    }
 }
 
 /// The same, sooner: the strokes are there after 60 iterations, the colours not quite.

@@ -1,0 +1,80 @@
+//! TIFF files in CMYK, whose inks a profile is for, and those with a palette; and what TIFF files hold beside pixels.
+
+use std::io::Cursor;
+
+use image::error::{DecodingError, ImageError};
+use image::{DynamicImage, ImageBuffer, ImageFormat};
+use tiff::ColorType;
+use tiff::decoder::{Decoder, DecodingResult, Limits};
+use tiff::tags::{Tag, Type, ValueBuffer};
+
+use super::decode::DECODE_LIMIT;
+
+/// The most bytes of an entry that is no picture: the profiles of presses have three million.
+const ENTRY: usize = 32 << 20;
+
+/// The tag of an XMP packet (XMP specification, part 3, 3.3.1).
+const XMP: Tag = Tag::Unknown(700);
+
+/// The ICC profile of a TIFF file. `image` allows entries no more memory than the pixels take, which small pictures
+/// fall short of.
+pub(super) fn profile(bytes: &[u8]) -> Option<Vec<u8>> {
+    entry(bytes, Tag::IccProfile)
+}
+
+/// The XMP packet of a TIFF file.
+pub(super) fn packet(bytes: &[u8]) -> Option<Vec<u8>> {
+    entry(bytes, XMP)
+}
+
+fn entry(bytes: &[u8], tag: Tag) -> Option<Vec<u8>> {
+    let mut limits = Limits::default();
+    limits.decoding_buffer_size = ENTRY.min(bytes.len());
+    let mut decoder = Decoder::new(Cursor::new(bytes)).ok()?.with_limits(limits);
+    let mut value = ValueBuffer::empty(Type::BYTE);
+    decoder.image_ifd().find_tag_buf(tag, &mut value).ok()??;
+    Some(value.as_bytes().to_vec())
+}
+
+/// The picture of such a file, and whether its four channels are inks; nothing for all others.
+pub(super) fn read(bytes: &[u8]) -> Result<Option<(DynamicImage, bool)>, ImageError> {
+    let broken = |error| ImageError::Decoding(DecodingError::new(ImageFormat::Tiff.into(), error));
+    let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(broken)?.with_limits(limits());
+    let color = decoder.colortype().map_err(broken)?;
+    if !matches!(color, ColorType::CMYK(8 | 16) | ColorType::Palette(8)) {
+        return Ok(None);
+    }
+    let (width, height) = decoder.dimensions().map_err(broken)?;
+    let samples = decoder.read_image().map_err(broken)?;
+    let image = match (color, samples) {
+        (ColorType::CMYK(8), DecodingResult::U8(inks)) => {
+            ImageBuffer::from_raw(width, height, inks).map(DynamicImage::ImageRgba8)
+        }
+        (ColorType::CMYK(16), DecodingResult::U16(inks)) => {
+            ImageBuffer::from_raw(width, height, inks).map(DynamicImage::ImageRgba16)
+        }
+        (ColorType::Palette(8), DecodingResult::U8(indices)) => {
+            let palette = decoder.get_tag_u16_vec(Tag::ColorMap).map_err(broken)?;
+            let rgb = colors(&indices, &palette).unwrap_or_default();
+            ImageBuffer::from_raw(width, height, rgb).map(DynamicImage::ImageRgb8)
+        }
+        _ => None,
+    };
+    Ok(image.map(|image| (image, matches!(color, ColorType::CMYK(_)))))
+}
+
+/// The colours of indices into a palette, which is all reds, then all greens, then all blues, in 16 bits.
+fn colors(indices: &[u8], palette: &[u16]) -> Option<Vec<u8>> {
+    let (reds, rest) = palette.split_at_checked(256)?;
+    let (greens, blues) = rest.split_at_checked(256)?;
+    let blues = blues.get(..256)?;
+    let eight = |value: u16| (value >> 8) as u8;
+    Some(indices.iter().map(|i| usize::from(*i)).flat_map(|i| [reds[i], greens[i], blues[i]].map(eight)).collect())
+}
+
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.decoding_buffer_size = DECODE_LIMIT as usize;
+    limits.intermediate_buffer_size = DECODE_LIMIT as usize;
+    limits
+}
