@@ -8,7 +8,7 @@ pub mod cpu;
 pub use burn::BurnTrunk;
 pub use cpu::CpuTrunk;
 pub use impasto_kernels::{
-    ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, TrunkError,
+    Border, ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, TrunkError,
 };
 
 /// A frozen VGG up to its deepest tap, which keeps what its last [`forward`](Trunk::forward) found.
