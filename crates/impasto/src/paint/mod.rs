@@ -1,5 +1,6 @@
 //! Painting: Gatys et al. 2015. The pixels themselves are moved until the loss is low.
 
+mod again;
 mod checkpoint;
 mod job;
 mod pyramid;
@@ -7,6 +8,7 @@ mod run;
 mod start;
 mod state;
 mod strength;
+mod sweep;
 
 use std::sync::Arc;
 
@@ -19,11 +21,13 @@ use crate::picture::{MIN_SIDE, Picture};
 use crate::progress::{End, Event, Observer};
 use crate::settings::{Settings, SettingsError};
 
+pub use again::{AgainError, again, shown};
 pub use checkpoint::{CheckpointError, checkpoint_path};
 pub use job::{JobError, PaintJob};
 pub use pyramid::{Scale, scales};
 use run::{Keeping, Run};
 pub use start::start;
+pub use sweep::{Axis, SweepError, sweep};
 
 /// Why nothing was painted.
 #[derive(Debug, thiserror::Error)]
