@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use impasto::paint::Axis;
 use impasto::settings::{
     Device, Init, LayerWeights, MemorySize, OptimizerKind, Overrides, PoolingKind, Preset, StyleFile,
 };
 
 use crate::eval::EvalArgs;
 use crate::models::ModelsArgs;
+use crate::show::ShowArgs;
 use crate::stylize::StylizeArgs;
 use crate::train::TrainArgs;
 use crate::{Ending, output, version};
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>),
     /// Measure paintings: how far from the photograph, how far from the style, and what flaws.
     Eval(EvalArgs),
+    /// Print the settings that a picture was painted with.
+    Show(ShowArgs),
     /// List, show and download networks.
     Models(ModelsArgs),
     /// Print a script that completes commands and flags in a shell.
@@ -73,6 +77,14 @@ pub(crate) struct PaintArgs {
     /// A settings file over the preset; flags lie over both.
     #[arg(short, long, value_name = "FILE.toml", help_heading = "Settings")]
     pub(crate) config: Option<PathBuf>,
+
+    /// The settings stored in a picture that impasto painted; flags lie over them [output: PICTURE-again.png].
+    #[arg(long, value_name = "PICTURE", help_heading = "Settings", conflicts_with = "preset")]
+    pub(crate) again: Option<PathBuf>,
+
+    /// Paint small for each value of a setting, and write all on one sheet; twice for two settings.
+    #[arg(long, value_name = "SETTING=X,Y,…", help_heading = "Settings", conflicts_with_all = ["resume", "print_config"])]
+    pub(crate) sweep: Vec<Axis>,
 
     /// Print all settings as a settings file, and do nothing else.
     #[arg(long, help_heading = "Settings")]
@@ -183,7 +195,7 @@ pub(crate) struct PaintArgs {
     pub(crate) checkpoint_every: Option<f64>,
 
     /// Go on with the painting that is kept in this file, as if it had never stopped.
-    #[arg(long, value_name = "FILE", help_heading = "Progress", conflicts_with_all = ["preset", "config"])]
+    #[arg(long, value_name = "FILE", help_heading = "Progress", conflicts_with_all = ["preset", "config", "again"])]
     pub(crate) resume: Option<PathBuf>,
 
     /// Write one event a line as JSON to stdout.

@@ -7,6 +7,7 @@ mod models;
 mod output;
 mod paint;
 mod progress;
+mod show;
 mod stylize;
 mod train;
 mod version;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Stylize(args) => stylize::run(*args),
         Command::Train(args) => train::run(*args),
         Command::Eval(args) => eval::run(args),
+        Command::Show(args) => show::run(&args).map(|()| Ending::Done),
         Command::Models(args) => models::run(args).map(|()| Ending::Done).map_err(Into::into),
         Command::Completions { shell } => args::completions(shell),
     };

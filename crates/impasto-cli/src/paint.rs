@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use impasto::PaintJob;
+use impasto::paint::{again, sweep};
 use impasto::progress::End;
 use impasto::settings::Overrides;
 
@@ -12,13 +13,19 @@ use crate::{Ending, interrupt, output};
 
 pub(crate) fn run(args: PaintArgs) -> Result<Ending, Box<dyn Error>> {
     let file = args.config.as_deref().map(Overrides::read).transpose()?;
-    let given = args.overrides().over(file.unwrap_or_default());
+    let again = args.again.as_deref().map(again).transpose()?;
+    let given = args.overrides().over(file.unwrap_or_default()).over(again.unwrap_or_default());
     if args.print_config {
         let settings = given.settings();
         settings.check()?;
         let files = Overrides { preset: None, ..given };
         output::print(&Overrides::from(&settings).over(files).to_toml()?)?;
         return Ok(Ending::Done);
+    }
+    if !args.sweep.is_empty() {
+        interrupt::watch();
+        let end = sweep(&given, &args.sweep, &mut watcher(&args))?;
+        return Ok(if end == End::Stopped { Ending::Interrupted } else { Ending::Done });
     }
     let job = match &args.resume {
         Some(path) => PaintJob::resume(path, given)?,

@@ -133,17 +133,20 @@ fn sentence(event: &Event) -> String {
         Event::Started { width, height, iterations, network, device } => {
             format!("painting {width}×{height} pixels in {iterations} iterations with {network} on {device}")
         }
-        Event::Step { iteration, iterations, scale, scales, width, height, left, losses, .. } => {
+        Event::Step { iteration, iterations, scale, scales, width, height, elapsed, left, losses, .. } => {
+            let rate = *iteration as f64 / elapsed.max(1e-9);
             let left = HumanDuration(Duration::from_secs_f64(left.min(1e8)));
             let size = if *scales > 1 { format!("  {width}×{height} ({scale} of {scales})") } else { String::new() };
             let Losses { loss, content, style, .. } = losses;
             format!(
-                "{iteration}/{iterations}  {left:#} left{size}  loss {loss:.3e}  content {content:.3e}  style {style:.3e}"
+                "{iteration}/{iterations}  {left:#} left{size}  {rate:.2} steps/s  loss {loss:.3e}  content {content:.3e}  \
+                 style {style:.3e}"
             )
         }
         Event::Scale { scale, scales, width, height, iterations } => {
             format!("size {scale} of {scales}: {width}×{height} pixels, {iterations} iterations")
         }
+        Event::Cell { cell, cells, label } => format!("painting {cell} of {cells}: {label}"),
         Event::Checkpoint { path, .. } => format!("kept the run in {}", path.display()),
         Event::Restarted { iteration, reason } => format!("iteration {iteration}: the optimiser restarts: {reason}"),
         Event::RolledBack { iteration, reason } => {

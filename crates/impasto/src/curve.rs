@@ -83,6 +83,15 @@ fn png(history: &[(f64, Losses)], begun: &[usize]) -> Result<Vec<u8>, String> {
     Picture::from_rgb8(height, width, &rgb).to_png()
 }
 
+/// Makes the font known that labels are drawn in.
+pub(crate) fn register_fonts() {
+    static FONT: Once = Once::new();
+    FONT.call_once(|| {
+        // Only an unreadable font is refused, and this one is part of the program.
+        let _ = register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
+    });
+}
+
 /// The total lies wide and pale under its parts: where one of them is nearly all of it, both are seen.
 const TOTAL: RGBColor = RGBColor(0xc4, 0xc4, 0xc4);
 
@@ -95,11 +104,7 @@ fn draw<B: DrawingBackend>(
     begun: &[usize],
     area: DrawingArea<B, Shift>,
 ) -> Result<(), String> {
-    static FONT: Once = Once::new();
-    FONT.call_once(|| {
-        // Only an unreadable font is refused, and this one is part of the program.
-        let _ = register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
-    });
+    register_fonts();
     let told = |error: DrawingAreaErrorKind<B::ErrorType>| error.to_string();
     area.fill(&WHITE).map_err(told)?;
     let mut chart = ChartBuilder::on(&area)

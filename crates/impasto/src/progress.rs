@@ -31,6 +31,15 @@ pub enum Event {
         /// What computes, such as `cpu, avx512, 2 threads`.
         device: String,
     },
+    /// A painting of a sheet begins.
+    Cell {
+        /// From 1.
+        cell: usize,
+        /// How many there are.
+        cells: usize,
+        /// What is particular to it.
+        label: String,
+    },
     /// The painting goes on at this size, the first or a larger one.
     Scale {
         /// From 1.

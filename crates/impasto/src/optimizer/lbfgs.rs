@@ -166,10 +166,6 @@ impl Optimizer for Lbfgs {
 
     fn enlarge(&mut self, from: (usize, usize), to: (usize, usize)) {
         self.search = None;
-        if std::env::var_os("IMPASTO_X_RESTART").is_some() {
-            self.history.clear();
-            return;
-        }
         let factor = shrinkage(from, to);
         for pair in &mut self.history {
             enlarged(&mut pair.step, from, to, 1.0);

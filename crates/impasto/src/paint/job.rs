@@ -210,7 +210,7 @@ impl PaintJob {
         Ok(paths.map(|path| (checkpoint::hash(&path).unwrap_or_default(), path)).map(|(h, p)| (p, h)).collect())
     }
 
-    fn check_outputs(&self) -> Result<(), JobError> {
+    pub(super) fn check_outputs(&self) -> Result<(), JobError> {
         Picture::check_writable(&self.output)?;
         if let Some(curve) = &self.curve {
             CurveFormat::check_writable(curve)?;
@@ -229,7 +229,7 @@ impl PaintJob {
         Ok(())
     }
 
-    fn read(&self) -> Result<Scene, JobError> {
+    pub(super) fn read(&self) -> Result<Scene, JobError> {
         let content = Picture::read(&self.content)?;
         let style = |style: &StyleFile| Ok((Picture::read(&style.path)?, style.weight));
         let styles = self.styles.iter().map(style).collect::<Result<_, ReadError>>()?;

@@ -1,5 +1,6 @@
 //! Painting: Gatys et al. 2015. The pixels themselves are moved until the loss is low.
 
+mod again;
 mod checkpoint;
 mod job;
 mod masks;
@@ -9,6 +10,7 @@ mod run;
 mod start;
 mod state;
 mod strength;
+mod sweep;
 
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use crate::picture::{MIN_SIDE, Picture};
 use crate::progress::{End, Event, Observer};
 use crate::settings::{Settings, SettingsError};
 
+pub use again::{AgainError, again, shown};
 pub use checkpoint::{CheckpointError, checkpoint_path};
 pub use job::{JobError, PaintJob};
 pub use masks::{Mask, MaskError, Masks, NO_MASK};
@@ -28,6 +31,7 @@ pub use plan::{PaintPlan, ScalePlan, plan};
 pub use pyramid::{Scale, scales};
 use run::{Computing, Keeping, Run};
 pub use start::start;
+pub use sweep::{Axis, SweepError, sweep};
 
 /// Why nothing was painted.
 #[derive(Debug, thiserror::Error)]

@@ -46,12 +46,10 @@ pub fn scales(size: (usize, usize), settings: &Settings) -> Vec<Scale> {
     scales
 }
 
-/// The iterations of the scale so many steps below the last.
+/// The iterations of the size so many steps below the last: with all of them a painting of 1024 pixels costs 1.29 times
+/// its last size. More of them only lower what the next size does not keep: its first loss is mostly that of the finest
+/// layers, whatever came before.
 fn iterations(last: usize, below: usize) -> usize {
-    if let Ok(x) = std::env::var("IMPASTO_X_ITERS") {
-        let list: Vec<usize> = x.split(',').map(|v| v.parse().unwrap()).collect();
-        return list[(below - 1).min(list.len() - 1)];
-    }
     let share = match below {
         0 => 1.0,
         1 => 0.2,

@@ -11,9 +11,9 @@ use crate::picture::Picture;
 /// The longer side at which the losses are measured, at most.
 pub(super) const SIDE: usize = 256;
 
-/// How much the style weighs at a strength of 0.5: what the default style weight comes to, in these units, on average
-/// over the project's pictures.
-const BALANCE: f64 = 2.0;
+/// How much the style weighs at a strength of 0.5: what the default style weight of 0.2 comes to in these units, the
+/// geometric mean over 4 photographs and 4 paintings at 256 pixels; one pair differs from it by up to 1.8 times.
+const BALANCE: f64 = 560.0;
 
 /// From here on the content is hardly seen, and a weight without bounds would only blind the optimiser for it.
 const MOST: f64 = 0.985;
