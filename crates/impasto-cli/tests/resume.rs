@@ -2,8 +2,10 @@
 
 mod common;
 
+#[cfg(unix)]
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::{Run, Studio};
 
@@ -52,7 +54,6 @@ fn a_run_that_is_killed_goes_on_to_the_same_picture() {
 /// A run that was stopped by Ctrl-C after some steps.
 #[cfg(unix)]
 fn stopped() -> Studio {
-    use std::io::{BufRead, BufReader};
     let studio = Studio::new();
     let mut args = arguments("lbfgs", "out.png");
     args.retain(|arg| *arg != "-q");
@@ -62,9 +63,8 @@ fn stopped() -> Studio {
     lines.by_ref().filter(|line| line.contains("\"step\"")).nth(4).unwrap();
     let id = child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    let deadline = Instant::now() + Duration::from_secs(60);
     let last = lines.last().unwrap();
-    assert!(Instant::now() < deadline && last.contains("saved"), "{last}");
+    assert!(last.contains("saved"), "{last}");
     let run = Run::of(child.wait_with_output().unwrap());
     assert_eq!(run.code, Some(130));
     assert!(run.stderr.contains(&format!("go on with `impasto paint --resume {KEPT}`")), "{}", run.stderr);
@@ -103,12 +103,14 @@ fn a_full_disk_keeps_the_last_good_checkpoint() {
     let before = std::fs::read(studio.path(KEPT)).unwrap();
     let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", before.len() / 1024 / 2);
     let mut command = std::process::Command::new("bash");
-    command.args(["-c", &script, env!("CARGO_BIN_EXE_impasto"), "paint", "--resume", KEPT]);
-    let mut child = command.current_dir(studio.folder.path()).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_secs(3));
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_impasto"), "paint", "--resume", KEPT, "--json", "-q"]);
+    let mut child = command.current_dir(studio.folder.path()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let warned = lines.by_ref().find(|line| line.contains("\"warning\"")).unwrap();
+    assert!(warned.contains(&format!("cannot write `{KEPT}`")), "{warned}");
+    assert!(lines.next().is_some_and(|line| line.contains("\"event\"")), "the run goes on");
     child.kill().unwrap();
-    let stderr = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
-    assert!(stderr.contains(&format!("warning: cannot write `{KEPT}`")), "{stderr}");
+    child.wait().unwrap();
     assert_eq!(std::fs::read(studio.path(KEPT)).unwrap(), before);
 }
 
@@ -134,7 +136,7 @@ fn a_picture_says_how_it_was_painted_and_is_painted_again() {
 #[test]
 fn a_sweep_is_one_sheet_with_a_label_for_each_painting() {
     let studio = Studio::new();
-    studio.paint(&["--sweep", "strength=0.2,0.8", "--sweep", "seed=1,2", "--size", "96"]).good();
+    studio.paint(&["--sweep", "strength=0.2,0.8", "--sweep", "seed=1,2", "--size", "96", "-n", "6"]).good();
     assert_eq!(studio.files(), ["cat-sweep.png", "cat.png", "night.png"]);
     assert_eq!(studio.size("cat-sweep.png"), (2 * 208 + 8, 2 * (64 + 22 + 8) + 8));
     let sheet = image::open(studio.path("cat-sweep.png")).unwrap().to_rgb8();
