@@ -7,7 +7,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use impasto::paint::Axis;
 use impasto::settings::{
-    Device, Init, LayerWeights, MemorySize, OptimizerKind, Overrides, PoolingKind, Preset, StyleFile,
+    BorderKind, Device, Init, LayerWeights, MemorySize, OptimizerKind, Overrides, PoolingKind, Preset, StyleFile,
+    StyleLossKind,
 };
 
 use crate::eval::EvalArgs;
@@ -70,7 +71,7 @@ pub(crate) struct PaintArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// All settings at once: `article`, `default` or `fast`.
+    /// All settings at once: `article`, `default`, `fast` or `best`.
     #[arg(short, long, help_heading = "Settings")]
     pub(crate) preset: Option<Preset>,
 
@@ -149,6 +150,18 @@ pub(crate) struct PaintArgs {
     /// Where to start: `content`, `noise`, `mix` (half of each), `mix=0.3` (share of noise), `style`, or a picture.
     #[arg(long, value_name = "START", help_heading = "Settings")]
     pub(crate) init: Option<Init>,
+
+    /// How the style is compared: by `gram` matrices, or `wasserstein` by means and covariances.
+    #[arg(long, value_name = "LOSS", help_heading = "Settings")]
+    pub(crate) style_loss: Option<StyleLossKind>,
+
+    /// What comes out of every pooling is multiplied by this.
+    #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) pooling_scale: Option<f64>,
+
+    /// What the network sees beyond the picture: `zero`, or `replicate` for its nearest pixel.
+    #[arg(long, help_heading = "Settings")]
+    pub(crate) border: Option<BorderKind>,
 
     /// How the network pools: `average`, `max` or `l2`.
     #[arg(long, help_heading = "Settings")]
@@ -237,7 +250,10 @@ impl PaintArgs {
             style_weight: self.style_weight,
             tv_weight: self.tv_weight,
             init: self.init.clone(),
+            style_loss: self.style_loss,
             pooling: self.pooling,
+            pooling_scale: self.pooling_scale,
+            border: self.border,
             network: self.network.clone(),
             device: self.device,
             threads: self.threads,

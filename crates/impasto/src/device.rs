@@ -43,7 +43,9 @@ impl Machine {
     /// If a tap is beyond the network or there is none, or [`ISA_VARIABLE`] asks for what is not there.
     pub fn new(network: &Vgg, settings: &Settings, taps: &[usize]) -> Result<Self, DeviceError> {
         let threads = settings.threads.unwrap_or_else(cores);
-        let trunk = CpuTrunk::new(network, settings.pooling.into(), taps, threads, forced_isa()?)?;
+        let mut trunk = CpuTrunk::new(network, settings.pooling.into(), taps, threads, forced_isa()?)?;
+        trunk.set_pooling_scale(settings.pooling_scale as f32);
+        trunk.set_border(settings.border.into());
         let device = cpu_name(trunk.isa(), threads);
         let cpu = Cpu { isa: trunk.isa(), threads: trunk.threads().clone() };
         let weights = packed_bytes(network, taps);

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::device::Machine;
 use crate::memory::Layout;
 use crate::picture::Picture;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Settings, SettingsError, StyleLossKind};
 
 pub use perceptual::{ContentTarget, Perceptual, StyleTarget};
 use protect::Protected;
@@ -73,6 +73,8 @@ pub struct Weights {
     content: Vec<(usize, f64)>,
     /// Tap and factor of the style loss.
     style: Vec<(usize, f64)>,
+    /// How the style is compared.
+    style_loss: StyleLossKind,
     /// The factor of the total variation.
     total_variation: f64,
     /// The network whose layers they are.
@@ -94,6 +96,7 @@ impl Weights {
         let mut weights = Self {
             content: scaled(settings.content_layers.taps(network)?, settings.content_weight),
             style: scaled(settings.style_layers.taps(network)?, settings.style_weight),
+            style_loss: settings.style_loss,
             total_variation: settings.tv_weight,
             network,
             reach: Reach::of(network, 0),

@@ -10,9 +10,10 @@
 use impasto_nn::trunk::{ContentGradient, Features, MomentGradient, Moments, TapGradient, Trunk};
 
 use super::regions::{Place, Regions};
+use super::style::StyleLayer;
 use super::sums::{DistanceSum, MomentSum};
 use super::tiles::{Reach, Tile};
-use super::{Losses, Weights, gram_loss, total_variation, visible_variation};
+use super::{Losses, Weights, total_variation, visible_variation};
 use crate::device::{Cpu, Machine};
 use crate::memory::Layout;
 use crate::picture::Picture;
@@ -51,8 +52,8 @@ impl ContentTarget {
 /// How a picture should look: the moments of one or more styles at every style layer, for any size.
 #[derive(Clone, Debug)]
 pub struct StyleTarget {
-    /// For each style layer of the weights, each style's moments and its share of the blend.
-    moments: Vec<Vec<(f64, Moments)>>,
+    /// For each style layer of the weights, each style and its share of the blend.
+    layers: Vec<Vec<(f64, StyleLayer)>>,
     /// A factor of the style loss, 1 but where training begins gently.
     pub(crate) share: f64,
 }
@@ -150,7 +151,7 @@ impl Perceptual {
 
     /// Looks at styles, each with its share of the blend.
     pub fn style(&mut self, styles: &[(Picture, f64)]) -> StyleTarget {
-        let mut target = StyleTarget { moments: vec![Vec::new(); self.weights.style.len()], share: 1.0 };
+        let mut target = StyleTarget { layers: vec![Vec::new(); self.weights.style.len()], share: 1.0 };
         for (picture, share) in styles {
             self.add_style(&mut target, picture, *share);
         }
@@ -159,19 +160,20 @@ impl Perceptual {
 
     /// Looks at one more style; what is transparent in it does not count.
     fn add_style(&mut self, target: &mut StyleTarget, picture: &Picture, share: f64) {
-        if target.moments.is_empty() {
+        if target.layers.is_empty() {
             return;
         }
         let size = (picture.height(), picture.width());
         let visible = picture.alpha().map(|visible| (visible, size.1));
-        let mut sums = vec![MomentSum::default(); target.moments.len()];
+        let mut sums = vec![MomentSum::default(); target.layers.len()];
         for tile in self.layout.tiles(size, self.weights.reach()) {
             self.forward(picture.data(), size, &tile, false);
             let found = self.moments(&tile, &[visible]);
             sums.iter_mut().zip(found).for_each(|(sum, moments)| sum.add(moments));
         }
-        let layers = target.moments.iter_mut().zip(sums);
-        layers.for_each(|(layer, sum)| layer.push((share, sum.finish())));
+        let kind = self.weights.style_loss;
+        let layers = target.layers.iter_mut().zip(sums);
+        layers.for_each(|(layer, sum)| layer.push((share, StyleLayer::new(kind, sum.finish()))));
     }
 
     /// The losses of a planar `3 × height × width` picture, RGB 0–255, without a gradient.
@@ -278,13 +280,14 @@ impl Perceptual {
             }
         }
         let mut gradients = Vec::new();
-        for ((places, (_, factor)), targets) in sums.styles.iter().zip(&self.weights.style).zip(&style.moments) {
+        for ((places, (_, factor)), targets) in sums.styles.iter().zip(&self.weights.style).zip(&style.layers) {
             let mut layer: Vec<_> = places.iter().map(StyleGradient::zero).collect();
             for (number, (share, target)) in targets.iter().enumerate() {
                 let place = content.place_of_style.get(number).copied().unwrap_or(0);
                 if places[place].weight > 0.0 {
                     let factor = factor * share * style.share;
-                    losses.style += gram_loss(&places[place], target, factor, &mut layer[place].second);
+                    let StyleGradient { second, mean, .. } = &mut layer[place];
+                    losses.style += target.loss(&places[place], factor, second, mean);
                 }
             }
             gradients.push(layer);

@@ -140,6 +140,18 @@ fn every_pooling_and_every_region_is_the_same_in_tiles() {
 }
 
 #[test]
+fn the_best_preset_is_the_same_in_tiles() {
+    let layers = settings(false, PoolingKind::Max);
+    let best = Settings { threads: Some(1), ..Settings::preset(Preset::Best) };
+    let (content_layers, style_layers) = (layers.content_layers, layers.style_layers);
+    let mut case =
+        Case::new(Settings { content_layers, style_layers, ..best }, example("chelsea.png", 83, 101)).two_styles();
+    case.regions = regions(83, 101);
+    let away = case.away(window(40, 56), &case.evaluate(Layout::Whole));
+    assert!(away < 1e-5, "{away:.1e} away");
+}
+
+#[test]
 fn the_articles_layers_are_the_same_in_tiles() {
     let case = Case::new(settings(true, PoolingKind::Average), example("chelsea.png", 333, 270));
     let whole = case.evaluate(Layout::Whole);

@@ -17,7 +17,7 @@ pub(crate) use declare::overrides;
 pub(crate) use file::{read_text, read_toml, to_toml};
 pub use layers::LayerWeights;
 pub use overrides::Overrides;
-pub use values::{Device, Init, MemorySize, OptimizerKind, PoolingKind, Preset, StyleFile};
+pub use values::{BorderKind, Device, Init, MemorySize, OptimizerKind, PoolingKind, Preset, StyleFile, StyleLossKind};
 pub(crate) use values::{named, text_in_serde};
 
 /// Why settings cannot be used.
@@ -136,8 +136,15 @@ pub struct Settings {
     pub tv_weight: f64,
     /// Where the painting starts.
     pub init: Init,
+    /// How the style is compared.
+    pub style_loss: StyleLossKind,
     /// How the network pools.
     pub pooling: PoolingKind,
+    /// What comes out of every pooling is multiplied by this, above 0: other poolings than the largest value make
+    /// features smaller or larger than the network is used to.
+    pub pooling_scale: f64,
+    /// What the first layer of the network sees beyond the picture.
+    pub border: BorderKind,
     /// `vgg19`, `vgg16`, or a file.
     pub network: String,
     /// What computes.
@@ -183,6 +190,8 @@ impl Settings {
         }
         let rate = self.learning_rate;
         in_range("the learning rate", rate, rate.is_finite() && rate > 0.0, "a number above 0")?;
+        let scale = self.pooling_scale;
+        in_range("the pooling scale", scale, (0.01..=100.0).contains(&scale), "from 0.01 to 100")?;
         in_range("the number of iterations", self.iterations, self.iterations > 0, "at least 1")?;
         in_range(
             "the smallest size",

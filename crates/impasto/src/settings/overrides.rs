@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{Device, Init, LayerWeights, MemorySize, OptimizerKind, PoolingKind, Preset, Settings, StyleFile};
+use super::{
+    BorderKind, Device, Init, LayerWeights, MemorySize, OptimizerKind, PoolingKind, Preset, Settings, StyleFile,
+    StyleLossKind,
+};
 use super::{SettingsError, overrides, to_toml};
 
 overrides! {
@@ -22,7 +25,10 @@ overrides! {
         style_weight: f64,
         tv_weight: f64,
         init: Init,
+        style_loss: StyleLossKind,
         pooling: PoolingKind,
+        pooling_scale: f64,
+        border: BorderKind,
         network: String,
         device: Device,
         seed: u64,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use impasto_nn::kernels::Pooling;
+use impasto_nn::kernels::{Border, Pooling};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::SettingsError;
@@ -65,13 +65,15 @@ pub(crate) use {named, text_in_serde};
 
 named! {
     /// A choice of all settings at once.
-    Preset, "preset", "`article`, `default` or `fast`", {
+    Preset, "preset", "`article`, `default`, `fast` or `best`", {
         /// The article to the letter.
         Article = "article",
         /// What looks best in the least time.
         Default = "default",
         /// A quick look.
         Fast = "fast",
+        /// The best there is, whatever the time it takes.
+        Best = "best",
     }
 }
 
@@ -98,12 +100,41 @@ named! {
 }
 
 named! {
+    /// How a style is compared.
+    StyleLossKind, "style loss", "`gram` or `wasserstein`", {
+        /// By its Gram matrices: [`gram_loss`](crate::objective::gram_loss).
+        Gram = "gram",
+        /// By means and covariances: [`WassersteinTarget`](crate::objective::WassersteinTarget).
+        Wasserstein = "wasserstein",
+    }
+}
+
+named! {
+    /// What the network's first layer sees beyond the picture: see [`Border`].
+    BorderKind, "border", "`zero` or `replicate`", {
+        /// Zeros, as VGG was trained with.
+        Zero = "zero",
+        /// The nearest pixel of the picture.
+        Replicate = "replicate",
+    }
+}
+
+named! {
     /// What computes.
     Device, "device", "`auto` or `cpu`", {
         /// The fastest there is.
         Auto = "auto",
         /// The processor.
         Cpu = "cpu",
+    }
+}
+
+impl From<BorderKind> for Border {
+    fn from(kind: BorderKind) -> Self {
+        match kind {
+            BorderKind::Zero => Self::Zero,
+            BorderKind::Replicate => Self::Replicate,
+        }
     }
 }
 
