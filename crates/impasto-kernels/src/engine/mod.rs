@@ -157,7 +157,7 @@ impl Engine {
     pub fn forward(&mut self, picture: &[f32], height: usize, width: usize, keep: bool) {
         assert!(height > 0 && width > 0, "a picture has at least one pixel");
         assert_eq!(picture.len(), 3 * height * width, "a picture has three channels");
-        if !self.planned.as_ref().is_some_and(|planned| (planned.height, planned.width) == (height, width)) {
+        if self.planned.as_ref().is_none_or(|planned| (planned.height, planned.width) != (height, width)) {
             self.forget();
             self.planned = Some(self.plan(height, width));
         }
