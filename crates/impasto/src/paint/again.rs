@@ -12,7 +12,7 @@ pub enum AgainError {
     #[error("there is no file `{}`", .0.display())]
     Missing(PathBuf),
     /// It has no settings in it.
-    #[error("`{}` has no settings in it: only a PNG has that impasto wrote", .0.display())]
+    #[error("`{}` has no settings in it: only a picture has that impasto painted", .0.display())]
     NoSettings(PathBuf),
     /// It has others than those of a painting.
     #[error(transparent)]

@@ -243,10 +243,11 @@ impl Kept {
         &self.progress.device
     }
 
-    /// Whether the files are those that the run was begun with.
+    /// Whether the files are those that the run was begun with; one without a hash could not be read, which whoever
+    /// reads it tells better.
     pub(super) fn check_inputs(&self, inputs: &[(PathBuf, String)]) -> Result<(), CheckpointError> {
         let was = |i: usize| self.progress.inputs.get(i).map(String::as_str);
-        match inputs.iter().enumerate().find(|(i, (_, hash))| was(*i) != Some(hash)) {
+        match inputs.iter().enumerate().find(|(i, (_, hash))| !hash.is_empty() && was(*i) != Some(hash)) {
             None => Ok(()),
             Some((_, (input, _))) => Err(CheckpointError::OtherInput { input: input.clone(), path: self.path.clone() }),
         }

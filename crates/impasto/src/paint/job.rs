@@ -186,7 +186,7 @@ impl PaintJob {
             let (iteration, iterations) = Kept::read(&self.checkpoint)?.iterations();
             return Err(CheckpointError::Unfinished { path: self.checkpoint.clone(), iteration, iterations }.into());
         }
-        let inputs = self.inputs()?;
+        let inputs = self.inputs();
         if let Some(kept) = &kept {
             kept.check_inputs(&inputs)?;
         }
@@ -197,7 +197,7 @@ impl PaintJob {
     }
 
     /// Every file that the picture depends on, and the hash of what is in it.
-    fn inputs(&self) -> Result<Vec<(PathBuf, String)>, JobError> {
+    fn inputs(&self) -> Vec<(PathBuf, String)> {
         let start = match &self.settings.init {
             Init::File(path) => Some(path.clone()),
             _ => None,
@@ -207,7 +207,11 @@ impl PaintJob {
         let masks = self.masks.iter().chain(&self.protect).filter(|path| path.as_os_str() != super::NO_MASK).cloned();
         let paths = std::iter::once(self.content.clone()).chain(styles).chain(start).chain(network).chain(masks);
         // A file that cannot be read is told of by whoever reads it for what it is.
-        Ok(paths.map(|path| (checkpoint::hash(&path).unwrap_or_default(), path)).map(|(h, p)| (p, h)).collect())
+        let hashed = |path: PathBuf| {
+            let hash = checkpoint::hash(&path).unwrap_or_default();
+            (path, hash)
+        };
+        paths.map(hashed).collect()
     }
 
     pub(super) fn check_outputs(&self) -> Result<(), JobError> {
