@@ -24,8 +24,10 @@
 //! # }
 //! ```
 
+pub mod colors;
 pub mod curve;
 pub mod device;
+mod luma;
 pub mod memory;
 pub mod models;
 pub mod network;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{PaintError, Painting, Scene, paint};
 use crate::curve::{self, CurveFormat};
 use crate::network::{NetworkError, network};
-use crate::picture::{Picture, ReadError, WriteError};
+use crate::picture::{KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, WriteError};
 use crate::progress::{Event, Flow, Observer};
 use crate::settings::{Init, Overrides, Settings, SettingsError, StyleFile};
 
@@ -43,6 +43,8 @@ pub struct PaintJob {
     pub output: PathBuf,
     /// Where to draw the losses, if anywhere: `.svg`, `.png` or `.csv`.
     pub curve: Option<PathBuf>,
+    /// What the file keeps of the photograph's.
+    pub kept: KeptOfInput,
     /// How.
     pub settings: Settings,
 }
@@ -61,7 +63,12 @@ impl PaintJob {
             let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             format!("{}-{}.png", stem(&content), stem(&first.path)).into()
         });
-        Ok(Self { content, styles: given.style, output, curve: given.curve, settings })
+        let kept = KeptOfInput {
+            depth: given.depth,
+            metadata: given.keep_metadata.unwrap_or(false),
+            gps: given.keep_gps.unwrap_or(false),
+        };
+        Ok(Self { content, styles: given.style, output, curve: given.curve, kept, settings })
     }
 
     /// The job as settings that make it again.
@@ -71,6 +78,9 @@ impl PaintJob {
             style: self.styles.clone(),
             output: Some(self.output.clone()),
             curve: self.curve.clone(),
+            depth: self.kept.depth,
+            keep_metadata: self.kept.metadata.then_some(true),
+            keep_gps: self.kept.gps.then_some(true),
             ..Overrides::from(&self.settings)
         }
     }
@@ -84,11 +94,12 @@ impl PaintJob {
         self.settings.check()?;
         self.to_overrides().to_toml()?;
         self.check_outputs()?;
-        let scene = self.read()?;
+        let (scene, mut output) = self.read()?;
+        output.settings = Some(self.to_overrides().to_toml()?);
         let network = network(&self.settings.network)?;
         let mut saver = Saver { job: self, observer };
         let painting = paint(&scene, &self.settings, network, &mut saver)?;
-        self.save(&painting, observer)?;
+        self.save(&painting, &output, observer)?;
         if let Some(path) = &self.curve {
             curve::write(&painting.history, path)?;
         }
@@ -97,6 +108,7 @@ impl PaintJob {
 
     fn check_outputs(&self) -> Result<(), JobError> {
         Picture::check_writable(&self.output)?;
+        self.kept.check(PictureFormat::of(&self.output)?)?;
         if let Some(curve) = &self.curve {
             CurveFormat::check_writable(curve)?;
         }
@@ -110,23 +122,29 @@ impl PaintJob {
         Ok(())
     }
 
-    fn read(&self) -> Result<Scene, JobError> {
-        let content = Picture::read(&self.content)?;
+    /// The pictures, and what is written beside the painting.
+    fn read(&self) -> Result<(Scene, PictureOutput), JobError> {
+        let content = PictureFile::read(&self.content)?;
+        let output = self.kept.output(PictureFormat::of(&self.output)?, &content);
+        let content = content.picture;
         let style = |style: &StyleFile| Ok((Picture::read(&style.path)?, style.weight));
         let styles = self.styles.iter().map(style).collect::<Result<_, ReadError>>()?;
         let start = match &self.settings.init {
             Init::File(path) => Some(Picture::read(path)?),
             _ => None,
         };
-        Ok(Scene { content, styles, start })
+        Ok((Scene { content, styles, start }, output))
     }
 
-    fn save(&self, painting: &Painting, observer: &mut dyn Observer) -> Result<(), JobError> {
-        let settings = self.to_overrides().to_toml()?;
-        let iteration = painting.history.len();
-        if let Err(error) = painting.picture.write(&self.output, Some(&settings)) {
+    fn save(&self, painting: &Painting, output: &PictureOutput, observer: &mut dyn Observer) -> Result<(), JobError> {
+        let (iteration, format) = (painting.history.len(), PictureFormat::of(&self.output)?);
+        if painting.picture.alpha().is_some() && !format.holds_alpha() {
+            let message = "JPEG cannot hold transparency: the painting lies on white".into();
+            observer.event(&Event::Warning { message });
+        }
+        if let Err(error) = painting.picture.write_with(format, &self.output, output) {
             let kept = std::env::temp_dir().join(format!("impasto-{}.png", std::process::id()));
-            return Err(match painting.picture.write(&kept, Some(&settings)) {
+            return Err(match painting.picture.write_with(PictureFormat::Png, &kept, output) {
                 Ok(()) => JobError::Kept { error, kept },
                 Err(_) => JobError::Write(error),
             });

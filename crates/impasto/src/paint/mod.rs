@@ -1,5 +1,6 @@
 //! Painting: Gatys et al. 2015. The pixels themselves are moved until the loss is low.
 
+mod finish;
 mod job;
 mod start;
 
@@ -16,6 +17,7 @@ use crate::picture::{MIN_SIDE, Picture};
 use crate::progress::{End, Event, Flow, Observer};
 use crate::settings::{Settings, SettingsError};
 
+pub use finish::paint;
 pub use job::{JobError, PaintJob};
 pub use start::start;
 
@@ -86,11 +88,8 @@ pub struct Painting {
     pub end: End,
 }
 
-/// Paints a scene.
-///
-/// # Errors
-/// If the settings or the pictures cannot be used; never once the first step is made.
-pub fn paint(
+/// Paints a scene whose styles have the colours that they shall have.
+fn paint_prepared(
     scene: &Scene,
     settings: &Settings,
     network: Arc<Vgg>,

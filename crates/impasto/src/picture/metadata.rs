@@ -40,7 +40,9 @@ impl Metadata {
             _ => decode::open(bytes, format).ok().and_then(|mut decoder| decoder.exif_metadata().ok().flatten()),
         };
         let resources = match format {
-            ImageFormat::Jpeg => decode::open(bytes, format).ok().and_then(|mut decoder| decoder.iptc_metadata().ok()?),
+            ImageFormat::Jpeg => {
+                decode::open(bytes, format).ok().and_then(|mut decoder| decoder.iptc_metadata().ok()?)
+            }
             _ => None,
         };
         let iptc = resources.and_then(|resources| segments::iptc_of_resources(&resources).map(<[u8]>::to_vec));

@@ -3,8 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use moxcms::{
-    ColorProfile, DataColorSpace, InterpolationMethod, Layout, RenderingIntent, TransformF32Executor,
-    TransformOptions,
+    ColorProfile, DataColorSpace, InterpolationMethod, Layout, RenderingIntent, TransformF32Executor, TransformOptions,
 };
 
 /// What the channels of a pixel are.

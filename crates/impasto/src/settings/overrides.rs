@@ -2,15 +2,24 @@
 
 use std::path::PathBuf;
 
-use super::{Device, Init, LayerWeights, OptimizerKind, PoolingKind, Preset, Settings, StyleFile};
+use super::{Colors, Device, Init, LayerWeights, OptimizerKind, PoolingKind, Preset, Settings, StyleFile};
 use super::{SettingsError, overrides, to_toml};
+use crate::picture::BitDepth;
 
 overrides! {
     /// Any subset of the settings, and of the files of a run.
     #[allow(missing_docs, reason = "each stands in `Settings` under the same name, or in `PaintJob`")]
     Overrides over Settings
     lists { style: StyleFile }
-    files { content: PathBuf, output: PathBuf, curve: PathBuf, preset: Preset }
+    files {
+        content: PathBuf,
+        output: PathBuf,
+        curve: PathBuf,
+        depth: BitDepth,
+        keep_metadata: bool,
+        keep_gps: bool,
+        preset: Preset,
+    }
     settings {
         iterations: usize,
         optimizer: OptimizerKind,
@@ -18,6 +27,7 @@ overrides! {
         content_weight: f64,
         style_weight: f64,
         tv_weight: f64,
+        colors: Colors,
         init: Init,
         pooling: PoolingKind,
         network: String,
@@ -55,6 +65,9 @@ mod tests {
             style: vec!["s:2".parse().unwrap()],
             output: Some("o".into()),
             curve: Some("k".into()),
+            depth: Some(BitDepth::Sixteen),
+            keep_metadata: Some(true),
+            keep_gps: Some(true),
             preset: Some(Preset::Fast),
             size: Some(1),
             threads: Some(1),

@@ -98,6 +98,20 @@ named! {
 }
 
 named! {
+    /// Whose colours a painting has: see [`colors`](crate::colors).
+    Colors, "choice of colours", "`style`, `content`, `match` or `histogram`", {
+        /// Those of the style.
+        Style = "style",
+        /// Those of the photograph, under the brightness of the painting.
+        Content = "content",
+        /// Mean and covariance of the photograph's.
+        Match = "match",
+        /// The histogram of the photograph's red, green and blue.
+        Histogram = "histogram",
+    }
+}
+
+named! {
     /// What computes.
     Device, "device", "`auto` or `cpu`", {
         /// The fastest there is.
