@@ -12,7 +12,7 @@
 //! The gradient: `∂tr(M^½) = ½·tr(M^-½·∂M)`, so `∂W²/∂Σ = I − A·(A·Σ·A)^-½·A` with `A = Σ_s^½`, `∂S = ∂Σ`, and μ gets
 //! `2·(μ − μ_s) − 2·∂W²/∂Σ·μ`.
 
-use faer::{Mat, Side};
+use impasto_matrix::Matrix;
 use impasto_nn::trunk::Moments;
 
 /// What is added to the diagonal of both covariances, as a share of the style's mean variance: channels that are always
@@ -24,7 +24,7 @@ const RIDGE: f64 = 1e-4;
 pub struct WassersteinTarget {
     mean: Vec<f64>,
     /// `Σ_s^½`, of the covariance with its ridge.
-    root: Mat<f64>,
+    root: Matrix,
     trace: f64,
     ridge: f64,
 }
@@ -34,13 +34,14 @@ impl WassersteinTarget {
     pub fn new(style: &Moments) -> Self {
         let channels = style.channels;
         let bare = covariance(style, 0.0);
-        let variance = (0..channels).map(|i| bare[(i, i)]).sum::<f64>() / channels as f64;
+        let variance = bare.trace() / channels as f64;
         // A picture of one colour has no variance at all.
         let ridge = RIDGE * variance.max(1e-3);
         let covariance = covariance(style, ridge);
-        let trace = (0..channels).map(|i| covariance[(i, i)]).sum();
-        let root =
-            power(&covariance, ridge, f64::sqrt).map_or_else(|| Mat::zeros(channels, channels), |(root, _)| root);
+        let trace = covariance.trace();
+        let root = covariance
+            .function(ridge, f64::sqrt)
+            .map_or_else(|| Matrix::from_fn(channels, |_, _| 0.0), |(root, _)| root);
         Self { mean: style.mean.iter().map(|&mean| f64::from(mean)).collect(), root, trace, ridge }
     }
 
@@ -53,17 +54,16 @@ impl WassersteinTarget {
         let channels = moments.channels;
         assert_eq!(channels, self.mean.len(), "both are features of one layer");
         let covariance = covariance(moments, self.ridge);
-        let middle = &self.root * &covariance * &self.root;
+        let middle = self.root.times(&covariance).times(&self.root);
         // Rounding leaves small eigenvalues uncertain: none is below the product of both ridges.
-        let Some((inverse_root, eigenvalues)) = power(&middle, self.ridge * self.ridge, |value| 1.0 / value.sqrt())
+        let Some((inverse_root, eigenvalues)) = middle.function(self.ridge * self.ridge, |value| 1.0 / value.sqrt())
         else {
             return f64::NAN;
         };
         let overlap: f64 = eigenvalues.iter().map(|value| value.sqrt()).sum();
-        let trace: f64 = (0..channels).map(|i| covariance[(i, i)]).sum();
-        let mut towards = &self.root * inverse_root * &self.root;
-        towards *= -1.0;
-        (0..channels).for_each(|i| towards[(i, i)] += 1.0);
+        let trace = covariance.trace();
+        let along = self.root.times(&inverse_root).times(&self.root);
+        let towards = |i: usize, j: usize| if i == j { 1.0 - along.get(i, j) } else { -along.get(i, j) };
 
         let factor = factor / channels as f64;
         let mu: Vec<f64> = moments.mean.iter().map(|&mean| f64::from(mean)).collect();
@@ -71,11 +71,11 @@ impl WassersteinTarget {
         for (i, gradient) in mean.iter_mut().enumerate() {
             let difference = mu[i] - self.mean[i];
             distance += difference * difference;
-            let turned: f64 = (0..channels).map(|j| towards[(j, i)] * mu[j]).sum();
+            let turned: f64 = (0..channels).map(|j| towards(j, i) * mu[j]).sum();
             *gradient += (2.0 * factor * (difference - turned)) as f32;
         }
         for (i, row) in second.chunks_exact_mut(channels).enumerate() {
-            row.iter_mut().enumerate().for_each(|(j, gradient)| *gradient += (factor * towards[(j, i)]) as f32);
+            row.iter_mut().enumerate().for_each(|(j, gradient)| *gradient += (factor * towards(j, i)) as f32);
         }
         factor * (distance + self.trace + trace - 2.0 * overlap)
     }
@@ -89,26 +89,12 @@ pub fn wasserstein_loss(moments: &Moments, style: &Moments) -> f64 {
 }
 
 /// `S − μ·μᵀ`, with a ridge on its diagonal.
-fn covariance(moments: &Moments, ridge: f64) -> Mat<f64> {
+fn covariance(moments: &Moments, ridge: f64) -> Matrix {
     let (channels, mean) = (moments.channels, &moments.mean);
-    Mat::from_fn(channels, channels, |i, j| {
+    Matrix::from_fn(channels, |i, j| {
         let product = f64::from(mean[i]) * f64::from(mean[j]);
         f64::from(moments.second[i * channels + j]) - product + if i == j { ridge } else { 0.0 }
     })
-}
-
-/// A function of a symmetric matrix through its eigenvalues, none of which counts as less than `least`; those too.
-/// Nothing where it has a value that is no number.
-fn power(matrix: &Mat<f64>, least: f64, of: impl Fn(f64) -> f64) -> Option<(Mat<f64>, Vec<f64>)> {
-    // The solver and `max` would both pass over what is no number.
-    if !matrix.col_iter().all(|column| column.iter().all(|value| value.is_finite())) {
-        return None;
-    }
-    let eigen = matrix.self_adjoint_eigen(Side::Lower).ok()?;
-    let values: Vec<f64> = eigen.S().column_vector().iter().map(|value| value.max(least)).collect();
-    let vectors = eigen.U();
-    let scaled = Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| vectors[(i, j)] * of(values[j]));
-    Some((scaled * vectors.transpose(), values))
 }
 
 #[cfg(test)]

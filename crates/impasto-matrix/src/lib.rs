@@ -1,0 +1,82 @@
+//! Small dense square matrices, and functions of symmetric ones through their eigenvalues: a thin wall around `faer`,
+//! whose generic code is then compiled once, here, and not with every change of the library above.
+
+use faer::{Mat, Side};
+
+/// A square matrix of doubles.
+#[derive(Clone, Debug)]
+pub struct Matrix(Mat<f64>);
+
+impl Matrix {
+    /// From its size and its values by row and column.
+    pub fn from_fn(size: usize, value: impl FnMut(usize, usize) -> f64) -> Self {
+        Self(Mat::from_fn(size, size, value))
+    }
+
+    /// The number of rows, and of columns.
+    pub fn size(&self) -> usize {
+        self.0.nrows()
+    }
+
+    /// The value in a row and a column.
+    ///
+    /// # Panics
+    /// If there is no such place.
+    pub fn get(&self, row: usize, column: usize) -> f64 {
+        self.0[(row, column)]
+    }
+
+    /// The sum of the diagonal.
+    pub fn trace(&self) -> f64 {
+        (0..self.size()).map(|i| self.get(i, i)).sum()
+    }
+
+    /// The product of two.
+    ///
+    /// # Panics
+    /// If their sizes differ.
+    pub fn times(&self, other: &Self) -> Self {
+        Self(&self.0 * &other.0)
+    }
+
+    /// `V·f(Λ)·Vᵀ` of a symmetric matrix `V·Λ·Vᵀ`, where no eigenvalue counts as less than `least`; and those
+    /// eigenvalues. Only what lies on and below the diagonal is looked at. Nothing where a value is no number.
+    pub fn function(&self, least: f64, f: impl Fn(f64) -> f64) -> Option<(Self, Vec<f64>)> {
+        // The solver and `max` would both pass over what is no number.
+        if !self.0.col_iter().all(|column| column.iter().all(|value| value.is_finite())) {
+            return None;
+        }
+        let eigen = self.0.self_adjoint_eigen(Side::Lower).ok()?;
+        let values: Vec<f64> = eigen.S().column_vector().iter().map(|value| value.max(least)).collect();
+        let vectors = eigen.U();
+        let images: Vec<f64> = values.iter().map(|value| f(*value)).collect();
+        let scaled = Mat::from_fn(self.size(), self.size(), |i, j| vectors[(i, j)] * images[j]);
+        Some((Self(scaled * vectors.transpose()), values))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_squared_is_the_matrix() {
+        // B·Bᵀ + 1 is symmetric and positive.
+        let b = |i: usize, j: usize| ((i * 7 + j * 3) as f64).sin();
+        let product = |i: usize, j: usize| (0..9).map(|k| b(i, k) * b(j, k)).sum::<f64>();
+        let matrix = Matrix::from_fn(9, |i, j| product(i, j) + f64::from(i == j));
+        let (root, values) = matrix.function(0.0, f64::sqrt).unwrap();
+        let back = root.times(&root);
+        assert!((0..81).all(|at| (back.get(at / 9, at % 9) - matrix.get(at / 9, at % 9)).abs() < 1e-12));
+        assert!((values.iter().sum::<f64>() - matrix.trace()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn small_eigenvalues_are_lifted_and_what_is_no_number_gives_nothing() {
+        let diagonal = |last: f64| Matrix::from_fn(2, |i, j| if i != j { 0.0 } else { [4.0, last][i] });
+        let (_, mut values) = diagonal(-1.0).function(0.5, f64::sqrt).unwrap();
+        values.sort_by(f64::total_cmp);
+        assert_eq!(values, [0.5, 4.0]);
+        assert!(diagonal(f64::NAN).function(0.5, f64::sqrt).is_none());
+    }
+}
