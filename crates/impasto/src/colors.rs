@@ -4,6 +4,8 @@
 //! section 3.2 paints brightness alone, section 4 gives the style the photograph's colours before anything is painted.
 //! Pixels take part as far as they are opaque.
 
+use impasto_matrix::Matrix;
+
 use crate::luma;
 use crate::picture::Picture;
 
@@ -21,17 +23,20 @@ const BINS: usize = 4096;
 /// the mean. Values are clipped to 0–255.
 pub fn matched(style: &Picture, content: &Picture) -> Picture {
     let (from, to) = (Statistics::of(style), Statistics::of(content));
-    let spread = to.covariance.map_eigenvalues(|value| value.max(0.0).sqrt());
-    let gather = from.covariance.map_eigenvalues(|value| 1.0 / value.max(0.0).sqrt().max(LEAST_DEVIATION));
-    let map = spread.times(&gather);
     let mut matched = style.clone();
+    let spread = to.covariance.function(0.0, f64::sqrt);
+    let gather = from.covariance.function(LEAST_DEVIATION * LEAST_DEVIATION, |value| 1.0 / value.sqrt());
+    // Only colours that are no numbers have no such roots; there is nothing to be matched then.
+    let (Some((spread, _)), Some((gather, _))) = (spread, gather) else { return matched };
+    let map = spread.times(&gather);
+    let map = [0, 1, 2].map(|i| [0, 1, 2].map(|j| map.get(i, j)));
     let positions = style.height() * style.width();
     let (red, rest) = matched.data_mut().split_at_mut(positions);
     let (green, blue) = rest.split_at_mut(positions);
     for i in 0..positions {
         let pixel = [red[i], green[i], blue[i]];
         let centred = [0, 1, 2].map(|c| f64::from(pixel[c]) - from.mean[c]);
-        let moved = map.apply(centred);
+        let moved = map.map(|row| row.iter().zip(centred).map(|(a, b)| a * b).sum::<f64>());
         [red[i], green[i], blue[i]] = [0, 1, 2].map(|c| (moved[c] + to.mean[c]).clamp(0.0, 255.0) as f32);
     }
     matched
@@ -62,7 +67,7 @@ pub fn kept(mut painted: Picture, photo: &Picture) -> Picture {
 /// Mean and covariance of a picture's colours.
 struct Statistics {
     mean: [f64; 3],
-    covariance: Symmetric,
+    covariance: Matrix,
 }
 
 impl Statistics {
@@ -74,7 +79,7 @@ impl Statistics {
         let weight = |i: usize| picture.alpha().map_or(1.0, |alpha| f64::from(alpha[i]));
         let total: f64 = (0..positions).map(weight).sum();
         if total <= 0.0 {
-            return Self { mean: [255.0; 3], covariance: Symmetric([[0.0; 3]; 3]) };
+            return Self { mean: [255.0; 3], covariance: Matrix::from_fn(3, |_, _| 0.0) };
         }
         let mean = planes.map(|plane| (0..positions).map(|i| weight(i) * f64::from(plane[i])).sum::<f64>() / total);
         let mut covariance = [[0.0; 3]; 3];
@@ -85,48 +90,7 @@ impl Statistics {
                 row.iter_mut().zip(centred).for_each(|(sum, b)| *sum += weight(i) / total * a * b);
             }
         }
-        Self { mean, covariance: Symmetric(covariance) }
-    }
-}
-
-/// A matrix of three by three, its own transpose where it says so.
-#[derive(Clone, Copy, Debug)]
-struct Symmetric([[f64; 3]; 3]);
-
-impl Symmetric {
-    /// The matrix with the same eigenvectors and other eigenvalues, by Jacobi's rotations (Golub & Van Loan, "Matrix
-    /// Computations", 8.5).
-    fn map_eigenvalues(&self, value: impl Fn(f64) -> f64) -> Self {
-        let (mut a, mut vectors) = (self.0, [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
-        // Each sweep squares what is left off the diagonal: a handful reach the last digit.
-        for (p, q) in [(0, 1), (0, 2), (1, 2)].into_iter().cycle().take(3 * 12) {
-            if a[p][q] == 0.0 {
-                continue;
-            }
-            let tau = (a[q][q] - a[p][p]) / (2.0 * a[p][q]);
-            let tangent = tau.signum() / (tau.abs() + tau.hypot(1.0));
-            let cosine = 1.0 / tangent.hypot(1.0);
-            let sine = tangent * cosine;
-            for row in a.iter_mut().chain(&mut vectors) {
-                (row[p], row[q]) = (cosine * row[p] - sine * row[q], sine * row[p] + cosine * row[q]);
-            }
-            let (upper, lower) = (a[p], a[q]);
-            for i in 0..3 {
-                (a[p][i], a[q][i]) = (cosine * upper[i] - sine * lower[i], sine * upper[i] + cosine * lower[i]);
-            }
-        }
-        let values = [0, 1, 2].map(|i| value(a[i][i]));
-        let entry = |i: usize, j: usize| (0..3).map(|k| vectors[i][k] * values[k] * vectors[j][k]).sum();
-        Self([0, 1, 2].map(|i| [0, 1, 2].map(|j| entry(i, j))))
-    }
-
-    fn times(&self, other: &Self) -> Self {
-        let entry = |i: usize, j: usize| (0..3).map(|k| self.0[i][k] * other.0[k][j]).sum();
-        Self([0, 1, 2].map(|i| [0, 1, 2].map(|j| entry(i, j))))
-    }
-
-    fn apply(&self, vector: [f64; 3]) -> [f64; 3] {
-        self.0.map(|row| row.iter().zip(vector).map(|(a, b)| a * b).sum())
+        Self { mean, covariance: Matrix::from_fn(3, |i, j| covariance[i][j]) }
     }
 }
 
@@ -212,7 +176,7 @@ mod tests {
         for c in 0..3 {
             assert!((found.mean[c] - wanted.mean[c]).abs() < 0.01, "{:?} {:?}", found.mean, wanted.mean);
             for d in 0..3 {
-                let (found, wanted) = (found.covariance.0[c][d], wanted.covariance.0[c][d]);
+                let (found, wanted) = (found.covariance.get(c, d), wanted.covariance.get(c, d));
                 assert!((found - wanted).abs() < 0.01 * wanted.abs() + 0.5, "{found} {wanted}");
             }
         }
@@ -247,10 +211,11 @@ mod tests {
         let mut dusty = grey(&cat);
         dusty.data_mut().iter_mut().enumerate().for_each(|(i, value)| *value += (i * 7919 % 3) as f32 * 0.5 - 0.5);
         let bright = example("astronaut.png");
-        let result = Statistics::of(&matched(&dusty, &bright)).covariance.0;
-        let clean = Statistics::of(&matched(&grey(&cat), &bright)).covariance.0;
+        let result = Statistics::of(&matched(&dusty, &bright)).covariance;
+        let clean = Statistics::of(&matched(&grey(&cat), &bright)).covariance;
         for c in 0..3 {
-            assert!((result[c][c] - clean[c][c]).abs() < 0.1 * clean[c][c] + 150.0, "{result:?} {clean:?}");
+            let (result, clean) = (result.get(c, c), clean.get(c, c));
+            assert!((result - clean).abs() < 0.1 * clean + 150.0, "{result} {clean}");
         }
     }
 
