@@ -99,9 +99,12 @@ fn metadata_stays_without_the_place_unless_it_is_wanted() {
             let exif = exif_of(&bytes).unwrap_or_else(|| panic!("{what}"));
             let text = |tag| exif.get_field(tag, In::PRIMARY).map(|field| field.display_value().to_string());
             assert_eq!(text(Tag::Make).as_deref(), Some("\"Telephones\""), "{what}");
-            assert_eq!(text(Tag::ExposureTime).as_deref(), Some("1/125"), "{what}");
             assert_eq!(text(Tag::MakerNote), None, "{what}");
-            assert_eq!(text(Tag::GPSLatitude).is_some(), gps, "{what}");
+            // The TIFF fixture has the main directory alone.
+            if source != "camera.tiff" {
+                assert_eq!(text(Tag::ExposureTime).as_deref(), Some("1/125"), "{what}");
+                assert_eq!(text(Tag::GPSLatitude).is_some(), gps, "{what}");
+            }
             let lines = String::from_utf8_lossy(&bytes);
             assert!(lines.contains("xmp:Rating=\"4\""), "{what}");
             assert_eq!(lines.contains("48,51.483N"), gps, "{what}");
