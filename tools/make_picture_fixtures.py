@@ -204,8 +204,9 @@ def camera(rgb):
     text = PngImagePlugin.PngInfo()
     text.add_itxt('XML:com.adobe.xmp', xmp)
     for ending in ('jpg', 'png', 'webp', 'tiff'):
-        save(rgb, f'camera.{ending}', exif=exif.tobytes() if ending != 'tiff' else exif, xmp=xmp.encode(),
-             pnginfo=text)
+        # In TIFF, Pillow writes the main directory alone, and takes it from one place.
+        own = {'tiffinfo': {0x010f: 'Telephones', 0x0112: 6, 700: xmp.encode()}} if ending == 'tiff' else {'exif': exif}
+        save(rgb, f'camera.{ending}', xmp=xmp.encode(), pnginfo=text, **own)
 
 
 def interlaced(rgb):

@@ -24,8 +24,8 @@ const CREW: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Bytes that the crew may take together: a short file may say that it has 16 megapixels, which are 12 bytes each as a
-/// picture, up to 16 as the decoder has them, and as much again while holes are filled.
-const BUDGET: usize = 2 << 30;
+/// picture, and often 4 as the decoder has them.
+const BUDGET: usize = 1 << 30;
 
 /// Words near which metadata, profiles, sizes and lengths stand.
 const WORDS: [&[u8]; 16] = [
