@@ -51,6 +51,7 @@ const WORDS: [&[u8]; 16] = [
 const NUMBERS: [u32; 10] = [0, 1, 0x7fff, 0x8000, 0xffff, 0x1_0000, 40_000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
 
 #[test]
+#[allow(clippy::print_stdout, reason = "the figures of the run, for who asks for them")]
 fn no_file_panics_hangs_or_takes_too_much_memory() {
     let files = files();
     let folder = tempfile::tempdir().unwrap();
