@@ -5,10 +5,16 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use impasto::paint::Axis;
 use impasto::picture::BitDepth;
-use impasto::settings::{Colors, Device, Init, LayerWeights, OptimizerKind, Overrides, PoolingKind, Preset, StyleFile};
+use impasto::settings::{
+    BorderKind, Colors, Device, Init, LayerWeights, MemorySize, OptimizerKind, Overrides, PoolingKind, Preset,
+    StyleFile, StyleLossKind,
+};
 
+use crate::eval::EvalArgs;
 use crate::models::ModelsArgs;
+use crate::show::ShowArgs;
 use crate::stylize::StylizeArgs;
 use crate::train::TrainArgs;
 use crate::{Ending, output, version};
@@ -32,6 +38,10 @@ pub(crate) enum Command {
     /// Train a network that paints any photograph like one or more paintings in one pass.
     #[command(args_override_self = true)]
     Train(Box<TrainArgs>),
+    /// Measure paintings: how far from the photograph, how far from the style, and what flaws.
+    Eval(EvalArgs),
+    /// Print the settings that a picture was painted with.
+    Show(ShowArgs),
     /// List, show and download networks.
     Models(ModelsArgs),
     /// Print a script that completes commands and flags in a shell.
@@ -50,6 +60,14 @@ pub(crate) struct PaintArgs {
     #[arg(short, long, value_name = "FILE[:WEIGHT]")]
     pub(crate) style: Vec<StyleFile>,
 
+    /// Where the style of the same number counts: a grey picture, white for all, or `none` for everywhere.
+    #[arg(long, value_name = "FILE|none")]
+    pub(crate) mask: Vec<PathBuf>,
+
+    /// What stays as it is in the photograph: a grey picture, white for all.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) protect: Option<PathBuf>,
+
     /// Where to write the picture: .png, .jpg, .webp or .tiff [default: CONTENT-STYLE.png].
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -66,13 +84,21 @@ pub(crate) struct PaintArgs {
     #[arg(long)]
     pub(crate) keep_gps: bool,
 
-    /// All settings at once: `article`, `default` or `fast`.
+    /// All settings at once: `article`, `default`, `fast` or `best`.
     #[arg(short, long, help_heading = "Settings")]
     pub(crate) preset: Option<Preset>,
 
     /// A settings file over the preset; flags lie over both.
     #[arg(short, long, value_name = "FILE.toml", help_heading = "Settings")]
     pub(crate) config: Option<PathBuf>,
+
+    /// The settings stored in a picture that impasto painted; flags lie over them [output: PICTURE-again.png].
+    #[arg(long, value_name = "PICTURE", help_heading = "Settings", conflicts_with = "preset")]
+    pub(crate) again: Option<PathBuf>,
+
+    /// Paint small for each value of a setting, and write all on one sheet; twice for two settings.
+    #[arg(long, value_name = "SETTING=X,Y,…", help_heading = "Settings", conflicts_with_all = ["resume", "print_config"])]
+    pub(crate) sweep: Vec<Axis>,
 
     /// Print all settings as a settings file, and do nothing else.
     #[arg(long, help_heading = "Settings")]
@@ -82,9 +108,25 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) size: Option<usize>,
 
-    /// How often the loss and its gradient are evaluated.
+    /// How often the loss and its gradient are evaluated at the last size.
     #[arg(short = 'n', long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) iterations: Option<usize>,
+
+    /// How many sizes to paint at, each √2 times the one before: 1 for the last one only [default: all that fit].
+    #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) scales: Option<usize>,
+
+    /// The longer side of the first and smallest size, at least.
+    #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) min_size: Option<usize>,
+
+    /// How much style: from 0, the photograph, to 1, nearly only style; it takes the place of --style-weight.
+    #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) strength: Option<f64>,
+
+    /// The size of the strokes: the styles are X times as large as the picture.
+    #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) style_scale: Option<f64>,
 
     /// What takes the steps: `adam` or `lbfgs`.
     #[arg(long, help_heading = "Settings")]
@@ -93,6 +135,10 @@ pub(crate) struct PaintArgs {
     /// How far a pixel moves in a step, of 255 (for lbfgs: in the first one, on average).
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,
+
+    /// For adam: the decay of the average of the pictures on the way, 0 for none.
+    #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) average: Option<f64>,
 
     /// The factor of the content loss (ALPHA).
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
@@ -123,6 +169,18 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "START", help_heading = "Settings")]
     pub(crate) init: Option<Init>,
 
+    /// How the style is compared: by `gram` matrices, or `wasserstein` by means and covariances.
+    #[arg(long, value_name = "LOSS", help_heading = "Settings")]
+    pub(crate) style_loss: Option<StyleLossKind>,
+
+    /// What comes out of every pooling is multiplied by this.
+    #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
+    pub(crate) pooling_scale: Option<f64>,
+
+    /// What the network sees beyond the picture: `zero`, or `replicate` for its nearest pixel.
+    #[arg(long, help_heading = "Settings")]
+    pub(crate) border: Option<BorderKind>,
+
     /// How the network pools: `average`, `max` or `l2`.
     #[arg(long, help_heading = "Settings")]
     pub(crate) pooling: Option<PoolingKind>,
@@ -143,6 +201,14 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "N", help_heading = "Machine", allow_negative_numbers = true)]
     pub(crate) threads: Option<usize>,
 
+    /// The most memory to take, such as `2GiB`: what needs more goes in tiles [default: ¾ of what is free].
+    #[arg(long, value_name = "SIZE", help_heading = "Machine", allow_hyphen_values = true)]
+    pub(crate) memory: Option<MemorySize>,
+
+    /// Print sizes, tiles, memory and time, and do nothing else.
+    #[arg(long, help_heading = "Machine", conflicts_with = "resume")]
+    pub(crate) plan: bool,
+
     /// Also write the picture after every N iterations, as OUTPUT-0050.png and so on.
     #[arg(long, value_name = "N", help_heading = "Progress", allow_negative_numbers = true)]
     pub(crate) save_every: Option<usize>,
@@ -150,6 +216,18 @@ pub(crate) struct PaintArgs {
     /// Draw the losses: .svg, .png, or .csv for a table.
     #[arg(long, value_name = "FILE", help_heading = "Progress")]
     pub(crate) curve: Option<PathBuf>,
+
+    /// Where to keep the run while it is not finished [default: OUTPUT-checkpoint.safetensors].
+    #[arg(long, value_name = "FILE", help_heading = "Progress", conflicts_with = "resume")]
+    pub(crate) checkpoint: Option<PathBuf>,
+
+    /// Keep the run every X seconds, 0 for never [default: 30].
+    #[arg(long, value_name = "X", help_heading = "Progress", allow_negative_numbers = true)]
+    pub(crate) checkpoint_every: Option<f64>,
+
+    /// Go on with the painting that is kept in this file, as if it had never stopped.
+    #[arg(long, value_name = "FILE", help_heading = "Progress", conflicts_with_all = ["preset", "config", "again"])]
+    pub(crate) resume: Option<PathBuf>,
 
     /// Write one event a line as JSON to stdout.
     #[arg(long, help_heading = "Progress")]
@@ -170,14 +248,23 @@ impl PaintArgs {
         Overrides {
             content: self.content.clone(),
             style: self.style.clone(),
+            mask: self.mask.clone(),
+            protect: self.protect.clone(),
             output: self.output.clone(),
             curve: self.curve.clone(),
             depth: self.depth,
             keep_metadata: self.keep_metadata.then_some(true),
             keep_gps: self.keep_gps.then_some(true),
+            checkpoint: self.checkpoint.clone(),
+            checkpoint_every: self.checkpoint_every,
             preset: self.preset,
             size: self.size,
             iterations: self.iterations,
+            min_size: self.min_size,
+            scales: self.scales,
+            average: self.average,
+            style_scale: self.style_scale,
+            strength: self.strength,
             optimizer: self.optimizer,
             learning_rate: self.learning_rate,
             content_weight: self.content_weight,
@@ -185,10 +272,14 @@ impl PaintArgs {
             tv_weight: self.tv_weight,
             colors: self.colors,
             init: self.init.clone(),
+            style_loss: self.style_loss,
             pooling: self.pooling,
+            pooling_scale: self.pooling_scale,
+            border: self.border,
             network: self.network.clone(),
             device: self.device,
             threads: self.threads,
+            memory: self.memory,
             seed: self.seed,
             save_every: self.save_every,
             content_layers: self.content_layers.clone(),

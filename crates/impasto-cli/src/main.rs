@@ -1,11 +1,13 @@
 //! The command `impasto`.
 
 mod args;
+mod eval;
 mod interrupt;
 mod models;
 mod output;
 mod paint;
 mod progress;
+mod show;
 mod stylize;
 mod train;
 mod version;
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
         Command::Paint(args) => paint::run(*args),
         Command::Stylize(args) => stylize::run(*args),
         Command::Train(args) => train::run(*args),
+        Command::Eval(args) => eval::run(args),
+        Command::Show(args) => show::run(&args).map(|()| Ending::Done),
         Command::Models(args) => models::run(args).map(|()| Ending::Done).map_err(Into::into),
         Command::Completions { shell } => args::completions(shell),
     };

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use impasto::PaintJob;
+use impasto::paint::{again, sweep};
 use impasto::progress::End;
 use impasto::settings::Overrides;
 
@@ -12,7 +13,8 @@ use crate::{Ending, interrupt, output};
 
 pub(crate) fn run(args: PaintArgs) -> Result<Ending, Box<dyn Error>> {
     let file = args.config.as_deref().map(Overrides::read).transpose()?;
-    let given = args.overrides().over(file.unwrap_or_default());
+    let again = args.again.as_deref().map(again).transpose()?;
+    let given = args.overrides().over(file.unwrap_or_default()).over(again.unwrap_or_default());
     if args.print_config {
         let settings = given.settings();
         settings.check()?;
@@ -20,21 +22,40 @@ pub(crate) fn run(args: PaintArgs) -> Result<Ending, Box<dyn Error>> {
         output::print(&Overrides::from(&settings).over(files).to_toml()?)?;
         return Ok(Ending::Done);
     }
-    let job = PaintJob::new(given)?;
-    let watch = watcher(&args, &job);
+    if !args.sweep.is_empty() {
+        interrupt::watch();
+        let end = sweep(&given, &args.sweep, &mut watcher(&args))?;
+        return Ok(if end == End::Stopped { Ending::Interrupted } else { Ending::Done });
+    }
+    let job = match &args.resume {
+        Some(path) => PaintJob::resume(path, given)?,
+        None => PaintJob::new(given)?,
+    };
+    if args.plan {
+        let plan = job.plan()?;
+        if args.json {
+            output::print_json(&plan)?;
+        } else {
+            output::print(&format!("{plan}\n"))?;
+        }
+        return Ok(Ending::Done);
+    }
     interrupt::watch();
-    let painting = job.run(&mut { watch })?;
+    let painting = job.run(&mut watcher(&args))?;
+    if painting.end == End::Stopped && !args.quiet && job.checkpoint_every > 0.0 {
+        output::note(&format!("go on with `impasto paint --resume {}`", job.checkpoint.display()));
+    }
     Ok(if painting.end == End::Stopped { Ending::Interrupted } else { Ending::Done })
 }
 
 /// A bar where a person looks at a terminal, plain lines where not, JSON where a program reads.
-fn watcher(args: &PaintArgs, job: &PaintJob) -> Watch {
+fn watcher(args: &PaintArgs) -> Watch {
     if args.json {
         Watch::Json(Json::new(args.quiet))
     } else if args.quiet {
         Watch::Quiet(Quiet)
     } else if std::io::IsTerminal::is_terminal(&std::io::stderr()) && !args.verbose {
-        Watch::Bar(Bar::new(job.settings.iterations))
+        Watch::Bar(Bar::new())
     } else {
         Watch::Lines(Lines::new(args.verbose))
     }

@@ -11,6 +11,9 @@ use crate::{interrupt, output};
 /// Without a terminal a line is written this often.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
+/// The parts of a bar: it shows the share of the work, for a step at a small size is little of it.
+const WORK: u64 = 10_000;
+
 /// One of the ways.
 pub(crate) enum Watch {
     Bar(Bar),
@@ -38,10 +41,10 @@ pub(crate) struct Bar {
 }
 
 impl Bar {
-    pub(crate) fn new(iterations: usize) -> Self {
-        let bar = ProgressBar::new(iterations as u64);
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::new(WORK);
         // What matters most comes first: `wide_msg` is cut at the edge of a narrow terminal.
-        let template = "{bar:20.cyan/blue} {pos}/{len}  {wide_msg}";
+        let template = "{bar:20.cyan/blue} {wide_msg}";
         bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_message("reading pictures and network");
         Self { bar, begun: None }
@@ -53,10 +56,11 @@ impl Bar {
                 self.begun = Some(Instant::now());
                 self.bar.set_message("looking at content and style");
             }
-            Event::Step { iteration, iterations, elapsed, losses } => {
-                self.bar.set_position(*iteration as u64);
-                self.bar.set_message(step_line(*iteration, *iterations, *elapsed, losses));
+            Event::Step { done, .. } => {
+                self.bar.set_position((done * WORK as f64) as u64);
+                self.bar.set_message(sentence(event));
             }
+            Event::Scale { .. } | Event::Checkpoint { .. } => {}
             Event::Finished { .. } => {
                 self.bar.finish_and_clear();
                 output::note(&sentence(event));
@@ -85,16 +89,13 @@ impl Lines {
     }
 
     fn event(&mut self, event: &Event) {
-        if let Event::Step { iteration, iterations, elapsed, losses } = event {
+        if let Event::Step { .. } = event {
             let due = self.last.is_none_or(|last| last.elapsed() >= BETWEEN_LINES);
             if self.every_step || due {
                 self.last = Some(Instant::now());
-                output::note(&format!(
-                    "{iteration}/{iterations}  {}",
-                    step_line(*iteration, *iterations, *elapsed, losses)
-                ));
+                output::note(&sentence(event));
             }
-        } else {
+        } else if self.every_step || !matches!(event, Event::Checkpoint { .. }) {
             output::note(&sentence(event));
         }
     }
@@ -127,20 +128,26 @@ impl Quiet {
     fn event(&mut self, _event: &Event) {}
 }
 
-fn step_line(iteration: usize, iterations: usize, elapsed: f64, losses: &Losses) -> String {
-    let rate = iteration as f64 / elapsed.max(1e-9);
-    let left = Duration::from_secs_f64(((iterations - iteration) as f64 / rate).min(1e8));
-    let Losses { loss, content, style, .. } = losses;
-    let left = HumanDuration(left);
-    format!("{left:#} left  {rate:.2} steps/s  loss {loss:.3e}  content {content:.3e}  style {style:.3e}")
-}
-
 fn sentence(event: &Event) -> String {
     match event {
         Event::Started { width, height, iterations, network, device } => {
             format!("painting {width}×{height} pixels in {iterations} iterations with {network} on {device}")
         }
-        Event::Step { iteration, iterations, elapsed, losses } => step_line(*iteration, *iterations, *elapsed, losses),
+        Event::Step { iteration, iterations, scale, scales, width, height, elapsed, left, losses, .. } => {
+            let rate = *iteration as f64 / elapsed.max(1e-9);
+            let left = HumanDuration(Duration::from_secs_f64(left.min(1e8)));
+            let size = if *scales > 1 { format!("  {width}×{height} ({scale} of {scales})") } else { String::new() };
+            let Losses { loss, content, style, .. } = losses;
+            format!(
+                "{iteration}/{iterations}  {left:#} left{size}  {rate:.2} steps/s  loss {loss:.3e}  content {content:.3e}  \
+                 style {style:.3e}"
+            )
+        }
+        Event::Scale { scale, scales, width, height, iterations } => {
+            format!("size {scale} of {scales}: {width}×{height} pixels, {iterations} iterations")
+        }
+        Event::Cell { cell, cells, label } => format!("painting {cell} of {cells}: {label}"),
+        Event::Checkpoint { path, .. } => format!("kept the run in {}", path.display()),
         Event::Restarted { iteration, reason } => format!("iteration {iteration}: the optimiser restarts: {reason}"),
         Event::RolledBack { iteration, reason } => {
             format!("iteration {iteration}: the loss is not finite: back to the last good picture, {reason}")

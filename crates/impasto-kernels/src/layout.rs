@@ -4,6 +4,7 @@ use crate::memory::{View, ViewMut};
 use crate::simd::{LANES, Op, Simd};
 use crate::threads::{Threads, part};
 use crate::{Isa, Shape};
+use std::ops::Range;
 
 /// How a feature lies in memory.
 ///
@@ -90,27 +91,51 @@ impl Layout {
 
 /// Writes zeros to the border of a plane.
 pub(crate) fn clear_border(isa: Isa, threads: &Threads, layout: Layout, data: &mut [f32]) {
+    clear_around(isa, threads, layout, &(0..layout.shape.height), data);
+}
+
+/// Writes zeros to the border of a plane and to all rows but these.
+pub(crate) fn clear_around(isa: Isa, threads: &Threads, layout: Layout, kept: &Range<usize>, data: &mut [f32]) {
     let data = ViewMut::new(data);
     let count = threads.count();
     threads.run(|worker| {
         let rows = part(layout.blocks() * layout.rows, count, worker);
-        isa.run(ClearBorder { layout, data, rows });
+        isa.run(ClearAround { layout, kept, data, rows });
     });
 }
 
-struct ClearBorder<'a> {
-    layout: Layout,
-    data: ViewMut<'a, f32>,
-    rows: std::ops::Range<usize>,
+/// Copies some rows of a plane, borders included, to those from `first` on of one of the same width and channels.
+pub(crate) fn copy_rows(threads: &Threads, source: Plane<'_>, rows: Range<usize>, target: PlaneMut<'_>, first: usize) {
+    let (from, to, count) = (source.layout, target.layout, threads.count());
+    assert!(from.columns == to.columns && from.blocks() == to.blocks(), "rows of one kind");
+    let len = from.columns * LANES;
+    threads.run(|worker| {
+        for index in part(from.blocks() * rows.len(), count, worker) {
+            let (block, row) = (index / rows.len(), index % rows.len());
+            // SAFETY: the rows lie inside both planes, and each belongs to one worker.
+            unsafe {
+                let source = source.data.at(from.bordered(block, rows.start + row + 1, 0), len);
+                let target = target.data.at(to.bordered(block, first + row + 1, 0), len);
+                std::ptr::copy_nonoverlapping(source, target, len);
+            }
+        }
+    });
 }
 
-impl Op for ClearBorder<'_> {
+struct ClearAround<'a> {
+    layout: Layout,
+    kept: &'a Range<usize>,
+    data: ViewMut<'a, f32>,
+    rows: Range<usize>,
+}
+
+impl Op for ClearAround<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let layout = self.layout;
         for row in self.rows {
-            let inside = (1..=layout.shape.height).contains(&(row % layout.rows));
+            let inside = self.kept.contains(&(row % layout.rows).wrapping_sub(1));
             let right = if inside { layout.shape.width + 1 } else { 1 };
             for column in std::iter::once(0).chain(right..layout.columns) {
                 // SAFETY: row and column lie inside the plane, and each row belongs to one worker.

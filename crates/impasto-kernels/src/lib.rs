@@ -104,5 +104,5 @@ pub use style_net::{LEAST_SIDE, Parameter, StyleNet, StyleNetError, StyleNetLaye
 pub use threads::Threads;
 pub use trunk::PackedTrunk;
 pub use types::{
-    ContentGradient, Convolution, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, TrunkLayer,
+    Border, ContentGradient, Convolution, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, TrunkLayer,
 };

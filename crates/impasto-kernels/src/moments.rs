@@ -26,25 +26,43 @@ pub(crate) fn moments(
     scratch: &mut [f64],
 ) -> Moments {
     let shape = feature.layout.shape;
+    sum(isa, threads, feature, 0..shape.height, weights, (scratch, false));
+    finish(threads, shape.channels, total(weights, shape.positions()), scratch)
+}
+
+/// The sum of the weights, or the number of positions where there are none.
+pub(crate) fn total(weights: Option<&[f32]>, positions: usize) -> f64 {
+    weights.map_or(positions as f64, |weights| weights.iter().map(|&w| f64::from(w)).sum())
+}
+
+/// `Σ w·F` and `Σ w·F·Fᵀ` over some rows of a feature; the sums are added to what is in `scratch` if the caller says
+/// so. There are weights for all rows of the feature up to the last of these.
+pub(crate) fn sum(
+    isa: Isa,
+    threads: &Threads,
+    feature: Plane<'_>,
+    rows: Range<usize>,
+    weights: Option<&[f32]>,
+    (scratch, add): (&mut [f64], bool),
+) {
+    let shape = feature.layout.shape;
     let (count, share) = (threads.count(), scratch_len(shape.channels));
-    let chunks = Chunks::new(shape.height, shape.width, count);
+    let chunks = Chunks::new(rows, shape.width, count);
     let mask = weights.map(View::new);
     let sums = ViewMut::new(&mut scratch[..count * share]);
     threads.run(|worker| {
         // SAFETY: each worker has its own share.
         let sums = unsafe { sums.slice(worker * share, share) };
         let mine = part(chunks.len(), count, worker);
-        if mine.is_empty() {
+        if mine.is_empty() && !add {
             sums.fill(0.0);
         }
-        isa.run(Sum { feature, mask, chunks, mine, sums });
+        isa.run(Sum { feature, mask, chunks, mine, add, sums });
     });
-    let weight = weights.map_or(shape.positions() as f64, |weights| weights.iter().map(|&w| f64::from(w)).sum());
-    finish(threads, shape.channels, weight, scratch)
 }
 
-/// Adds up the workers and mirrors the half that was computed.
-fn finish(threads: &Threads, channels: usize, weight: f64, scratch: &[f64]) -> Moments {
+/// Adds up the workers, divides by the weight, and mirrors the half that was computed.
+pub(crate) fn finish(threads: &Threads, channels: usize, weight: f64, scratch: &[f64]) -> Moments {
     let factor = if weight == 0.0 { 1.0 } else { 1.0 / weight };
     let (count, share) = (threads.count(), scratch_len(channels));
     let total = |row: usize, from: usize, target: &mut [f32]| {
@@ -87,27 +105,28 @@ fn mirror(threads: &Threads, channels: usize, second: &mut [f32]) {
 /// The positions of a feature in rectangles of about [`CHUNK`].
 #[derive(Clone, Copy)]
 struct Chunks {
-    height: usize,
+    first: usize,
+    end: usize,
     width: usize,
     rows: usize,
     columns: usize,
 }
 
 impl Chunks {
-    fn new(height: usize, width: usize, workers: usize) -> Self {
+    fn new(rows: Range<usize>, width: usize, workers: usize) -> Self {
         let columns = width.min(CHUNK);
-        let rows = (CHUNK / columns).clamp(1, height.div_ceil(workers));
-        Self { height, width, rows, columns }
+        let high = (CHUNK / columns).clamp(1, rows.len().div_ceil(workers).max(1));
+        Self { first: rows.start, end: rows.end, width, rows: high, columns }
     }
 
     fn len(&self) -> usize {
-        self.height.div_ceil(self.rows) * self.width.div_ceil(self.columns)
+        (self.end - self.first).div_ceil(self.rows) * self.width.div_ceil(self.columns)
     }
 
     fn get(&self, index: usize) -> (Range<usize>, Range<usize>) {
         let across = self.width.div_ceil(self.columns);
-        let (y, x) = (index / across * self.rows, index % across * self.columns);
-        (y..(y + self.rows).min(self.height), x..(x + self.columns).min(self.width))
+        let (y, x) = (self.first + index / across * self.rows, index % across * self.columns);
+        (y..(y + self.rows).min(self.end), x..(x + self.columns).min(self.width))
     }
 }
 
@@ -116,6 +135,8 @@ struct Sum<'a> {
     mask: Option<View<'a, f32>>,
     chunks: Chunks,
     mine: Range<usize>,
+    /// Whether to add to what is there.
+    add: bool,
     /// `C × C` second moments (blocks on and above the diagonal), then `C` first ones.
     sums: &'a mut [f64],
 }
@@ -129,7 +150,7 @@ impl Op for Sum<'_> {
         let sums = ViewMut::new(self.sums);
         for chunk in self.mine.clone() {
             let (ys, xs) = self.chunks.get(chunk);
-            let add = chunk > self.mine.start;
+            let add = self.add || chunk > self.mine.start;
             for row_block in 0..blocks {
                 let at = Outer {
                     feature: self.feature,
@@ -270,29 +291,31 @@ impl Op for First<'_> {
     }
 }
 
-/// `Σ w[p] · (F − target)²`, squared and added up in double precision.
+/// `Σ w[p] · (F − target)²` over some rows of a feature, squared and added up in double precision. Row `y` of it
+/// belongs to row `y + first_row` of the target. There are weights for all rows of the feature up to the last of these.
 pub(crate) fn squared_distance(
     isa: Isa,
     threads: &Threads,
-    feature: Plane<'_>,
-    target: Plane<'_>,
+    (feature, rows): (Plane<'_>, Range<usize>),
+    (target, first_row): (Plane<'_>, usize),
     weights: Option<&[f32]>,
 ) -> f64 {
-    let layout = feature.layout;
     let mask = weights.map(View::new);
     let count = threads.count();
     let sums = threads.run(|worker| {
-        let rows = part(layout.blocks() * layout.shape.height, count, worker);
-        isa.run(Distance { feature, target, mask, rows })
+        let mine = part(feature.layout.blocks() * rows.len(), count, worker);
+        isa.run(Distance { feature, rows: &rows, target, first_row, mask, mine })
     });
     sums.into_iter().sum()
 }
 
 struct Distance<'a> {
     feature: Plane<'a>,
+    rows: &'a Range<usize>,
     target: Plane<'a>,
+    first_row: usize,
     mask: Option<View<'a, f32>>,
-    rows: Range<usize>,
+    mine: Range<usize>,
 }
 
 impl Op for Distance<'_> {
@@ -303,15 +326,15 @@ impl Op for Distance<'_> {
         let layout = self.feature.layout;
         let shape = layout.shape;
         let mut sum = s.wide_zero();
-        for row in self.rows {
-            let (block, y) = (row / shape.height, row % shape.height);
+        for row in self.mine {
+            let (block, y) = (row / self.rows.len(), self.rows.start + row % self.rows.len());
             let start = layout.at(block, y, 0);
+            let target = self.target.layout.at(block, y + self.first_row, 0);
             for x in 0..shape.width {
-                // SAFETY: the position exists in both planes, which have the same layout.
+                // SAFETY: the position exists in both planes.
                 unsafe {
-                    let at = start + x * LANES;
-                    let value = s.load(self.feature.data.at(at, LANES));
-                    let difference = s.sub(value, s.load(self.target.data.at(at, LANES)));
+                    let value = s.load(self.feature.data.at(start + x * LANES, LANES));
+                    let difference = s.sub(value, s.load(self.target.data.at(target + x * LANES, LANES)));
                     let weighted = match self.mask {
                         Some(mask) => s.mul(difference, s.splat(*mask.at(y * shape.width + x, 1))),
                         None => difference,

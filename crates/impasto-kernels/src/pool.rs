@@ -18,12 +18,21 @@ pub(crate) fn present(shape: Shape) -> [bool; 4] {
     [true, right, below, below && right]
 }
 
+/// How a window becomes one value.
+#[derive(Clone, Copy)]
+pub(crate) struct Pool {
+    pub(crate) pooling: Pooling,
+    /// A factor on the value.
+    pub(crate) scale: f32,
+}
+
 /// Pools one window: the value, and for [`Pooling::Max`] its place in two bits for each channel, low bits in the low
 /// half. Of equal values the first one in row-major order counts.
 #[inline(always)]
-pub(crate) fn window<S: Simd>(s: S, pooling: Pooling, values: [S::V; 4], present: [bool; 4]) -> (S::V, u32) {
+pub(crate) fn window<S: Simd>(s: S, pool: Pool, values: [S::V; 4], present: [bool; 4]) -> (S::V, u32) {
+    let scale = s.splat(pool.scale);
     let mut found = values[0];
-    match pooling {
+    match pool.pooling {
         Pooling::Average => {
             let mut count = 1.0;
             for i in 1..4 {
@@ -32,7 +41,7 @@ pub(crate) fn window<S: Simd>(s: S, pooling: Pooling, values: [S::V; 4], present
                     count += 1.0;
                 }
             }
-            (s.mul(found, s.splat(1.0 / count)), 0)
+            (s.mul(found, s.splat(pool.scale / count)), 0)
         }
         Pooling::Max => {
             let (mut low, mut high) = (0u16, 0u16);
@@ -44,9 +53,9 @@ pub(crate) fn window<S: Simd>(s: S, pooling: Pooling, values: [S::V; 4], present
                     high = if i & 2 == 2 { high | better } else { high & !better };
                 }
             }
-            (found, u32::from(low) | u32::from(high) << 16)
+            (s.mul(found, scale), u32::from(low) | u32::from(high) << 16)
         }
-        Pooling::L2 => (l2(s, values, present), 0),
+        Pooling::L2 => (s.mul(l2(s, values, present), scale), 0),
     }
 }
 
@@ -82,7 +91,7 @@ pub(crate) struct PoolTarget<'a> {
     /// The pooled plane.
     pub(crate) plane: PlaneMut<'a>,
     /// How a window becomes one value.
-    pub(crate) pooling: Pooling,
+    pub(crate) pool: Pool,
     /// Where the places of the largest values go, if they are kept.
     pub(crate) places: Option<ViewMut<'a, u32>>,
 }
@@ -95,7 +104,7 @@ impl PoolTarget<'_> {
     pub(crate) unsafe fn put<S: Simd>(&self, s: S, shape: Shape, at: (usize, usize, usize), values: [S::V; 4]) {
         let (block, py, px) = at;
         let layout = self.plane.layout;
-        let (value, places) = window(s, self.pooling, values, present(shape));
+        let (value, places) = window(s, self.pool, values, present(shape));
         // SAFETY: the caller's promise.
         unsafe {
             s.store(self.plane.data.at(layout.at(block, py, px), LANES), value);
@@ -112,17 +121,17 @@ pub(crate) fn pool(isa: Isa, threads: &Threads, source: Plane<'_>, target: PoolT
     let layout = target.plane.layout;
     threads.run(|worker| {
         let rows = part(layout.blocks() * layout.shape.height, count, worker);
-        isa.run(Pool { source, target, rows });
+        isa.run(WholePlane { source, target, rows });
     });
 }
 
-struct Pool<'a> {
+struct WholePlane<'a> {
     source: Plane<'a>,
     target: PoolTarget<'a>,
     rows: std::ops::Range<usize>,
 }
 
-impl Op for Pool<'_> {
+impl Op for WholePlane<'_> {
     type Output = ();
 
     #[inline(always)]

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 pub enum Part {
     /// A convolution with bias, ReLU and pooling.
     Forward,
+    /// The same once more on the way back, where only bands of rows are kept.
+    Again,
     /// The backward of a pooling and the ReLU before it, where it is written out; otherwise it is part of what reads
     /// it.
     Unpool,
@@ -35,11 +37,15 @@ pub struct Timing {
 pub(crate) struct Profile(pub(crate) Vec<Timing>);
 
 impl Profile {
-    /// Does `work` and notes how long it took.
+    /// Does `work` and notes how long it took; the times of bands of rows add up.
     pub(crate) fn time<R>(&mut self, part: Part, convolution: usize, work: impl FnOnce() -> R) -> R {
         let start = Instant::now();
         let result = work();
-        self.0.push(Timing { part, convolution, time: start.elapsed() });
+        let time = start.elapsed();
+        match self.0.iter_mut().find(|timing| (timing.part, timing.convolution) == (part, convolution)) {
+            Some(timing) => timing.time += time,
+            None => self.0.push(Timing { part, convolution, time }),
+        }
         result
     }
 }

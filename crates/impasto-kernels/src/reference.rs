@@ -1,11 +1,13 @@
 //! The definition of everything: plain loops over planar features in double precision. For tests only.
 
-use crate::{Convolution, Pooling, Shape, TrunkLayer};
+use crate::{Border, Convolution, Pooling, Shape, TrunkLayer};
 
 /// A network run by plain loops.
 pub(crate) struct Reference<'a> {
     pub(crate) layers: &'a [TrunkLayer],
     pub(crate) pooling: Pooling,
+    pub(crate) pooling_scale: f32,
+    pub(crate) border: Border,
     pub(crate) mean: [f32; 3],
     pub(crate) scale: [f32; 3],
     /// ReLU signs to use in place of its own, for each convolution.
@@ -60,7 +62,10 @@ impl Reference<'_> {
             let (mut signs, mut places) = (Vec::new(), Vec::new());
             let output = match layer {
                 TrunkLayer::Convolution(convolution) => {
-                    let mut output = convolve(convolution, input, shape);
+                    let mut output = match self.border {
+                        Border::Replicate if convolutions == 0 => convolve_replicated(convolution, input, shape),
+                        _ => convolve(convolution, input, shape),
+                    };
                     shape.channels = convolution.out_channels;
                     signs = match &self.signs {
                         Some(signs) => signs[convolutions].clone(),
@@ -72,7 +77,8 @@ impl Reference<'_> {
                 }
                 TrunkLayer::Pool => {
                     let given = self.places.as_ref().map(|places| &places[pools]);
-                    let output = pool(self.pooling, input, shape, given, &mut places);
+                    let mut output = pool(self.pooling, input, shape, given, &mut places);
+                    output.iter_mut().for_each(|value| *value *= f64::from(self.pooling_scale));
                     shape = pooled(shape);
                     pools += 1;
                     output
@@ -99,10 +105,16 @@ impl Reference<'_> {
             flow = match layer {
                 TrunkLayer::Convolution(convolution) => {
                     flow.iter_mut().zip(&trace.signs[index]).for_each(|(v, &open)| *v = if open { *v } else { 0.0 });
-                    convolve_back(convolution, &flow, trace.shapes[index])
+                    match self.border {
+                        Border::Replicate if index == 0 => {
+                            convolve_replicated_back(convolution, &flow, trace.shapes[index])
+                        }
+                        _ => convolve_back(convolution, &flow, trace.shapes[index]),
+                    }
                 }
                 TrunkLayer::Pool => {
                     let before = before.expect("a pooling follows a convolution");
+                    flow.iter_mut().for_each(|value| *value *= f64::from(self.pooling_scale));
                     pool_back(self.pooling, &flow, &trace.values[index], before, &trace.places[index])
                 }
             };
@@ -157,6 +169,43 @@ pub(crate) fn convolve_back(convolution: &Convolution, gradient: &[f64], shape: 
             }
         }
     }
+    output
+}
+
+/// A side with one more position before and behind, and for each of these the one that it repeats.
+fn replicated(shape: Shape) -> (Shape, impl Fn(usize) -> usize) {
+    let wide = Shape { height: shape.height + 2, width: shape.width + 2, ..shape };
+    let inside = move |i: usize| {
+        let (channel, y, x) = (i / wide.positions(), i / wide.width % wide.height, i % wide.width);
+        let clamp = |at: usize, side: usize| at.clamp(1, side) - 1;
+        (channel * shape.height + clamp(y, shape.height)) * shape.width + clamp(x, shape.width)
+    };
+    (wide, inside)
+}
+
+/// [`convolve`] with the nearest value around in place of zeros.
+fn convolve_replicated(convolution: &Convolution, input: &[f64], shape: Shape) -> Vec<f64> {
+    let (wide, inside) = replicated(shape);
+    let input: Vec<f64> = (0..wide.len()).map(|i| input[inside(i)]).collect();
+    let output = convolve(convolution, &input, wide);
+    let kept = |i: &usize| {
+        let (y, x) = (i / wide.width % wide.height, i % wide.width);
+        (1..=shape.height).contains(&y) && (1..=shape.width).contains(&x)
+    };
+    (0..output.len()).filter(kept).map(|i| output[i]).collect()
+}
+
+/// The transpose of [`convolve_replicated`] without its bias.
+fn convolve_replicated_back(convolution: &Convolution, gradient: &[f64], shape: Shape) -> Vec<f64> {
+    let (wide, inside) = replicated(shape);
+    let mut around = vec![0.0; wide.len()];
+    for (i, &value) in gradient.iter().enumerate() {
+        let (channel, y, x) = (i / shape.positions(), i / shape.width % shape.height, i % shape.width);
+        around[(channel * wide.height + y + 1) * wide.width + x + 1] = value;
+    }
+    let mut output = vec![0.0; convolution.in_channels * shape.positions()];
+    let found = convolve_back(convolution, &around, wide);
+    found.iter().enumerate().for_each(|(i, value)| output[inside(i)] += value);
     output
 }
 

@@ -50,8 +50,12 @@ impl<'a> PackedMoments<'a> {
 /// The gradient of the content distance: `scale · w[p] · (F − target)`.
 #[derive(Clone, Copy)]
 pub(crate) struct Content<'a> {
+    /// The whole feature of the content picture.
     pub(crate) target: Plane<'a>,
+    /// The row of it that is the feature's first.
+    pub(crate) first_row: usize,
     pub(crate) scale: f32,
+    /// One for each position of the feature.
     pub(crate) weights: Option<View<'a, f32>>,
 }
 
@@ -62,6 +66,8 @@ pub(crate) struct Inflow<'a> {
     pub(crate) feature: Plane<'a>,
     /// Its ReLU signs.
     pub(crate) signs: View<'a, u16>,
+    /// Its first row that takes part, and the one behind the last.
+    pub(crate) rows: (usize, usize),
     /// The gradient of the moments.
     pub(crate) moments: Option<&'a PackedMoments<'a>>,
     /// The gradient of the content distance.
@@ -85,7 +91,7 @@ pub(crate) fn scratch_len() -> usize {
 }
 
 impl Inflow<'_> {
-    /// Adds the gradients, masked by the ReLU.
+    /// Adds the gradients of the rows that take part, masked by the ReLU.
     pub(crate) fn run(self, isa: Isa, threads: &Threads, target: Target<'_>, scratch: &mut [f32]) {
         let shape = self.feature.layout.shape;
         let segments = shape.width.div_ceil(SEGMENT);
@@ -94,14 +100,19 @@ impl Inflow<'_> {
         threads.run(|worker| {
             // SAFETY: each worker has its own share.
             let scratch = unsafe { scratch.slice(worker * scratch_len(), scratch_len()) };
-            let mine = part(shape.height * segments, count, worker);
+            let (first, end) = self.rows;
+            let mine = part((end - first) * segments, count, worker);
+            let mine = mine.start + first * segments..mine.end + first * segments;
             isa.run(Segments { of: self, target, segments, mine, scratch });
         });
     }
 
-    /// The same for one row; `scratch` holds [`scratch_len`] floats.
+    /// The same for one row, if it takes part; `scratch` holds [`scratch_len`] floats.
     #[inline(always)]
     pub(crate) fn row<S: Simd>(self, s: S, target: Target<'_>, y: usize, scratch: &mut [f32]) {
+        if y < self.rows.0 || y >= self.rows.1 {
+            return;
+        }
         let segments = self.feature.layout.shape.width.div_ceil(SEGMENT);
         Segments { of: self, target, segments, mine: y * segments..(y + 1) * segments, scratch }.run(s);
     }
@@ -183,7 +194,7 @@ impl Op for Combine<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Inflow { feature, signs, moments, content } = self.of;
+        let Inflow { feature, signs, moments, content, .. } = self.of;
         let Target { plane: target, first_row, add } = self.target;
         let (layout, block) = (feature.layout, self.block);
         for x in self.xs.clone() {
@@ -202,7 +213,8 @@ impl Op for Combine<'_> {
                 if let Some(content) = content {
                     let weight = content.scale * content.weights.map_or(1.0, |weights| *weights.at(position, 1));
                     let value = s.load(feature.data.at(at, LANES));
-                    let difference = s.sub(value, s.load(content.target.data.at(at, LANES)));
+                    let target_at = content.target.layout.at(block, self.y + content.first_row, x);
+                    let difference = s.sub(value, s.load(content.target.data.at(target_at, LANES)));
                     gradient = s.mul_add(s.splat(weight), difference, gradient);
                 }
                 gradient = s.keep(*signs.at(layout.sign_at(block, self.y, x), 1), gradient);

@@ -4,7 +4,6 @@
 //! time, adds what flows in at the tap, and carries them to the picture while they are in the cache; the gradient of
 //! the first feature, the largest of all, is never written out.
 
-use crate::Isa;
 use crate::direct::{COLUMNS, Direct};
 use crate::layout::{Layout, Plane, PlaneMut};
 use crate::memory::{View, ViewMut};
@@ -13,6 +12,16 @@ use crate::simd::{LANES, Op, Simd};
 use crate::taps::{self, Inflow, Target};
 use crate::threads::Threads;
 use crate::winograd::{Sink, TILE, tile_rows};
+use crate::{Border, Isa};
+
+/// How gradients enter the picture.
+#[derive(Clone, Copy)]
+pub(crate) struct End {
+    /// A factor for each channel of the picture.
+    pub(crate) scale: [f32; 3],
+    /// What lies around the picture: where that is its edge once more, its gradient is the edge's.
+    pub(crate) border: Border,
+}
 
 /// The gradient of the first feature on its way to the picture.
 #[derive(Clone, Copy)]
@@ -25,8 +34,8 @@ pub(crate) struct ToPicture<'a> {
     signs: View<'a, u16>,
     /// What flows in at its tap.
     taps: &'a [Inflow<'a>],
-    /// A factor for each channel of the picture.
-    scale: [f32; 3],
+    /// How it enters the picture.
+    end: End,
     /// The gradient of the picture, planar, to be added to.
     out: ViewMut<'a, f32>,
     /// What all workers need.
@@ -78,7 +87,7 @@ impl<'a> ToPicture<'a> {
         weights: &'a Direct,
         (layout, signs): (Layout, &'a [u16]),
         taps: &'a [Inflow<'a>],
-        scale: [f32; 3],
+        end: End,
         out: &'a mut [f32],
         scratch: &'a mut [f32],
     ) -> Self {
@@ -88,7 +97,7 @@ impl<'a> ToPicture<'a> {
             scratch[places.edges..places.products].fill(0.0);
         }
         let (signs, out, scratch) = (View::new(signs), ViewMut::new(out), ViewMut::new(scratch));
-        Self { weights, layout, signs, taps, scale, out, scratch, worker: 0, rows: (0, 0) }
+        Self { weights, layout, signs, taps, end, out, scratch, worker: 0, rows: (0, 0) }
     }
 
     /// Carries a whole plane of gradients, already masked, to the picture.
@@ -204,6 +213,26 @@ impl<'a> ToPicture<'a> {
                 s.store(self.scratch.at(sums + x * LANES, LANES), s.add(pair, s.load(at(x, 2))));
             }
         }
+        if self.end.border == Border::Replicate {
+            // SAFETY: as above.
+            unsafe { self.add_sides(s, products, sums) }
+        }
+    }
+
+    /// Adds to the outermost columns what belongs to the border beside them.
+    /// # Safety
+    /// As for [`add_neighbours`](ToPicture::add_neighbours).
+    #[inline(always)]
+    unsafe fn add_sides<S: Simd>(&self, s: S, products: usize, sums: usize) {
+        let width = self.layout.shape.width;
+        for (x, column, kx) in [(0, 1, 0), (width - 1, width, 2)] {
+            // SAFETY: columns 1 … width are those of the feature, the products of which lie in the scratch.
+            unsafe {
+                let more = s.load(self.scratch.at(products + column * COLUMNS + kx * 9, LANES));
+                let sum = self.scratch.at(sums + x * LANES, LANES);
+                s.store(sum, s.add(s.load(sum), more));
+            }
+        }
     }
 
     /// Adds the sums of gradient row `y` to rows `y − 1`, `y`, `y + 1` of the picture.
@@ -213,10 +242,11 @@ impl<'a> ToPicture<'a> {
     unsafe fn spread(&self, sums: usize, y: usize) {
         let shape = self.layout.shape;
         for ky in 0..3 {
-            let row = (y + ky).wrapping_sub(1);
-            if row >= shape.height {
-                continue;
-            }
+            let row = match (self.end.border, (y + ky).wrapping_sub(1)) {
+                (_, row) if row < shape.height => row,
+                (Border::Replicate, _) => y,
+                (Border::Zero, _) => continue,
+            };
             for channel in 0..3 {
                 // SAFETY: rows of other workers go to the edges.
                 unsafe {
@@ -229,7 +259,7 @@ impl<'a> ToPicture<'a> {
                     };
                     let source = self.scratch.at(sums, shape.width * LANES);
                     for (x, value) in target.iter_mut().enumerate() {
-                        *value += self.scale[channel] * *source.add(x * LANES + ky * 3 + channel);
+                        *value += self.end.scale[channel] * *source.add(x * LANES + ky * 3 + channel);
                     }
                 }
             }

@@ -14,6 +14,16 @@ pub enum Pooling {
     L2,
 }
 
+/// What lies around the picture, where the first convolution reaches beyond it. All others see zeros around.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Border {
+    /// Zeros, after the mean is taken off: VGG's own choice.
+    #[default]
+    Zero,
+    /// The nearest pixel of the picture once more: the picture's edge is then no edge to the network.
+    Replicate,
+}
+
 /// A 3×3 convolution with stride 1, one pixel of zero padding, a bias, and a ReLU behind it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Convolution {

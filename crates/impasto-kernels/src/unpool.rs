@@ -2,7 +2,7 @@
 
 use crate::layout::{Layout, Plane, PlaneMut};
 use crate::memory::View;
-use crate::pool::{corner, l2, present};
+use crate::pool::{Pool, corner, l2, present};
 use crate::simd::{LANES, Op, Simd};
 use crate::threads::{Threads, part};
 use crate::winograd::Source;
@@ -14,7 +14,7 @@ pub(crate) struct Unpool<'a> {
     /// The gradient behind the pooling.
     pub(crate) gradient: Plane<'a>,
     /// How a window became one value.
-    pub(crate) pooling: Pooling,
+    pub(crate) pool: Pool,
     /// The places of the largest values, for [`Pooling::Max`].
     pub(crate) places: Option<View<'a, u32>>,
     /// The feature in front of the pooling, for [`Pooling::L2`].
@@ -46,6 +46,7 @@ impl Unpool<'_> {
         // SAFETY: the position exists, and of its window only what is present is read.
         unsafe {
             let gradient = s.load(self.gradient.data.at(pooled.at(block, py, px), LANES));
+            let gradient = s.mul(gradient, s.splat(self.pool.scale));
             let mut parts = match POOLING {
                 AVERAGE => [s.mul(gradient, s.splat(share(present))); 4],
                 MAX => self.largest(s, gradient, pooled.sign_at(block, py, px)),
@@ -153,7 +154,7 @@ impl Source for Unpool<'_> {
     unsafe fn tile<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize) -> [S::V; 36] {
         // SAFETY: the caller's promise.
         unsafe {
-            match self.pooling {
+            match self.pool.pooling {
                 Pooling::Average => self.tile_of::<S, AVERAGE>(s, block, ty, tx),
                 Pooling::Max => self.tile_of::<S, MAX>(s, block, ty, tx),
                 Pooling::L2 => self.tile_of::<S, L2>(s, block, ty, tx),
@@ -202,7 +203,7 @@ impl Op for Spread<'_> {
                 // has this row of windows.
                 unsafe {
                     let at = (block, py, px);
-                    let parts = match self.source.pooling {
+                    let parts = match self.source.pool.pooling {
                         Pooling::Average => self.source.window::<S, AVERAGE, false>(s, at),
                         Pooling::Max => self.source.window::<S, MAX, false>(s, at),
                         Pooling::L2 => self.source.window::<S, L2, false>(s, at),

@@ -7,6 +7,7 @@
 
 use std::error::Error;
 
+use impasto::paint::Masks;
 use impasto::progress::{Event, Flow, Observer};
 use impasto::settings::{LayerWeights, Preset};
 use impasto::{Picture, Scene, Settings, network, paint};
@@ -46,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         iterations: 40,
         ..Settings::preset(Preset::Default)
     };
-    let scene = Scene { content, styles: vec![(style, 1.0)], start: None };
+    let scene = Scene { content, styles: vec![(style, 1.0)], start: None, masks: Masks::default() };
     let painting = paint(&scene, &settings, network("vgg19")?, &mut UntilGood::default())?;
     eprintln!("{:?} after {} iterations", painting.end, painting.history.len());
     Ok(())

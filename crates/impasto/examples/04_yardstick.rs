@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use impasto::device::Machine;
 use impasto::objective::{Losses, Objective, Weights};
 use impasto::optimizer::{Outcome, optimizer};
-use impasto::paint::{Scene, start};
+use impasto::paint::{Masks, Scene, start};
 use impasto::settings::{Init, OptimizerKind, Settings};
 use impasto::train::{TrainOverrides, TrainSettings, TrainStyle};
 use impasto::{Picture, network};
@@ -177,7 +177,8 @@ fn measure(
         net.run(photo.data(), photo.height(), photo.width(), &blend, usize::MAX, &mut painted)?;
         row.network += objective.value(&painted) * share;
         row.untouched += objective.value(photo.data()) * share;
-        let scene = Scene { content: photo.clone(), styles: vec![target.clone()], start: None };
+        let scene =
+            Scene { content: photo.clone(), styles: vec![target.clone()], start: None, masks: Masks::default() };
         let beginning = start(&scene, &paint, &vgg.preprocessing);
         let mut by_hand = optimizer(&paint, cpu);
         let reached = descend(&mut objective, by_hand.as_mut(), beginning, iterations);

@@ -48,16 +48,17 @@ impl CurveFormat {
     }
 }
 
-/// Writes the losses of a run, each with the seconds since its start, to a file.
+/// Writes the losses of a run, each with the seconds since its start, to a file. `begun` are the iterations before
+/// each size that was painted at: where they are more than one, lines tell them apart.
 ///
 /// # Errors
 /// If the ending is unknown or the file cannot be written.
-pub fn write(history: &[(f64, Losses)], path: &Path) -> Result<(), WriteError> {
+pub fn write(history: &[(f64, Losses)], begun: &[usize], path: &Path) -> Result<(), WriteError> {
     let format = CurveFormat::of(path)?;
     write_whole(path, |file| match format {
         CurveFormat::Csv => file.write_all(csv(history).as_bytes()).map_err(|error| error.to_string()),
-        CurveFormat::Svg => file.write_all(svg(history)?.as_bytes()).map_err(|error| error.to_string()),
-        CurveFormat::Png => file.write_all(&png(history)?).map_err(|error| error.to_string()),
+        CurveFormat::Svg => file.write_all(svg(history, begun)?.as_bytes()).map_err(|error| error.to_string()),
+        CurveFormat::Png => file.write_all(&png(history, begun)?).map_err(|error| error.to_string()),
     })
 }
 
@@ -69,17 +70,26 @@ fn csv(history: &[(f64, Losses)]) -> String {
     format!("iteration,elapsed,loss,content,style,total_variation\n{rows}")
 }
 
-fn svg(history: &[(f64, Losses)]) -> Result<String, String> {
+fn svg(history: &[(f64, Losses)], begun: &[usize]) -> Result<String, String> {
     let mut text = String::new();
-    draw(history, SVGBackend::with_string(&mut text, SIZE).into_drawing_area())?;
+    draw(history, begun, SVGBackend::with_string(&mut text, SIZE).into_drawing_area())?;
     Ok(text)
 }
 
-fn png(history: &[(f64, Losses)]) -> Result<Vec<u8>, String> {
+fn png(history: &[(f64, Losses)], begun: &[usize]) -> Result<Vec<u8>, String> {
     let (width, height) = (SIZE.0 as usize, SIZE.1 as usize);
     let mut rgb = vec![0; width * height * 3];
-    draw(history, BitMapBackend::with_buffer(&mut rgb, SIZE).into_drawing_area())?;
+    draw(history, begun, BitMapBackend::with_buffer(&mut rgb, SIZE).into_drawing_area())?;
     Picture::from_rgb8(height, width, &rgb).to_png()
+}
+
+/// Makes the font known that labels are drawn in.
+pub(crate) fn register_fonts() {
+    static FONT: Once = Once::new();
+    FONT.call_once(|| {
+        // Only an unreadable font is refused, and this one is part of the program.
+        let _ = register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
+    });
 }
 
 /// The total lies wide and pale under its parts: where one of them is nearly all of it, both are seen.
@@ -89,12 +99,12 @@ const TOTAL: RGBColor = RGBColor(0xc4, 0xc4, 0xc4);
 type Part = (&'static str, RGBColor, u32, fn(&Losses) -> f64);
 
 /// Total, content and style over the iterations, the losses on a logarithmic axis.
-fn draw<B: DrawingBackend>(history: &[(f64, Losses)], area: DrawingArea<B, Shift>) -> Result<(), String> {
-    static FONT: Once = Once::new();
-    FONT.call_once(|| {
-        // Only an unreadable font is refused, and this one is part of the program.
-        let _ = register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
-    });
+fn draw<B: DrawingBackend>(
+    history: &[(f64, Losses)],
+    begun: &[usize],
+    area: DrawingArea<B, Shift>,
+) -> Result<(), String> {
+    register_fonts();
     let told = |error: DrawingAreaErrorKind<B::ErrorType>| error.to_string();
     area.fill(&WHITE).map_err(told)?;
     let mut chart = ChartBuilder::on(&area)
@@ -113,6 +123,11 @@ fn draw<B: DrawingBackend>(history: &[(f64, Losses)], area: DrawingArea<B, Shift
         .light_line_style(WHITE)
         .draw()
         .map_err(told)?;
+    let Range { start, end } = range(history);
+    for begun in begun.iter().skip(1) {
+        let x = *begun as f64 + 0.5;
+        chart.draw_series(LineSeries::new([(x, start), (x, end)], TOTAL.stroke_width(1))).map_err(told)?;
+    }
     let parts: [Part; 4] = [
         ("total", TOTAL, 5, |l| l.loss),
         ("content", RGBColor(0x1b, 0x6c, 0xa8), 2, |l| l.content),

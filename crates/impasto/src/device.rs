@@ -32,6 +32,8 @@ pub struct Machine {
     pub cpu: Cpu,
     /// For people, such as `cpu, avx512, 2 threads`.
     pub device: String,
+    /// Bytes of the network as it runs.
+    pub weights: u64,
 }
 
 impl Machine {
@@ -41,11 +43,22 @@ impl Machine {
     /// If a tap is beyond the network or there is none, or [`ISA_VARIABLE`] asks for what is not there.
     pub fn new(network: &Vgg, settings: &Settings, taps: &[usize]) -> Result<Self, DeviceError> {
         let threads = settings.threads.unwrap_or_else(cores);
-        let trunk = CpuTrunk::new(network, settings.pooling.into(), taps, threads, forced_isa()?)?;
+        let mut trunk = CpuTrunk::new(network, settings.pooling.into(), taps, threads, forced_isa()?)?;
+        trunk.set_pooling_scale(settings.pooling_scale as f32);
+        trunk.set_border(settings.border.into());
         let device = cpu_name(trunk.isa(), threads);
         let cpu = Cpu { isa: trunk.isa(), threads: trunk.threads().clone() };
-        Ok(Self { trunk: Box::new(trunk), cpu, device })
+        let weights = packed_bytes(network, taps);
+        Ok(Self { trunk: Box::new(trunk), cpu, device, weights })
     }
+}
+
+/// Bytes of a network packed up to its deepest tap: all convolutions but the first as 6×6 frequencies of 4 bytes, for
+/// both directions.
+fn packed_bytes(network: &Vgg, taps: &[usize]) -> u64 {
+    let deepest = taps.iter().max().copied().unwrap_or(0);
+    let packed = network.convolutions[..=deepest].iter().skip(1);
+    packed.map(|c| (c.in_channels * c.out_channels * 36 * 4 * 2) as u64).sum()
 }
 
 /// The network of a style, ready to paint, and what computes, for people.

@@ -5,6 +5,7 @@
 //! in one pass by [`Stylizer`] and, from files to files, [`StylizeJob`].
 //!
 //! ```no_run
+//! use impasto::paint::Masks;
 //! use impasto::progress::{Event, Flow};
 //! use impasto::{Picture, Scene, Settings, network, paint};
 //!
@@ -13,6 +14,7 @@
 //!     content: Picture::read("photo.jpg".as_ref())?,
 //!     styles: vec![(Picture::read("painting.jpg".as_ref())?, 1.0)],
 //!     start: None,
+//!     masks: Masks::default(),
 //! };
 //! let settings = Settings { size: Some(512), ..Settings::default() };
 //! let painting = paint(&scene, &settings, network("vgg19")?, &mut |event: &Event| {
@@ -27,6 +29,7 @@
 pub mod colors;
 pub mod curve;
 pub mod device;
+pub mod eval;
 mod luma;
 pub mod memory;
 pub mod models;
@@ -39,6 +42,7 @@ pub mod progress;
 pub mod settings;
 pub mod styles;
 pub mod stylize;
+mod tensors;
 pub mod train;
 
 pub use network::network;

@@ -1,36 +1,171 @@
-//! How much memory a painting takes, and how much there is.
+//! How much memory a painting takes, how much there is, and how pictures pass through the network within it.
 
 use std::fmt;
 
+use serde::Serialize;
 use sysinfo::System;
 
-use crate::settings::OptimizerKind;
+use crate::objective::Perceptual;
+use crate::objective::tiles::{Reach, Tile, tiles, window_of};
+use crate::settings::{OptimizerKind, Settings};
 
-/// The network itself: its weights, and the same packed for both directions.
-const NETWORK: u64 = 620 << 20;
+/// The program itself and what allocators keep to themselves: measured as what is left of the peak of small runs once
+/// all else is taken off (`docs/performance.md`), rounded up.
+const PROGRAM: u64 = 64 << 20;
 
-/// What the trunk, the losses and Adam keep for each pixel, in bytes: measured as the peak of whole runs with the
-/// default layers, 256² to 1024² (`docs/performance.md`), and rounded up.
-const PER_PIXEL: u64 = 1050;
+/// The raw weights of a network and the tables they are read from, there while they are packed.
+const RAW_NETWORK: u64 = 110 << 20;
 
-/// What L-BFGS remembers for each pixel on top: 10 steps and 10 changes of the gradient, three channels, 4 bytes.
-const LBFGS_PER_PIXEL: u64 = 10 * 2 * 3 * 4;
+/// Bytes of a picture's three planes for each pixel.
+const PLANES: u64 = 12;
 
-/// The peak memory of painting a picture of so many pixels, in bytes.
-pub fn estimate(pixels: usize, optimizer: OptimizerKind) -> u64 {
-    NETWORK + pixels as u64 * per_pixel(optimizer)
+/// The share of the free memory that a run takes at most where nothing is said.
+const SHARE: f64 = 0.75;
+
+/// Rows of the bands, the faster choice first.
+const BANDS: [usize; 2] = [256, 128];
+
+/// How pictures pass through the network. The results are the same to rounding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// In one piece.
+    #[default]
+    Whole,
+    /// The shallow part of the network in bands of rows, the rest in one piece.
+    Bands {
+        /// Rows of a band.
+        rows: usize,
+    },
+    /// In windows of at most so many pixels, each with what lies around it.
+    Tiles {
+        /// Rows of a window.
+        height: usize,
+        /// Columns of a window.
+        width: usize,
+    },
 }
 
-/// The pixels of the largest picture whose [`estimate`] is at most `bytes`.
-pub fn fitting(bytes: u64, optimizer: OptimizerKind) -> usize {
-    (bytes.saturating_sub(NETWORK) / per_pixel(optimizer)) as usize
-}
-
-fn per_pixel(optimizer: OptimizerKind) -> u64 {
-    match optimizer {
-        OptimizerKind::Adam => PER_PIXEL,
-        OptimizerKind::Lbfgs => PER_PIXEL + LBFGS_PER_PIXEL,
+impl Layout {
+    /// The windows of a picture of so many rows and columns, for a tap that looks so far.
+    pub fn tiles(self, size: (usize, usize), reach: Reach) -> Vec<Tile> {
+        let Self::Tiles { height, width } = self else { return tiles(size, size, reach) };
+        // Another picture than the one it was made for has its own windows, as large.
+        let fits = |window: &(usize, usize)| size.0 >= window.0 && size.1 >= window.1;
+        let window = Some((height, width)).filter(fits).or_else(|| window_of(size, height * width, reach));
+        tiles(size, window.unwrap_or((0, 0)), reach)
     }
+
+    /// The rows of its bands, if it has any.
+    pub fn bands(self) -> Option<usize> {
+        match self {
+            Self::Bands { rows } => Some(rows),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => f.write_str("whole"),
+            Self::Bands { rows } => write!(f, "bands of {rows} rows"),
+            Self::Tiles { height, width } => write!(f, "tiles of {width}×{height}"),
+        }
+    }
+}
+
+/// What one size of a painting asks of the memory.
+#[derive(Clone, Debug, Default)]
+pub struct Demand {
+    /// Rows and columns of the picture.
+    pub size: (usize, usize),
+    /// Those of the styles.
+    pub styles: Vec<(usize, usize)>,
+    /// Bytes of what waits for later: the pictures as they were read.
+    pub waiting: u64,
+    /// Planes of one number a pixel that masks, opacity and protection take.
+    pub planes: usize,
+}
+
+/// What one size of a painting will take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// How pictures pass through the network.
+    pub layout: Layout,
+    /// The most memory that the program will take, in bytes.
+    pub peak: u64,
+}
+
+/// The fastest layout whose foreseen peak is at most `limit` bytes; else the bytes that the smallest would take.
+///
+/// `weights` are the bytes of the network as it runs.
+///
+/// # Errors
+/// The least limit that would do.
+pub fn plan(
+    perceptual: &Perceptual,
+    settings: &Settings,
+    weights: u64,
+    demand: &Demand,
+    limit: u64,
+) -> Result<Plan, u64> {
+    let peak_in = |layout| peak(perceptual, settings, weights, demand, layout);
+    let whole = std::iter::once(Layout::Whole).chain(BANDS.map(|rows| Layout::Bands { rows }));
+    let found = whole.map(|layout| Plan { layout, peak: peak_in(layout) }).find(|plan| plan.peak <= limit);
+    if let Some(plan) = found {
+        return Ok(plan);
+    }
+    let reach = perceptual.reach();
+    let in_tiles = |pixels: usize| {
+        let (height, width) = window_of(demand.size, pixels, reach)?;
+        let layout = Layout::Tiles { height, width };
+        Some(Plan { layout, peak: peak_in(layout) })
+    };
+    let least = reach.least_window().min(demand.size.0) * reach.least_window().min(demand.size.1);
+    // A little more each time, as the peak does not grow evenly: the largest that fits is the best.
+    let mut pixels = least;
+    let mut best = None;
+    let mut needed = in_tiles(least).map_or_else(|| peak_in(Layout::Whole), |plan| plan.peak);
+    while pixels < demand.size.0 * demand.size.1 {
+        if let Some(plan) = in_tiles(pixels) {
+            needed = needed.min(plan.peak);
+            if plan.peak <= limit {
+                best = Some(plan);
+            }
+        }
+        pixels += pixels / 16;
+    }
+    best.ok_or(needed)
+}
+
+fn peak(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: &Demand, layout: Layout) -> u64 {
+    let (height, width) = demand.size;
+    let pixels = (height * width) as u64;
+    let planes = PLANES * state_planes(settings) + size_of::<f32>() as u64 * demand.planes as u64;
+    // While content and styles are looked at they are there, and the gradient is not yet.
+    let styles: usize = demand.styles.iter().map(|(height, width)| height * width).sum();
+    let looking = PLANES * (pixels + styles as u64);
+    let painting = pixels * planes;
+    let evaluation = perceptual.planned_bytes(layout, demand.size, &demand.styles);
+    let running = weights + evaluation + demand.waiting + painting.max(looking + PLANES * pixels);
+    PROGRAM + running.max(weights + RAW_NETWORK + demand.waiting)
+}
+
+/// Pictures that the optimiser and the run keep beside each other: the picture, its gradient, and what is shown of it.
+fn state_planes(settings: &Settings) -> u64 {
+    match settings.optimizer {
+        // The moments, the last good picture, the average.
+        OptimizerKind::Adam => 2 + 3 + u64::from(settings.average > 0.0),
+        // Ten steps and changes, the search's origin, gradient and direction, the best picture, a change in the making.
+        OptimizerKind::Lbfgs => 2 + 20 + 3 + 1 + 1,
+    }
+}
+
+/// What a run may take: what is given, else a share of what is free; nothing where that cannot be known.
+pub fn limit(settings: &Settings) -> Option<u64> {
+    let share = |free: u64| (free as f64 * SHARE) as u64;
+    settings.memory.map(|memory| memory.0).or_else(|| available().map(share))
 }
 
 /// The memory that is free on this machine or in this container, in bytes; nothing where that cannot be known.
@@ -56,14 +191,38 @@ impl fmt::Display for Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::Machine;
+    use crate::network::network;
+    use crate::objective::Weights;
 
     #[test]
-    fn what_fits_is_the_most_that_is_within_the_estimate() {
-        for optimizer in [OptimizerKind::Adam, OptimizerKind::Lbfgs] {
-            let pixels = fitting(4 << 30, optimizer);
-            assert!(estimate(pixels, optimizer) <= 4 << 30 && estimate(pixels + 1, optimizer) > 4 << 30);
-            assert_eq!(fitting(1 << 20, optimizer), 0);
+    fn the_fastest_layout_that_fits_is_taken_and_the_least_that_would_do_is_told() {
+        let settings = Settings { optimizer: OptimizerKind::Adam, threads: Some(1), ..Settings::default() };
+        let network = network("vgg19").unwrap();
+        let weights = Weights::new(&settings, network.kind).unwrap();
+        let machine = Machine::new(&network, &settings, &weights.taps()).unwrap();
+        let perceptual = Perceptual::new(machine, &weights);
+        let demand = Demand { size: (1536, 2048), styles: vec![(1024, 2048)], ..Demand::default() };
+        let plan = |limit: u64| plan(&perceptual, &settings, 500 << 20, &demand, limit);
+        assert_eq!(plan(16 << 30).unwrap().layout, Layout::Whole);
+        let (mut bands, mut tiles) = (0, 0);
+        let mut before = usize::MAX;
+        for limit in (8..64).rev().map(|eighths| eighths << 27) {
+            let Ok(plan) = plan(limit) else { continue };
+            assert!(plan.peak <= limit, "{plan:?}");
+            match plan.layout {
+                Layout::Whole => assert_eq!((bands, tiles), (0, 0)),
+                Layout::Bands { .. } => bands += 1,
+                Layout::Tiles { height, width } => {
+                    tiles += 1;
+                    assert!(height * width <= before);
+                    before = height * width;
+                }
+            }
         }
+        assert!(bands > 0 && tiles > 0);
+        let least = plan(1 << 20).unwrap_err();
+        assert!(plan(least).is_ok() && plan(least - 1).is_err(), "{least}");
     }
 
     #[test]

@@ -24,21 +24,55 @@ pub enum Event {
         width: usize,
         /// Rows of it.
         height: usize,
-        /// How many iterations are wanted.
+        /// How many iterations are wanted at all sizes together.
         iterations: usize,
         /// The network.
         network: String,
         /// What computes, such as `cpu, avx512, 2 threads`.
         device: String,
     },
+    /// A painting of a sheet begins.
+    Cell {
+        /// From 1.
+        cell: usize,
+        /// How many there are.
+        cells: usize,
+        /// What is particular to it.
+        label: String,
+    },
+    /// The painting goes on at this size, the first or a larger one.
+    Scale {
+        /// From 1.
+        scale: usize,
+        /// How many sizes there are.
+        scales: usize,
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// How many iterations are wanted at this size.
+        iterations: usize,
+    },
     /// One evaluation of loss and gradient, and the step made of it.
     Step {
         /// From 1.
         iteration: usize,
-        /// How many are wanted.
+        /// How many are wanted at all sizes together.
         iterations: usize,
+        /// The size that is painted at, from 1.
+        scale: usize,
+        /// How many sizes there are.
+        scales: usize,
+        /// Columns of the picture at this size.
+        width: usize,
+        /// Rows of it.
+        height: usize,
         /// Seconds since the first step began.
         elapsed: f64,
+        /// Seconds left, about: a step costs as much as it has pixels.
+        left: f64,
+        /// How much of the work is done, from 0 to 1.
+        done: f64,
         /// The losses of the picture before the step.
         #[serde(flatten)]
         losses: Losses,
@@ -61,6 +95,13 @@ pub enum Event {
     Warning {
         /// What.
         message: String,
+    },
+    /// The run was written to its checkpoint.
+    Checkpoint {
+        /// The iterations behind it.
+        iteration: usize,
+        /// The file.
+        path: std::path::PathBuf,
     },
     /// A picture was written.
     Saved {

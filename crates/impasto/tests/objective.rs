@@ -6,9 +6,10 @@ use std::path::Path;
 
 use impasto::device::Machine;
 use impasto::objective::{Objective, Weights};
+use impasto::paint::Masks;
 use impasto::picture::Picture;
 use impasto::progress::{End, Event, Flow};
-use impasto::settings::{Init, OptimizerKind, PoolingKind, Preset};
+use impasto::settings::{BorderKind, Init, OptimizerKind, PoolingKind, Preset, StyleLossKind};
 use impasto::{Scene, Settings, network, paint};
 use safetensors::SafeTensors;
 
@@ -98,6 +99,16 @@ fn the_gradient_of_every_term_is_that_of_finite_differences() {
     let terms = [
         ("content", Settings { content_weight: 1.0, ..none.clone() }),
         ("style", Settings { style_weight: 500.0, ..none.clone() }),
+        (
+            "wasserstein, past a border that repeats and poolings that double",
+            Settings {
+                style_weight: 500.0,
+                style_loss: StyleLossKind::Wasserstein,
+                border: BorderKind::Replicate,
+                pooling_scale: 2.0,
+                ..none.clone()
+            },
+        ),
         ("total variation", Settings { content_weight: 1e-9, tv_weight: 100.0, ..none }),
     ];
     for (name, settings) in terms {
@@ -144,7 +155,12 @@ fn two_styles_are_blended_by_their_shares() {
 
 fn scene() -> Scene {
     let vectors = Vectors::read("93x70");
-    Scene { content: vectors.picture("content"), styles: vec![(vectors.picture("style"), 1.0)], start: None }
+    Scene {
+        content: vectors.picture("content"),
+        styles: vec![(vectors.picture("style"), 1.0)],
+        start: None,
+        masks: Masks::default(),
+    }
 }
 
 fn run(settings: &Settings) -> (impasto::Painting, Vec<Event>) {

@@ -1,19 +1,21 @@
 //! The backward pass, from the taps to the picture.
 
+use super::job::Job;
 use super::plan::{ARENAS, Layer, Plan};
-use super::{Engine, check_weights};
+use super::stretch::Stretch;
+use super::window::Window;
 use crate::direct::Direct;
-use crate::layout::{Layout, Plane, PlaneMut, clear_border};
+use crate::layout::{Layout, Plane, PlaneMut, clear_around, clear_border, copy_rows};
 use crate::memory::{Buffer, View};
-use crate::profile::Part;
+use crate::pool::Pool;
+use crate::profile::{Part, Profile};
 use crate::sinks::Masked;
 use crate::taps::{Content, Inflow, PackedMoments, Target};
-use crate::threads::Threads;
-use crate::to_picture::ToPicture;
-use crate::trunk::{PackedConvolution, Weights};
+use crate::to_picture::{End, ToPicture};
+use crate::trunk::Weights;
 use crate::unpool::{Unpool, unpool};
 use crate::winograd::{self, Packed, Sink, Source, Winograd};
-use crate::{Isa, MomentGradient, Pooling, TapGradient};
+use crate::{MomentGradient, Pooling, TapGradient};
 
 /// What has arrived at a layer.
 #[derive(Clone, Copy, PartialEq)]
@@ -24,89 +26,97 @@ enum Arrived {
     Feature,
     /// The gradient of the pooled feature.
     Pooled,
-    /// The picture's has been reached.
-    Picture,
+    /// The gradient of what the stretch reads.
+    Input,
 }
 
-impl Engine {
-    /// Runs every layer of the plan backwards.
-    pub(super) fn run_backward(&mut self, gradients: &[TapGradient<'_>], out: &mut [f32]) {
-        self.check_gradients(gradients, out);
-        let Some(plan) = &mut self.plan else { return };
-        let pass = Pass {
-            isa: self.trunk.isa(),
-            threads: &self.threads,
-            pooling: self.pooling,
-            convolutions: &self.trunk.convolutions,
-            scale: self.scale,
-        };
-        let profile = &mut self.profile;
-        profile.0.retain(|timing| timing.part == Part::Forward);
+/// Gradients on their way to some rows of the picture.
+#[derive(Clone, Copy)]
+pub(super) struct Flow<'a> {
+    /// What flows in at taps, of this stretch and of others.
+    pub(super) gradients: &'a [TapGradient<'a>],
+    /// Which rows the stretch has, and which of them something flows in at.
+    pub(super) window: &'a Window,
+    /// The gradient of the whole feature behind the stretch's last pooling.
+    pub(super) pooled: Option<Plane<'a>>,
+}
+
+impl Stretch {
+    /// Runs every layer backwards; whether anything has arrived. The gradient of the picture goes to `out`, that of a
+    /// source plane to its arena.
+    pub(super) fn backward(&mut self, job: &Job, flow: Flow<'_>, profile: &mut Profile, out: &mut [f32]) -> bool {
+        let Flow { gradients, window, pooled } = flow;
+        let plan = &mut self.plan;
+        let pass = Pass { job, gradients, window, first: plan.first };
         let mut arrived = Arrived::Nothing;
+        if let Some(pooled) = pooled {
+            pass.inject(plan, pooled);
+            arrived = Arrived::Pooled;
+        }
         for index in (0..plan.layers.len()).rev() {
-            let here = || gradients.iter().filter(|gradient| gradient.tap == index);
+            let number = plan.first + index;
             let written = plan.layers[index].gradient.is_some();
             if arrived == Arrived::Pooled && written {
-                profile.time(Part::Unpool, index, || pass.unpool(plan, index));
+                profile.time(Part::Unpool, number, || pass.unpool(plan, index));
                 arrived = Arrived::Feature;
             }
-            for gradient in here().filter(|_| written) {
-                profile.time(Part::Tap, index, || pass.tap(plan, gradient, arrived == Arrived::Feature));
+            for gradient in pass.at(index).filter(|_| written) {
+                profile.time(Part::Tap, number, || pass.tap(plan, index, gradient, arrived == Arrived::Feature));
                 arrived = Arrived::Feature;
             }
-            arrived = match (arrived, index) {
-                (Arrived::Picture, _) => break,
-                (Arrived::Nothing, 1..) => continue,
-                (Arrived::Nothing, 0) if here().next().is_none() => continue,
-                (Arrived::Nothing | Arrived::Feature, 0) => {
-                    profile.time(Part::Backward, 0, || pass.first(plan, gradients, arrived, out))
+            let to_picture = index == 0 && plan.source.is_none();
+            arrived = match arrived {
+                Arrived::Input => break,
+                Arrived::Nothing if !to_picture || pass.at(0).next().is_none() => continue,
+                Arrived::Nothing | Arrived::Feature if to_picture => {
+                    profile.time(Part::Backward, number, || pass.first(plan, arrived, out))
                 }
-                _ => profile.time(Part::Backward, index, || pass.layer(plan, index, arrived, gradients, out)),
+                _ => profile.time(Part::Backward, number, || pass.layer(plan, index, arrived, out)),
             };
         }
-        if arrived == Arrived::Nothing {
-            out.fill(0.0);
-        }
-    }
-
-    fn check_gradients(&self, gradients: &[TapGradient<'_>], out: &[f32]) {
-        let Some(plan) = &self.plan else { panic!("no picture has passed through the trunk yet") };
-        assert_eq!(out.len(), 3 * plan.height * plan.width, "the gradient has the size of the picture");
-        for gradient in gradients {
-            let (layout, _) = self.feature(gradient.tap);
-            if let Some(moments) = &gradient.moments {
-                let channels = layout.shape.channels;
-                assert_eq!(moments.second.len(), channels * channels, "the second moment is channels × channels");
-                assert_eq!(moments.mean.len(), channels, "the mean has one value for each channel");
-                check_weights(moments.weights, layout.shape);
-            }
-            if let Some(content) = &gradient.content {
-                assert_eq!(content.target.shape, layout.shape, "the target has the shape of the feature");
-                assert_eq!(content.target.data.len(), layout.len(), "the target was captured from an engine");
-                check_weights(content.weights, layout.shape);
-            }
-        }
+        arrived == Arrived::Input
     }
 }
 
 /// What all layers share.
 struct Pass<'a> {
-    isa: Isa,
-    threads: &'a Threads,
-    pooling: Pooling,
-    convolutions: &'a [PackedConvolution],
-    scale: [f32; 3],
+    job: &'a Job,
+    gradients: &'a [TapGradient<'a>],
+    window: &'a Window,
+    /// The first layer's convolution.
+    first: usize,
 }
 
-impl Pass<'_> {
+impl<'g> Pass<'g> {
+    /// What flows in at a layer.
+    fn at(&self, index: usize) -> impl Iterator<Item = &'g TapGradient<'g>> + use<'g> {
+        let tap = self.first + index;
+        self.gradients.iter().filter(move |gradient| gradient.tap == tap)
+    }
+
+    /// Takes over the gradient of what counts of the pooled feature behind the last layer, zero elsewhere.
+    fn inject(&self, plan: &mut Plan, whole: Plane<'_>) {
+        let Some(layer) = plan.layers.last() else { unreachable!("a stretch has layers") };
+        let (Some((layout, _)), Some(arena)) = (layer.pooled, layer.pooled_gradient) else {
+            unreachable!("the stretch ends behind a pooling")
+        };
+        let level = layer.level + 1;
+        let rows = self.window.interior(level, layout.shape.height);
+        let target = &mut plan.planes[arena];
+        clear_around(self.job.isa(), &self.job.threads, layout, &rows, target);
+        let (first, target) = (self.window.first_row(level), PlaneMut::new(layout, target));
+        let from = rows.start + first..rows.end + first;
+        copy_rows(&self.job.threads, whole, from, target, rows.start);
+    }
+
     /// Carries the gradient of a pooled feature to the feature, and writes it out.
     fn unpool(&self, plan: &mut Plan, index: usize) {
         let layer = plan.layers[index];
         let (arenas, kept) = plan.planes.split_at_mut(ARENAS);
         let (source, target) = pair(arenas, layer.pooled_gradient);
-        clear_border(self.isa, self.threads, layer.layout, target);
+        clear_border(self.job.isa(), &self.job.threads, layer.layout, target);
         let job = self.unpooled(&layer, source, kept, &plan.signs[index], plan.places[index].as_deref());
-        unpool(self.isa, self.threads, job, PlaneMut::new(layer.layout, target));
+        unpool(self.job.isa(), &self.job.threads, job, PlaneMut::new(layer.layout, target));
     }
 
     /// The gradient of a feature whose pooled gradient is `source`.
@@ -119,10 +129,10 @@ impl Pass<'_> {
         places: Option<&'a [u32]>,
     ) -> Unpool<'a> {
         let Some((pooled, _)) = layer.pooled else { unreachable!("this layer is followed by a pooling") };
-        let feature = layer.feature.filter(|_| self.pooling == Pooling::L2);
+        let feature = layer.feature.filter(|_| self.job.pooling == Pooling::L2);
         Unpool {
             gradient: Plane::new(pooled, source),
-            pooling: self.pooling,
+            pool: Pool { pooling: self.job.pooling, scale: self.job.pooling_scale },
             places: places.map(View::new),
             feature: feature.map(|plane| Plane::new(layer.layout, &kept[plane - ARENAS])),
             layout: layer.layout,
@@ -131,73 +141,97 @@ impl Pass<'_> {
     }
 
     /// Adds what flows in at a tap to the gradient of its feature, or begins it.
-    fn tap(&self, plan: &mut Plan, gradient: &TapGradient<'_>, add: bool) {
-        let layer = plan.layers[gradient.tap];
+    fn tap(&self, plan: &mut Plan, index: usize, gradient: &TapGradient<'_>, add: bool) {
+        let layer = plan.layers[index];
         let Some(arena) = layer.gradient else { unreachable!("this gradient is written out") };
         let (arenas, kept) = plan.planes.split_at_mut(ARENAS);
         if !add {
-            clear_border(self.isa, self.threads, layer.layout, &mut arenas[arena]);
+            let rows = self.window.of_layer(&layer);
+            clear_around(self.job.isa(), &self.job.threads, layer.layout, &rows, &mut arenas[arena]);
         }
-        let packed = self.packed(&layer, std::iter::once(gradient));
-        let inflow = inflow(&layer, kept, &plan.signs[gradient.tap], gradient, &packed[0]);
+        let packed = self.packed(&layer, gradient);
+        let inflow = self.inflow(&layer, kept, &plan.signs[index], gradient, &packed);
         let target = Target { plane: PlaneMut::new(layer.layout, &mut arenas[arena]), first_row: 0, add };
-        inflow.run(self.isa, self.threads, target, &mut plan.scratch);
+        inflow.run(self.job.isa(), &self.job.threads, target, &mut plan.scratch);
     }
 
-    /// The packed gradients of the moments of some taps of a layer.
-    fn packed<'a, 'g: 'a>(
+    /// The packed gradient of the moments of a layer, with the weights of the window.
+    fn packed<'t>(&self, layer: &Layer, gradient: &TapGradient<'t>) -> Option<PackedMoments<'t>> {
+        let shape = layer.layout.shape;
+        let skip = self.window.first_row(layer.level) * shape.width;
+        let moments = gradient.moments?;
+        let moments = MomentGradient { weights: moments.weights.map(|weights| &weights[skip..]), ..moments };
+        Some(PackedMoments::new(self.job.isa(), &self.job.threads, shape.channels, &moments))
+    }
+
+    /// What flows in at a tap.
+    fn inflow<'a>(
         &self,
         layer: &Layer,
-        taps: impl Iterator<Item = &'a TapGradient<'g>>,
-    ) -> Vec<Option<PackedMoments<'g>>> {
-        let channels = layer.layout.shape.channels;
-        let pack = |moments: MomentGradient<'g>| PackedMoments::new(self.isa, self.threads, channels, &moments);
-        taps.map(|tap| tap.moments.map(pack)).collect()
+        kept: &'a [Buffer<f32>],
+        signs: &'a [u16],
+        gradient: &TapGradient<'a>,
+        moments: &'a Option<PackedMoments<'a>>,
+    ) -> Inflow<'a> {
+        let Some(feature) = layer.feature else { unreachable!("the feature of a tap is kept") };
+        let first_row = self.window.first_row(layer.level);
+        let content = gradient.content.map(|content| Content {
+            target: Plane::new(Layout::new(content.target.shape), &content.target.data),
+            first_row,
+            scale: content.scale,
+            weights: content.weights.map(|weights| View::new(&weights[first_row * layer.layout.shape.width..])),
+        });
+        let rows = self.window.of_layer(layer);
+        let feature = Plane::new(layer.layout, &kept[feature - ARENAS]);
+        let (rows, signs) = ((rows.start, rows.end), View::new(signs));
+        Inflow { feature, signs, rows, moments: moments.as_ref(), content }
     }
 
     /// From the gradient of a layer's feature, or of that pooled, to that of its input, or through the first layer to
     /// the picture.
-    fn layer(
-        &self,
-        plan: &mut Plan,
-        index: usize,
-        arrived: Arrived,
-        gradients: &[TapGradient<'_>],
-        out: &mut [f32],
-    ) -> Arrived {
-        let Plan { layers, planes, signs, places, scratch, to_picture, .. } = plan;
-        let (before, layer) = (layers[index - 1], layers[index]);
+    fn layer(&self, plan: &mut Plan, index: usize, arrived: Arrived, out: &mut [f32]) -> Arrived {
+        let Plan { layers, planes, signs, places, scratch, to_picture, source, .. } = plan;
+        let layer = layers[index];
         let (arenas, kept) = planes.split_at_mut(ARENAS);
         let arena = if arrived == Arrived::Pooled { layer.pooled_gradient } else { layer.gradient };
-        let (source, target) = pair(arenas, arena);
-        let source = match arrived {
+        let (gradient, target) = pair(arenas, arena);
+        let input = match arrived {
             Arrived::Pooled => {
-                Input::Pooled(self.unpooled(&layer, source, kept, &signs[index], places[index].as_deref()))
+                Input::Pooled(self.unpooled(&layer, gradient, kept, &signs[index], places[index].as_deref()))
             }
-            _ => Input::Feature(Plane::new(layer.layout, source)),
+            _ => Input::Feature(Plane::new(layer.layout, gradient)),
         };
-        let (layout, mask) = (before.layout, &*signs[index - 1]);
-        if let (1, None, Weights::Direct(first)) = (index, before.pooled, &self.convolutions[0].weights) {
-            let here = || gradients.iter().filter(|gradient| gradient.tap == 0);
-            let packed = self.packed(&before, here());
-            let taps: Vec<_> =
-                here().zip(&packed).map(|(tap, packed)| inflow(&before, kept, mask, tap, packed)).collect();
-            let sink = ToPicture::new(first, (layout, mask), &taps, self.scale, out, to_picture);
-            self.convolve(index, layout, source, sink, scratch);
-            sink.finish(self.threads.count());
-            return Arrived::Picture;
-        }
-        let (layout, signs, becomes) = match before.pooled {
-            Some((pooled, _)) => (pooled, None, Arrived::Pooled),
-            None => (layout, Some(View::new(mask)), Arrived::Feature),
+        let before = index.checked_sub(1).map(|before| (layers[before], &*signs[before]));
+        let (layout, signs, becomes) = match (before, *source) {
+            (Some((before, mask)), None) if index == 1 && before.pooled.is_none() => {
+                let Weights::Direct(first) = &self.job.trunk.convolutions[0].weights else {
+                    unreachable!("the first layer of all is direct")
+                };
+                let packed: Vec<_> = self.at(0).map(|tap| self.packed(&before, tap)).collect();
+                let inflow = |(tap, packed)| self.inflow(&before, kept, mask, tap, packed);
+                let taps: Vec<_> = self.at(0).zip(&packed).map(inflow).collect();
+                let sink = ToPicture::new(first, (before.layout, mask), &taps, self.end(), out, to_picture);
+                self.convolve(index, before.layout, input, sink, scratch);
+                sink.finish(self.job.threads.count());
+                return Arrived::Input;
+            }
+            (Some((Layer { pooled: Some((pooled, _)), .. }, _)), _) => (pooled, None, Arrived::Pooled),
+            (Some((before, mask)), _) => (before.layout, Some(View::new(mask)), Arrived::Feature),
+            (None, Some(source)) => (source.layout, None, Arrived::Input),
+            (None, None) => unreachable!("the first layer of all is direct"),
         };
-        clear_border(self.isa, self.threads, layout, target);
-        self.convolve(index, layout, source, Masked { plane: PlaneMut::new(layout, target), signs }, scratch);
+        clear_border(self.job.isa(), &self.job.threads, layout, target);
+        self.convolve(index, layout, input, Masked { plane: PlaneMut::new(layout, target), signs }, scratch);
         becomes
     }
 
+    /// How gradients enter the picture.
+    fn end(&self) -> End {
+        End { scale: self.job.scale, border: self.job.border }
+    }
+
     fn convolve<O: Sink>(&self, index: usize, layout: Layout, source: Input<'_>, sink: O, scratch: &mut [f32]) {
-        let Weights::Winograd { backward, .. } = &self.convolutions[index].weights else {
+        let Weights::Winograd { backward, .. } = &self.job.trunk.convolutions[self.first + index].weights else {
             unreachable!("only the first layer is direct")
         };
         match source {
@@ -208,32 +242,31 @@ impl Pass<'_> {
 
     fn winograd<I: Source, O: Sink>(&self, weights: &Packed, layout: Layout, source: I, sink: O, scratch: &mut [f32]) {
         let job = Winograd { weights, height: layout.shape.height, width: layout.shape.width, source, sink };
-        winograd::run(self.isa, self.threads, &job, scratch);
+        winograd::run(self.job.isa(), &self.job.threads, &job, scratch);
     }
 
     /// From the gradient of the first feature, where it was written out or comes from its tap alone, to the picture.
-    fn first(&self, plan: &mut Plan, gradients: &[TapGradient<'_>], arrived: Arrived, out: &mut [f32]) -> Arrived {
+    fn first(&self, plan: &mut Plan, arrived: Arrived, out: &mut [f32]) -> Arrived {
         let Plan { layers, planes, signs, to_picture, .. } = plan;
         let layer = layers[0];
-        let weights: &Direct = match &self.convolutions[0].weights {
+        let weights: &Direct = match &self.job.trunk.convolutions[0].weights {
             Weights::Direct(weights) => weights,
-            Weights::Winograd { .. } => unreachable!("the first layer is direct"),
+            Weights::Winograd { .. } => unreachable!("the first layer of all is direct"),
         };
         let (arenas, kept) = planes.split_at_mut(ARENAS);
         let feature = (layer.layout, &*signs[0]);
         if arrived == Arrived::Feature {
             let (gradient, _) = pair(arenas, layer.gradient);
-            let end = ToPicture::new(weights, feature, &[], self.scale, out, to_picture);
-            end.run(self.isa, self.threads, Plane::new(layer.layout, gradient));
+            let end = ToPicture::new(weights, feature, &[], self.end(), out, to_picture);
+            end.run(self.job.isa(), &self.job.threads, Plane::new(layer.layout, gradient));
         } else {
-            let here = || gradients.iter().filter(|gradient| gradient.tap == 0);
-            let packed = self.packed(&layer, here());
-            let inflow = |(tap, packed)| inflow(&layer, kept, &signs[0], tap, packed);
-            let taps: Vec<_> = here().zip(&packed).map(inflow).collect();
-            let end = ToPicture::new(weights, feature, &taps, self.scale, out, to_picture);
-            end.run_taps(self.isa, self.threads);
+            let packed: Vec<_> = self.at(0).map(|tap| self.packed(&layer, tap)).collect();
+            let inflow = |(tap, packed)| self.inflow(&layer, kept, &signs[0], tap, packed);
+            let taps: Vec<_> = self.at(0).zip(&packed).map(inflow).collect();
+            let end = ToPicture::new(weights, feature, &taps, self.end(), out, to_picture);
+            end.run_taps(self.job.isa(), &self.job.threads);
         }
-        Arrived::Picture
+        Arrived::Input
     }
 }
 
@@ -243,24 +276,6 @@ enum Input<'a> {
     Feature(Plane<'a>),
     /// The gradient of its pooled feature.
     Pooled(Unpool<'a>),
-}
-
-/// What flows in at a tap.
-fn inflow<'a>(
-    layer: &Layer,
-    kept: &'a [Buffer<f32>],
-    signs: &'a [u16],
-    gradient: &TapGradient<'a>,
-    moments: &'a Option<PackedMoments<'a>>,
-) -> Inflow<'a> {
-    let Some(feature) = layer.feature else { unreachable!("the feature of a tap is kept") };
-    let content = gradient.content.map(|content| Content {
-        target: Plane::new(layer.layout, &content.target.data),
-        scale: content.scale,
-        weights: content.weights.map(View::new),
-    });
-    let feature = Plane::new(layer.layout, &kept[feature - ARENAS]);
-    Inflow { feature, signs: View::new(signs), moments: moments.as_ref(), content }
 }
 
 /// The arena a gradient lies in, and the other one.

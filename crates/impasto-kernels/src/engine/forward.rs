@@ -1,28 +1,38 @@
 //! The forward pass.
 
-use super::Engine;
+use super::job::Job;
 use super::plan::{Layer, Plan};
+use super::stretch::Stretch;
 use crate::direct::{self, Direct, Padded};
-use crate::layout::{Layout, Plane, PlaneMut, clear_border};
+use crate::layout::{Layout, Plane, PlaneMut, clear_around, clear_border};
 use crate::memory::{View, ViewMut};
-use crate::pool::{PoolTarget, pool};
-use crate::profile::Part;
+use crate::pool::{Pool, PoolTarget, pool};
+use crate::profile::{Part, Profile};
 use crate::sinks::Activation;
-use crate::threads::{Threads, part};
+use crate::threads::part;
 use crate::trunk::{PackedConvolution, Weights};
 use crate::winograd::{self, Packed, Winograd};
-use crate::{Isa, Pooling};
+use crate::{Border, Shape};
+use std::ops::Range;
 
-impl Engine {
-    /// Runs every layer of the plan.
-    pub(super) fn run_forward(&mut self, picture: &[f32]) {
-        let Some(plan) = &mut self.plan else { return };
-        prepare(plan, &self.threads, picture, self.mean, self.scale);
-        let pass = Pass { isa: self.trunk.isa(), threads: &self.threads, pooling: self.pooling, keep: self.kept };
-        self.profile.0.clear();
-        for index in 0..plan.layers.len() {
-            let convolution = &self.trunk.convolutions[index];
-            self.profile.time(Part::Forward, index, || {
+impl Stretch {
+    /// Takes some rows of a picture of this shape, as many as the stretch is planned for.
+    pub(super) fn load(&mut self, job: &Job, (picture, shape): (&[f32], Shape), rows: &Range<usize>) {
+        prepare(&mut self.plan, job, (picture, shape.height), rows.start);
+    }
+
+    /// Runs the layers up to the convolution `deepest` on what was loaded or lies in the source plane. With `keep` it
+    /// also keeps what going back needs.
+    pub(super) fn forward(&mut self, job: &Job, keep: bool, deepest: usize, (profile, part): (&mut Profile, Part)) {
+        let plan = &mut self.plan;
+        if let Some(source) = plan.source {
+            let rows = 0..source.layout.shape.height;
+            clear_around(job.isa(), &job.threads, source.layout, &rows, &mut plan.planes[source.arena]);
+        }
+        let pass = Pass { job, keep };
+        for number in plan.first..=deepest {
+            let (index, convolution) = (number - plan.first, &job.trunk.convolutions[number]);
+            profile.time(part, number, || {
                 pass.clear_borders(plan, index);
                 match &convolution.weights {
                     Weights::Direct(weights) => pass.first(plan, convolution, weights),
@@ -33,36 +43,49 @@ impl Engine {
     }
 }
 
-/// `x = (p − mean) · scale`, inside a border of zeros.
-fn prepare(plan: &mut Plan, threads: &Threads, picture: &[f32], mean: [f32; 3], scale: [f32; 3]) {
-    let (height, width, count) = (plan.height, plan.width, threads.count());
+/// `x = (p − mean) · scale` of the rows of a picture of this height from `first` on, with its border around.
+fn prepare(plan: &mut Plan, job: &Job, (picture, whole): (&[f32], usize), first: usize) {
+    let Shape { height, width, .. } = plan.input;
+    let (mean, scale, count) = (job.mean, job.scale, job.threads.count());
     let target = ViewMut::new(&mut plan.picture);
-    threads.run(|worker| {
-        for row in part(3 * height, count, worker) {
-            let (channel, y) = (row / height, row % height);
-            let start = (channel * (height + 2) + y + 1) * (width + 2) + 1;
+    job.threads.run(|worker| {
+        for row in part(3 * (height + 2), count, worker) {
+            let (channel, y) = (row / (height + 2), row % (height + 2));
             // SAFETY: the row lies inside the padded picture and belongs to this worker.
-            let target = unsafe { target.slice(start, width) };
-            for (target, value) in target.iter_mut().zip(&picture[row * width..]) {
+            let target = unsafe { target.slice(row * (width + 2), width + 2) };
+            if job.border == Border::Zero && (y == 0 || y == height + 1) {
+                target.fill(0.0);
+                continue;
+            }
+            let inside = y.clamp(1, height) - 1;
+            let source = &picture[(channel * whole + first + inside) * width..][..width];
+            for (target, value) in target[1..].iter_mut().zip(source) {
                 *target = (value - mean[channel]) * scale[channel];
             }
+            let (left, right) = match job.border {
+                Border::Zero => (0.0, 0.0),
+                Border::Replicate => (target[1], target[width]),
+            };
+            (target[0], target[width + 1]) = (left, right);
         }
     });
 }
 
 /// What all layers share.
 struct Pass<'a> {
-    isa: Isa,
-    threads: &'a Threads,
-    pooling: Pooling,
+    job: &'a Job,
     keep: bool,
 }
 
 impl Pass<'_> {
+    fn pool(&self) -> Pool {
+        Pool { pooling: self.job.pooling, scale: self.job.pooling_scale }
+    }
+
     fn clear_borders(&self, plan: &mut Plan, index: usize) {
         let Layer { layout, feature, pooled, .. } = plan.layers[index];
         for (layout, plane) in feature.map(|plane| (layout, plane)).into_iter().chain(pooled) {
-            clear_border(self.isa, self.threads, layout, &mut plan.planes[plane]);
+            clear_border(self.job.isa(), &self.job.threads, layout, &mut plan.planes[plane]);
         }
     }
 
@@ -73,25 +96,29 @@ impl Pass<'_> {
         let job = direct::Forward {
             weights,
             bias: View::new(&convolution.bias),
-            picture: Padded { data: View::new(&plan.picture), height: plan.height, width: plan.width },
+            picture: Padded { data: View::new(&plan.picture), height: plan.input.height, width: plan.input.width },
             layout,
             feature: ViewMut::new(&mut plan.planes[feature]),
             signs: self.keep.then(|| ViewMut::new(&mut plan.signs[0])),
         };
-        job.run(self.isa, self.threads);
+        job.run(self.job.isa(), &self.job.threads);
         if let Some((pooled, plane)) = pooled {
             let Ok([source, target]) = plan.planes.get_disjoint_mut([feature, plane]) else {
                 unreachable!("a plane is pooled into another one")
             };
             let places = plan.places[0].as_deref_mut().filter(|_| self.keep).map(ViewMut::new);
-            let target = PoolTarget { plane: PlaneMut::new(pooled, target), pooling: self.pooling, places };
-            pool(self.isa, self.threads, Plane::new(layout, source), target);
+            let target = PoolTarget { plane: PlaneMut::new(pooled, target), pool: self.pool(), places };
+            pool(self.job.isa(), &self.job.threads, Plane::new(layout, source), target);
         }
     }
 
     /// Any other layer, by Winograd's convolution.
     fn layer(&self, plan: &mut Plan, index: usize, convolution: &PackedConvolution, weights: &Packed) {
-        let (input_layout, input) = plan.layers[index - 1].output();
+        let (input_layout, input) = match (index.checked_sub(1), plan.source) {
+            (Some(before), _) => plan.layers[before].output(),
+            (None, Some(source)) => (source.layout, source.arena),
+            (None, None) => unreachable!("the first layer of all is direct"),
+        };
         let Layer { layout, feature, pooled, .. } = plan.layers[index];
         let Planes { input, feature, pooled } = borrow(&mut plan.planes, input, feature, pooled);
         let places = plan.places[index].as_deref_mut().filter(|_| self.keep).map(ViewMut::new);
@@ -102,13 +129,13 @@ impl Pass<'_> {
             signs: self.keep.then(|| ViewMut::new(&mut plan.signs[index])),
             pooled: pooled.map(|(layout, plane)| PoolTarget {
                 plane: PlaneMut::new(layout, plane),
-                pooling: self.pooling,
+                pool: self.pool(),
                 places,
             }),
         };
         let source = Plane::new(input_layout, input);
         let job = Winograd { weights, height: layout.shape.height, width: layout.shape.width, source, sink };
-        winograd::run(self.isa, self.threads, &job, &mut plan.scratch);
+        winograd::run(self.job.isa(), &self.job.threads, &job, &mut plan.scratch);
     }
 }
 

@@ -1,30 +1,60 @@
 //! One job: a picture through the trunk and gradients back to it.
+//!
+//! The network runs in one [`Stretch`](stretch::Stretch), whole, or in two: the shallow part, up to a pooling, in bands
+//! of rows ([`Banded`](banded::Banded)), and the rest whole.
 
 mod backward;
+mod banded;
 mod forward;
+mod job;
 mod plan;
+mod stretch;
+mod window;
 
-use crate::layout::{Layout, Plane};
-use crate::profile::{Profile, Timing};
-use crate::{Features, Moments, Pooling, Shape, TapGradient, Threads, TrunkError};
-use crate::{moments, trunk::PackedTrunk};
-use plan::Plan;
+use crate::profile::{Part, Profile, Timing};
+use crate::trunk::PackedTrunk;
+use crate::{Border, Features, Moments, Pooling, Shape, TapGradient, Threads, TrunkError};
+use backward::Flow;
+use banded::Banded;
+use job::Job;
+use plan::{Blueprint, Scope};
 use std::sync::Arc;
+use stretch::Stretch;
+use window::{Window, Windows};
+
+/// How many poolings the part of the network has that runs in bands: behind the second one VGG's features are small
+/// enough to keep (each convolution's 64 bytes for a pixel of the picture, and less further on, in place of 256), and
+/// what lies before it is a third of the work at most.
+const BANDED_POOLINGS: usize = 2;
 
 /// One job's buffers and the network it shares with others.
 ///
 /// Buffers are planned when a picture of a new size comes and reused as long as the size stays. What is tapped is the
 /// output of a convolution behind its ReLU; taps count convolutions from 0.
 pub struct Engine {
-    trunk: Arc<PackedTrunk>,
-    threads: Threads,
-    pooling: Pooling,
-    mean: [f32; 3],
-    scale: [f32; 3],
+    job: Job,
     taps: Vec<usize>,
-    plan: Option<Plan>,
+    bands: Option<usize>,
+    planned: Option<Planned>,
     kept: bool,
     profile: Profile,
+}
+
+/// The buffers for one size.
+struct Planned {
+    height: usize,
+    width: usize,
+    /// The part of the network that runs in bands, if any does.
+    banded: Option<Banded>,
+    rest: Stretch,
+}
+
+/// Which part of a network runs in which bands, if any does, and which runs whole.
+struct Division {
+    banded: Option<(Scope, Windows)>,
+    rest: Scope,
+    /// What that reads.
+    input: Shape,
 }
 
 impl Engine {
@@ -47,7 +77,35 @@ impl Engine {
             Some(&tap) if tap >= convolutions => return Err(TrunkError::NoSuchTap { tap, convolutions }),
             Some(_) => {}
         }
-        Ok(Self { trunk, threads, pooling, mean, scale, taps, plan: None, kept: false, profile: Profile::default() })
+        let job = Job { trunk, threads, pooling, pooling_scale: 1.0, border: Border::Zero, mean, scale };
+        Ok(Self { job, taps, bands: None, planned: None, kept: false, profile: Profile::default() })
+    }
+
+    /// Runs the shallow part of the network, up to the second pooling, in bands of about so many rows of the picture;
+    /// `None`, the default, runs all of it whole. Features are the same bits either way, moments, distances and
+    /// gradients the same to rounding. Bands take less than half the memory, the less the fewer rows they have, and
+    /// make the shallow part twice.
+    ///
+    /// A picture that is hardly higher than a band runs whole, and so does a network without a pooling before its
+    /// deepest tap. In bands, moments without weights at shallow taps cost nothing more; features, distances and
+    /// weighted moments at those run the shallow part once more ([`moments_of`](Engine::moments_of) once for many).
+    pub fn set_bands(&mut self, rows: Option<usize>) {
+        if self.bands != rows {
+            self.bands = rows;
+            self.forget();
+        }
+    }
+
+    /// What lies around the picture; zeros unless this is called.
+    pub fn set_border(&mut self, border: Border) {
+        self.job.border = border;
+        self.forget();
+    }
+
+    /// A factor on what every pooling puts out; 1 unless this is called.
+    pub fn set_pooling_scale(&mut self, scale: f32) {
+        self.job.pooling_scale = scale;
+        self.forget();
     }
 
     /// The taps, ascending.
@@ -57,7 +115,7 @@ impl Engine {
 
     /// The threads it works with.
     pub fn threads(&self) -> &Threads {
-        &self.threads
+        &self.job.threads
     }
 
     /// The shape of a convolution's feature for a picture of this size.
@@ -65,7 +123,7 @@ impl Engine {
     /// # Panics
     /// Where the network has no such convolution.
     pub fn tap_shape(&self, tap: usize, height: usize, width: usize) -> Shape {
-        plan::shapes(&self.trunk, height, width)[tap]
+        plan::shapes(&self.job.trunk, height, width)[tap]
     }
 
     /// How long the parts of the last forward pass and of the last backward pass took, in the order they ran.
@@ -75,7 +133,20 @@ impl Engine {
 
     /// Bytes of the buffers of the present size, without the packed weights.
     pub fn bytes(&self) -> usize {
-        self.plan.as_ref().map_or(0, Plan::bytes)
+        let bytes = |planned: &Planned| planned.banded.as_ref().map_or(0, Banded::bytes) + planned.rest.plan.bytes();
+        self.planned.as_ref().map_or(0, bytes)
+    }
+
+    /// What [`bytes`](Engine::bytes) will be for pictures of this size in such bands.
+    ///
+    /// # Panics
+    /// Where the picture is empty.
+    pub fn planned_bytes(&self, height: usize, width: usize, bands: Option<usize>) -> usize {
+        assert!(height > 0 && width > 0, "a picture has at least one pixel");
+        let Division { banded, rest, input } = self.divide(height, width, bands);
+        let shape = Shape { channels: 3, height, width };
+        let banded = banded.map_or(0, |(scope, windows)| Banded::planned_bytes(&self.job, &scope, &windows, shape));
+        banded + Blueprint::new(&self.job, &rest, input).bytes()
     }
 
     /// Runs a planar picture (`3 × height × width`: red, green, blue, 0–255) to the deepest tap. With `keep` it also
@@ -86,14 +157,19 @@ impl Engine {
     pub fn forward(&mut self, picture: &[f32], height: usize, width: usize, keep: bool) {
         assert!(height > 0 && width > 0, "a picture has at least one pixel");
         assert_eq!(picture.len(), 3 * height * width, "a picture has three channels");
-        let planned = self.plan.as_ref().is_some_and(|plan| (plan.height, plan.width) == (height, width));
-        if !planned {
-            self.plan = None;
-            let workers = self.threads.count();
-            self.plan = Some(Plan::new(&self.trunk, workers, self.pooling, &self.taps, height, width));
+        if !self.planned.as_ref().is_some_and(|planned| (planned.height, planned.width) == (height, width)) {
+            self.forget();
+            self.planned = Some(self.plan(height, width));
         }
         self.kept = keep;
-        self.run_forward(picture);
+        let Some(Planned { banded, rest, .. }) = &mut self.planned else { unreachable!("just planned") };
+        let (job, profile) = (&self.job, &mut self.profile);
+        profile.0.clear();
+        match banded {
+            Some(banded) => banded.forward(job, picture, rest.source_mut(), keep, profile),
+            None => rest.load(job, (picture, rest.plan.input), &(0..height)),
+        }
+        rest.forward(job, keep, rest.scope.convolutions.end - 1, (profile, Part::Forward));
     }
 
     /// The feature of the last forward pass, planar `channels × height × width`.
@@ -101,24 +177,50 @@ impl Engine {
     /// # Panics
     /// Where `tap` is not one of the taps or no picture came yet; so do all functions below.
     pub fn features(&mut self, tap: usize) -> Vec<f32> {
-        let (layout, data) = self.feature(tap);
-        layout.planar(data)
+        let Features { shape, data } = self.capture(tap);
+        crate::layout::Layout::new(shape).planar(&data)
     }
 
     /// A copy of the feature of the last forward pass in the engine's own layout.
     pub fn capture(&mut self, tap: usize) -> Features {
-        let (layout, data) = self.feature(tap);
-        Features { shape: layout.shape, data: data.to_vec() }
+        let shape = self.looked_at(tap);
+        let Some(Planned { banded, rest, .. }) = &mut self.planned else { unreachable!("the tap has a feature") };
+        match banded {
+            Some(banded) if banded.has(tap) => banded.capture(&self.job, tap, shape),
+            _ => Features { shape, data: rest.data(tap).to_vec() },
+        }
     }
 
     /// The moments of the last forward pass; `weights` has one value for each position.
     pub fn moments(&mut self, tap: usize, weights: Option<&[f32]>) -> Moments {
-        let (layout, _) = self.feature(tap);
-        check_weights(weights, layout.shape);
-        let Some(Plan { layers, planes, sums, .. }) = &mut self.plan else { unreachable!("the tap has a feature") };
-        let Some(plane) = layers[tap].feature else { unreachable!("the feature of a tap is kept") };
-        let feature = Plane::new(layout, &planes[plane]);
-        moments::moments(self.trunk.isa(), &self.threads, feature, weights, sums)
+        let mut found = self.moments_of(&[(tap, weights)]);
+        let Some(moments) = found.pop() else { unreachable!("one was asked for") };
+        moments
+    }
+
+    /// Several moments of the last forward pass, taps and weights as for [`moments`](Engine::moments): what has to be
+    /// made again for them is made once.
+    pub fn moments_of(&mut self, wanted: &[(usize, Option<&[f32]>)]) -> Vec<Moments> {
+        for &(tap, weights) in wanted {
+            check_weights(weights, self.looked_at(tap));
+        }
+        let Some(Planned { banded, rest, .. }) = &mut self.planned else {
+            assert!(wanted.is_empty(), "the taps have features");
+            return Vec::new();
+        };
+        let shallow = |banded: &Banded| {
+            let shallow = |(tap, _): &(usize, _)| banded.has(*tap);
+            wanted.iter().copied().filter(shallow).collect::<Vec<_>>()
+        };
+        let mut found = match banded {
+            Some(banded) => banded.moments(&self.job, &shallow(banded)),
+            None => Vec::new(),
+        }
+        .into_iter();
+        let one = |&(tap, weights): &(usize, Option<&[f32]>)| {
+            if rest.has(tap) { Some(rest.moments(&self.job, tap, weights)) } else { found.next() }
+        };
+        wanted.iter().filter_map(one).collect()
     }
 
     /// `Σ w[p] · (F − target)²` over channels and positions, added up in double precision.
@@ -126,11 +228,16 @@ impl Engine {
     /// # Panics
     /// Also where `target` is of another shape.
     pub fn squared_distance(&mut self, tap: usize, target: &Features, weights: Option<&[f32]>) -> f64 {
-        let (layout, data) = self.feature(tap);
-        check_weights(weights, layout.shape);
-        assert_eq!(target.shape, layout.shape, "the target has the shape of the feature");
-        let (feature, target) = (Plane::new(layout, data), Plane::new(layout, &target.data));
-        moments::squared_distance(self.trunk.isa(), &self.threads, feature, target, weights)
+        let shape = self.looked_at(tap);
+        check_weights(weights, shape);
+        check_target(target, shape);
+        let Some(Planned { banded, rest, height, .. }) = &mut self.planned else {
+            unreachable!("the tap has a feature")
+        };
+        match banded {
+            Some(banded) if banded.has(tap) => banded.squared_distance(&self.job, tap, target, weights),
+            _ => rest.squared_distance(&self.job, &Window::whole(*height), (tap, target), weights),
+        }
     }
 
     /// The gradient with respect to the picture of the last forward pass, planar, written to `out`. It may be called
@@ -140,7 +247,76 @@ impl Engine {
     /// Also where the last forward pass did not keep what this needs, or a length does not fit.
     pub fn backward(&mut self, gradients: &[TapGradient<'_>], out: &mut [f32]) {
         assert!(self.kept, "a backward pass needs a forward pass with `keep`");
-        self.run_backward(gradients, out);
+        self.check_gradients(gradients, out);
+        let Some(Planned { banded, rest, height, .. }) = &mut self.planned else { unreachable!("just checked") };
+        let (job, profile) = (&self.job, &mut self.profile);
+        profile.0.retain(|timing| timing.part == Part::Forward);
+        let window = Window::whole(*height);
+        let flow = Flow { gradients, window: &window, pooled: None };
+        let arrived = rest.backward(job, flow, profile, out);
+        match banded {
+            Some(banded) => {
+                let pooled = arrived.then(|| rest.source_gradient());
+                banded.backward(job, gradients, pooled, profile, out);
+            }
+            None if !arrived => out.fill(0.0),
+            None => {}
+        }
+    }
+
+    fn check_gradients(&self, gradients: &[TapGradient<'_>], out: &[f32]) {
+        let Some(planned) = &self.planned else { panic!("no picture has passed through the trunk yet") };
+        assert_eq!(out.len(), 3 * planned.height * planned.width, "the gradient has the size of the picture");
+        for gradient in gradients {
+            let shape = self.looked_at(gradient.tap);
+            if let Some(moments) = &gradient.moments {
+                let channels = shape.channels;
+                assert_eq!(moments.second.len(), channels * channels, "the second moment is channels × channels");
+                assert_eq!(moments.mean.len(), channels, "the mean has one value for each channel");
+                check_weights(moments.weights, shape);
+            }
+            if let Some(content) = &gradient.content {
+                check_target(content.target, shape);
+                check_weights(content.weights, shape);
+            }
+        }
+    }
+
+    /// The shape of a tap's feature in the last forward pass.
+    fn looked_at(&self, tap: usize) -> Shape {
+        let Some(planned) = &self.planned else { panic!("no picture has passed through the trunk yet") };
+        assert!(self.taps.contains(&tap), "convolution {tap} is not tapped");
+        self.tap_shape(tap, planned.height, planned.width)
+    }
+
+    /// Lets go of all buffers.
+    fn forget(&mut self) {
+        (self.planned, self.kept) = (None, false);
+    }
+
+    fn plan(&self, height: usize, width: usize) -> Planned {
+        let Division { banded, rest, input } = self.divide(height, width, self.bands);
+        let shape = Shape { channels: 3, height, width };
+        let banded = banded.map(|(scope, windows)| Banded::new(&self.job, scope, windows, shape));
+        Planned { height, width, banded, rest: Stretch::new(&self.job, rest, input) }
+    }
+
+    /// Which part of the network runs in bands of a picture of this size.
+    fn divide(&self, height: usize, width: usize, bands: Option<usize>) -> Division {
+        let depth = self.taps.last().map_or(0, |deepest| deepest + 1);
+        let trunk = &self.job.trunk;
+        let scope = |convolutions: std::ops::Range<usize>, pooled| {
+            let taps = self.taps.iter().copied().filter(|tap| convolutions.contains(tap)).collect();
+            Scope { convolutions, taps, pooled }
+        };
+        let whole =
+            Division { banded: None, rest: scope(0..depth, false), input: Shape { channels: 3, height, width } };
+        let pooled = (0..depth.saturating_sub(1)).filter(|&index| trunk.convolutions[index].pool);
+        let (Some(rows), Some(last)) = (bands, pooled.take(BANDED_POOLINGS).last()) else { return whole };
+        let shallow = scope(0..last + 1, true);
+        let Some(windows) = Windows::new(trunk, &shallow, height, rows) else { return whole };
+        let input = crate::pool::pooled_shape(plan::shapes(trunk, height, width)[last]);
+        Division { banded: Some((shallow, windows)), rest: scope(last + 1..depth, false), input }
     }
 
     /// The ReLU signs of the last forward pass for each convolution and the places of the largest values for each
@@ -148,8 +324,10 @@ impl Engine {
     #[cfg(test)]
     pub(crate) fn masks(&self) -> (Vec<Vec<bool>>, Vec<Vec<usize>>) {
         use crate::simd::LANES;
-        let Some(plan) = &self.plan else { panic!("no picture has passed through the trunk yet") };
-        let planar = |layout: Layout, bit: &dyn Fn(usize, usize) -> usize| -> Vec<usize> {
+        let Some(planned) = &self.planned else { panic!("no picture has passed through the trunk yet") };
+        assert!(planned.banded.is_none(), "the signs of a band are not those of the picture");
+        let plan = &planned.rest.plan;
+        let planar = |layout: crate::layout::Layout, bit: &dyn Fn(usize, usize) -> usize| -> Vec<usize> {
             let positions = layout.shape.positions();
             let value = |i: usize| {
                 let (channel, position) = (i / positions, i % positions);
@@ -174,14 +352,6 @@ impl Engine {
         });
         (signs.collect(), places.collect())
     }
-
-    fn feature(&self, tap: usize) -> (Layout, &[f32]) {
-        let Some(plan) = &self.plan else { panic!("no picture has passed through the trunk yet") };
-        assert!(self.taps.contains(&tap), "convolution {tap} is not tapped");
-        let layer = &plan.layers[tap];
-        let Some(plane) = layer.feature else { unreachable!("the feature of a tap is kept") };
-        (layer.layout, &plan.planes[plane])
-    }
 }
 
 fn check_weights(weights: Option<&[f32]>, shape: Shape) {
@@ -190,8 +360,14 @@ fn check_weights(weights: Option<&[f32]>, shape: Shape) {
     }
 }
 
+fn check_target(target: &Features, shape: Shape) {
+    assert_eq!(target.shape, shape, "the target has the shape of the feature");
+    let len = crate::layout::Layout::new(shape).len();
+    assert_eq!(target.data.len(), len, "the target was captured from an engine");
+}
+
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Engine({:?}, {:?}, taps {:?})", self.trunk, self.pooling, self.taps)
+        write!(f, "Engine({:?}, {:?}, taps {:?})", self.job.trunk, self.job.pooling, self.taps)
     }
 }

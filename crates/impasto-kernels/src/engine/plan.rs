@@ -1,23 +1,42 @@
-//! Where everything of one picture size lies, decided once.
+//! Where everything of one stretch of a network lies for one size of its input, decided once.
+//!
+//! A stretch is some consecutive convolutions. It reads the picture, or, behind a pooling, a plane that another stretch
+//! has left in one of its arenas; it ends at its deepest tap, or behind a pooling. A network that runs whole is one
+//! stretch; one that runs in bands of rows is two, of which the first is planned for a band (`banded`).
 
+use super::job::Job;
 use crate::direct::Padded;
 use crate::layout::Layout;
 use crate::memory::Buffer;
 use crate::pool::pooled_shape;
 use crate::trunk::{PackedTrunk, Weights};
 use crate::{Pooling, Shape, moments, taps, to_picture, winograd};
+use std::ops::Range;
 
 /// The two buffers that features and gradients pass through.
 pub(super) const ARENAS: usize = 2;
+
+/// Some consecutive convolutions of a network.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Scope {
+    /// The convolutions.
+    pub(super) convolutions: Range<usize>,
+    /// What is looked at among them, ascending.
+    pub(super) taps: Vec<usize>,
+    /// Whether the pooling behind the last one belongs to them.
+    pub(super) pooled: bool,
+}
 
 /// One convolution of a plan.
 #[derive(Clone, Copy)]
 pub(super) struct Layer {
     /// The feature behind the ReLU.
     pub(super) layout: Layout,
+    /// How many poolings of the stretch come before it.
+    pub(super) level: u32,
     /// The plane it is written to, if it is written at all.
     pub(super) feature: Option<usize>,
-    /// The pooled feature and its plane, if a pooling follows and more layers behind it.
+    /// The pooled feature and its plane, if a pooling follows that belongs to the stretch.
     pub(super) pooled: Option<(Layout, usize)>,
     /// The arena that its gradient goes through, if it is ever written out.
     pub(super) gradient: Option<usize>,
@@ -36,10 +55,40 @@ impl Layer {
     }
 }
 
-/// All buffers for one picture size.
+/// What a stretch reads if it does not read the picture.
+#[derive(Clone, Copy)]
+pub(super) struct Source {
+    pub(super) layout: Layout,
+    /// The arena it lies in when the stretch begins.
+    pub(super) arena: usize,
+    /// The arena that its gradient lies in when the stretch has been gone back through.
+    pub(super) gradient: usize,
+}
+
+/// The lengths of all buffers of a stretch, before there are any.
+pub(super) struct Blueprint {
+    /// The stretch's first convolution.
+    first: usize,
+    input: Shape,
+    source: Option<Source>,
+    layers: Vec<Layer>,
+    planes: Vec<usize>,
+    picture: usize,
+    scratch: usize,
+    to_picture: usize,
+    sums: usize,
+    /// Whether places of the largest values are kept.
+    places: bool,
+}
+
+/// All buffers of a stretch for one size.
 pub(super) struct Plan {
-    pub(super) height: usize,
-    pub(super) width: usize,
+    /// The number of the first layer's convolution.
+    pub(super) first: usize,
+    /// The shape of what it reads.
+    pub(super) input: Shape,
+    /// Where that lies, if it is not the picture.
+    pub(super) source: Option<Source>,
     pub(super) layers: Vec<Layer>,
     /// Two arenas, then what is kept.
     pub(super) planes: Vec<Buffer<f32>>,
@@ -59,9 +108,14 @@ pub(super) struct Plan {
 
 /// The shapes of the convolutions' features for a picture of this size.
 pub(super) fn shapes(trunk: &PackedTrunk, height: usize, width: usize) -> Vec<Shape> {
-    let mut at = Shape { channels: 3, height, width };
+    shapes_behind(trunk, 0, Shape { channels: 3, height, width })
+}
+
+/// The shapes of the features of the convolutions from `first` on, which reads `input`.
+fn shapes_behind(trunk: &PackedTrunk, first: usize, input: Shape) -> Vec<Shape> {
+    let mut at = input;
     let mut shapes = Vec::new();
-    for convolution in &trunk.convolutions {
+    for convolution in &trunk.convolutions[first..] {
         let shape = Shape { channels: convolution.out_channels, ..at };
         shapes.push(shape);
         at = if convolution.pool { pooled_shape(shape) } else { shape };
@@ -69,54 +123,82 @@ pub(super) fn shapes(trunk: &PackedTrunk, height: usize, width: usize) -> Vec<Sh
     shapes
 }
 
-impl Plan {
-    /// Plans a size for the convolutions up to the deepest tap.
-    pub(super) fn new(
-        trunk: &PackedTrunk,
-        workers: usize,
-        pooling: Pooling,
-        taps: &[usize],
-        height: usize,
-        width: usize,
-    ) -> Self {
-        let depth = taps.iter().max().map_or(0, |deepest| deepest + 1);
-        let shapes = shapes(trunk, height, width).into_iter().take(depth);
-        let layer = |(index, shape): (usize, Shape)| {
-            let pool = trunk.convolutions[index].pool && index + 1 < depth;
-            let pooled = pool.then(|| (Layout::new(pooled_shape(shape)), usize::MAX));
-            Layer { layout: Layout::new(shape), feature: None, pooled, gradient: None, pooled_gradient: None }
-        };
-        let mut layers: Vec<Layer> = shapes.enumerate().map(layer).collect();
-        let mut sizes = place_gradients(&mut layers, taps);
-        place_features(&mut layers, taps, pooling, &mut sizes);
+impl Blueprint {
+    /// Plans a stretch for an input of this shape.
+    pub(super) fn new(job: &Job, scope: &Scope, input: Shape) -> Self {
+        let (trunk, workers) = (&job.trunk, job.threads.count());
+        let Range { start: first, end } = scope.convolutions;
+        let mut layers = layers(trunk, scope, input);
+        let taps: Vec<usize> = scope.taps.iter().map(|tap| tap - first).collect();
+        let plane = (first > 0).then(|| Layout::new(input));
+        let (mut planes, gradient) = place_gradients(&mut layers, &taps, plane);
+        let arena = place_features(&mut layers, &taps, job.pooling, plane, &mut planes);
         let channels = taps.iter().map(|&tap| layers[tap].layout.shape.channels).max().unwrap_or(0);
-        let sums = Buffer::new(workers * moments::scratch_len(channels));
-        Self { sums, ..Self::allocate(trunk, workers, pooling, (height, width), layers, &sizes) }
+        let picture = plane.is_none();
+        Self {
+            first,
+            input,
+            source: plane.map(|layout| Source { layout, arena, gradient }),
+            planes,
+            picture: if picture { Padded::len(input.height, input.width) } else { 0 },
+            scratch: workers * scratch_len(trunk, first..end),
+            to_picture: if picture {
+                workers * to_picture::scratch_len(layers[0].layout.shape.channels, input.width)
+            } else {
+                0
+            },
+            sums: workers * moments::scratch_len(channels),
+            places: job.pooling == Pooling::Max,
+            layers,
+        }
     }
 
-    fn allocate(
-        trunk: &PackedTrunk,
-        workers: usize,
-        pooling: Pooling,
-        (height, width): (usize, usize),
-        layers: Vec<Layer>,
-        sizes: &[usize],
-    ) -> Self {
-        let places = |layer: &Layer| {
-            let (layout, _) = layer.pooled.filter(|_| pooling == Pooling::Max)?;
-            Some(Buffer::new(layout.signs()))
-        };
+    /// The masks of places behind a layer.
+    fn places(&self, layer: &Layer) -> Option<usize> {
+        layer.pooled.filter(|_| self.places).map(|(layout, _)| layout.signs())
+    }
+
+    /// Bytes of all buffers.
+    pub(super) fn bytes(&self) -> usize {
+        let planes: usize = self.planes.iter().sum();
+        let floats = planes + self.picture + self.scratch + self.to_picture;
+        let signs: usize = self.layers.iter().map(|layer| layer.layout.signs()).sum();
+        let places: usize = self.layers.iter().filter_map(|layer| self.places(layer)).sum();
+        size_of::<f32>() * floats + size_of::<f64>() * self.sums + size_of::<u16>() * signs + size_of::<u32>() * places
+    }
+}
+
+/// The layers of a stretch before anything has a place.
+fn layers(trunk: &PackedTrunk, scope: &Scope, input: Shape) -> Vec<Layer> {
+    let Range { start: first, end } = scope.convolutions;
+    let mut level = 0;
+    let mut layers = Vec::new();
+    for (number, shape) in (first..end).zip(shapes_behind(trunk, first, input)) {
+        let pool = trunk.convolutions[number].pool && (number + 1 < end || scope.pooled);
+        let pooled = pool.then(|| (Layout::new(pooled_shape(shape)), usize::MAX));
+        let layout = Layout::new(shape);
+        layers.push(Layer { layout, level, feature: None, pooled, gradient: None, pooled_gradient: None });
+        level += u32::from(pool);
+    }
+    layers
+}
+
+impl Plan {
+    /// The buffers of a blueprint.
+    pub(super) fn new(blueprint: Blueprint) -> Self {
+        let places = |layer| blueprint.places(layer).map(Buffer::new);
         Self {
-            height,
-            width,
-            planes: sizes.iter().map(|&len| Buffer::new(len)).collect(),
-            picture: Buffer::new(Padded::len(height, width)),
-            signs: layers.iter().map(|layer| Buffer::new(layer.layout.signs())).collect(),
-            places: layers.iter().map(places).collect(),
-            scratch: Buffer::new(workers * scratch_len(trunk, layers.len())),
-            to_picture: Buffer::new(workers * to_picture::scratch_len(layers[0].layout.shape.channels, width)),
-            sums: Buffer::new(0),
-            layers,
+            first: blueprint.first,
+            input: blueprint.input,
+            source: blueprint.source,
+            planes: blueprint.planes.iter().map(|&len| Buffer::new(len)).collect(),
+            picture: Buffer::new(blueprint.picture),
+            signs: blueprint.layers.iter().map(|layer| Buffer::new(layer.layout.signs())).collect(),
+            places: blueprint.layers.iter().map(places).collect(),
+            scratch: Buffer::new(blueprint.scratch),
+            to_picture: Buffer::new(blueprint.to_picture),
+            sums: Buffer::new(blueprint.sums),
+            layers: blueprint.layers,
         }
     }
 
@@ -130,62 +212,74 @@ impl Plan {
     }
 }
 
-/// Gives every gradient an arena, from the deepest layer to the picture, never the one of the gradient before it. The
-/// sizes of the arenas.
-fn place_gradients(layers: &mut [Layer], taps: &[usize]) -> Vec<usize> {
+/// Gives every gradient an arena, from the deepest layer to the input, never the one of the gradient before it. The
+/// sizes of the arenas, and that of the input's gradient where the input is a plane.
+fn place_gradients(layers: &mut [Layer], taps: &[usize], input: Option<Layout>) -> (Vec<usize>, usize) {
     let mut sizes = vec![0; ARENAS];
     let mut arena = 0;
     let mut place = |layout: Layout| {
         sizes[arena] = sizes[arena].max(layout.len());
         arena = 1 - arena;
-        Some(1 - arena)
+        1 - arena
     };
     for (index, layer) in layers.iter_mut().enumerate().rev() {
+        // The first layer of all.
+        let direct = index == 0 && input.is_none();
         if let Some((pooled, _)) = layer.pooled {
-            layer.pooled_gradient = place(pooled);
+            layer.pooled_gradient = Some(place(pooled));
         }
         let written = match layer.pooled {
             // A pooled gradient is read as it is, but where something is to be added to it.
-            Some(_) => index == 0 || taps.contains(&index),
+            Some(_) => direct || taps.contains(&index),
             // The first feature's goes straight on to the picture.
-            None => index > 0,
+            None => !direct,
         };
         if written {
-            layer.gradient = place(layer.layout);
+            layer.gradient = Some(place(layer.layout));
         }
     }
-    sizes
+    let input = input.map_or(0, place);
+    (sizes, input)
 }
 
 /// Gives every feature that is written a plane: its own if it is looked at, otherwise an arena that its input does not
-/// lie in, rather a large one.
-fn place_features(layers: &mut [Layer], taps: &[usize], pooling: Pooling, sizes: &mut Vec<usize>) {
-    let mut input = usize::MAX;
+/// lie in, rather a large one. The arena of the input where that is a plane.
+fn place_features(
+    layers: &mut [Layer],
+    taps: &[usize],
+    pooling: Pooling,
+    plane: Option<Layout>,
+    sizes: &mut Vec<usize>,
+) -> usize {
+    let place = |layout: Layout, busy: usize, sizes: &mut Vec<usize>| {
+        let free = (0..ARENAS).filter(|&arena| arena != busy);
+        let Some(arena) = free.max_by_key(|&arena| sizes[arena]) else { unreachable!("there are two arenas") };
+        sizes[arena] = sizes[arena].max(layout.len());
+        arena
+    };
+    let first = plane.map_or(usize::MAX, |layout| place(layout, usize::MAX, sizes));
+    let mut input = first;
     for (index, layer) in layers.iter_mut().enumerate() {
-        let place = |layout: Layout, busy: usize, sizes: &mut Vec<usize>| {
-            let free = (0..ARENAS).filter(|&arena| arena != busy);
-            let Some(arena) = free.max_by_key(|&arena| sizes[arena]) else { unreachable!("there are two arenas") };
-            sizes[arena] = sizes[arena].max(layout.len());
-            arena
-        };
+        let direct = index == 0 && plane.is_none();
         if taps.contains(&index) || (layer.pooled.is_some() && pooling == Pooling::L2) {
             sizes.push(layer.layout.len());
             layer.feature = Some(sizes.len() - 1);
-        } else if layer.pooled.is_none() || index == 0 {
+        } else if layer.pooled.is_none() || direct {
             layer.feature = Some(place(layer.layout, input, sizes));
         }
-        if let Some((layout, plane)) = &mut layer.pooled {
-            // The first layer is pooled from its feature, all others from their input.
-            let busy = if index == 0 { layer.feature.unwrap_or(input) } else { input };
-            *plane = place(*layout, busy, sizes);
+        if let Some((layout, target)) = &mut layer.pooled {
+            // The first layer of all is pooled from its feature, all others from their input.
+            let busy = if direct { layer.feature.unwrap_or(input) } else { input };
+            *target = place(*layout, busy, sizes);
         }
         input = layer.output().1;
     }
+    first
 }
 
 /// The most scratch that any operation of a worker needs.
-fn scratch_len(trunk: &PackedTrunk, depth: usize) -> usize {
-    let layers = trunk.convolutions[..depth].iter().map(|convolution| match &convolution.weights {
+fn scratch_len(trunk: &PackedTrunk, convolutions: Range<usize>) -> usize {
+    let layers = trunk.convolutions[convolutions].iter().map(|convolution| match &convolution.weights {
         Weights::Direct(_) => 0,
         Weights::Winograd { forward, backward } => winograd::scratch_len(forward).max(winograd::scratch_len(backward)),
     });

@@ -1,5 +1,7 @@
 //! Everything against the plain loops of [`reference`](crate::reference), on every instruction set of this machine.
 
+mod bands;
+mod edges;
 mod networks;
 mod repeatable;
 mod vectors;
@@ -8,7 +10,8 @@ mod vgg;
 use crate::engine::Engine;
 use crate::reference::{self, Reference, Trace};
 use crate::{
-    ContentGradient, Convolution, Features, Isa, MomentGradient, PackedTrunk, Pooling, TapGradient, Threads, TrunkLayer,
+    Border, ContentGradient, Convolution, Features, Isa, MomentGradient, PackedTrunk, Pooling, TapGradient, Threads,
+    TrunkLayer,
 };
 use std::sync::Arc;
 
@@ -80,6 +83,8 @@ pub(crate) fn distance(found: &[f32], expected: &[f64]) -> f64 {
 pub(crate) struct Case {
     pub(crate) layers: Vec<TrunkLayer>,
     pub(crate) pooling: Pooling,
+    pub(crate) pooling_scale: f32,
+    pub(crate) border: Border,
     pub(crate) mean: [f32; 3],
     pub(crate) scale: [f32; 3],
     pub(crate) height: usize,
@@ -162,6 +167,8 @@ impl Case {
         Self {
             layers: network(channels),
             pooling,
+            pooling_scale: 1.0,
+            border: Border::Zero,
             mean: [123.68, 116.779, 103.939],
             scale: [0.02, 0.017, 0.021],
             height,
@@ -172,8 +179,12 @@ impl Case {
 
     pub(crate) fn engine(&self, isa: Isa, threads: &Threads) -> Engine {
         let trunk = PackedTrunk::new(isa, threads, &self.layers).expect("the network is sound");
-        Engine::new(Arc::new(trunk), threads.clone(), self.pooling, self.mean, self.scale, &self.taps)
-            .expect("the taps exist")
+        let trunk = Arc::new(trunk);
+        let mut engine = Engine::new(trunk, threads.clone(), self.pooling, self.mean, self.scale, &self.taps)
+            .expect("the taps exist");
+        engine.set_border(self.border);
+        engine.set_pooling_scale(self.pooling_scale);
+        engine
     }
 
     pub(crate) fn picture(&self) -> Vec<f32> {
@@ -181,8 +192,8 @@ impl Case {
     }
 
     pub(crate) fn reference(&self) -> Reference<'_> {
-        let Self { layers, pooling, mean, scale, .. } = self;
-        Reference { layers, pooling: *pooling, mean: *mean, scale: *scale, signs: None, places: None }
+        let &Self { ref layers, pooling, pooling_scale, border, mean, scale, .. } = self;
+        Reference { layers, pooling, pooling_scale, border, mean, scale, signs: None, places: None }
     }
 
     /// The reference up to the deepest tap, under the masks that the engine's last forward pass kept.
@@ -248,6 +259,31 @@ impl Case {
         let pull = |pull: &Pull| (pull.tap, pull.reference(trace.feature(&self.layers, pull.tap).1));
         let expected = reference.backward(&trace, &pulls.iter().map(pull).collect::<Vec<_>>());
         distance(&found, &expected)
+    }
+
+    /// The largest relative distance of the reference's gradient from differences of the loss that it belongs to, at
+    /// some pixels.
+    pub(crate) fn slope_error(&self, pulls: &[Pull]) -> f64 {
+        let reference = self.reference();
+        let loss = |picture: &[f64]| -> f64 {
+            let trace = reference.forward(picture, self.height, self.width);
+            pulls.iter().map(|pull| pull.loss(trace.feature(&self.layers, pull.tap))).sum()
+        };
+        let trace = self.trace(&reference);
+        let pull = |pull: &Pull| (pull.tap, pull.reference(trace.feature(&self.layers, pull.tap).1));
+        let gradient = reference.backward(&trace, &pulls.iter().map(pull).collect::<Vec<_>>());
+        let picture: Vec<f64> = self.picture().into_iter().map(f64::from).collect();
+        let error = |index: usize| {
+            let at = |step: f64| {
+                let mut moved = picture.clone();
+                moved[index] += step;
+                loss(&moved)
+            };
+            let step = 1e-4;
+            let slope = (at(step) - at(-step)) / (2.0 * step);
+            (slope - gradient[index]).abs() / (gradient[index].abs() + 1e-3)
+        };
+        (0..picture.len()).step_by(17).map(error).fold(0.0, f64::max)
     }
 
     /// The largest relative distance of a feature, and of a moment.

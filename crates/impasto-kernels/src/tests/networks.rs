@@ -119,27 +119,8 @@ fn the_gradient_of_the_reference_is_that_of_its_loss() {
         let mut engine = case.engine(Isa::best(), &Threads::new(1));
         engine.forward(&case.picture(), case.height, case.width, true);
         let pulls = case.pulls(&mut engine);
-        let reference = case.reference();
-        let loss = |picture: &[f64]| -> f64 {
-            let trace = reference.forward(picture, case.height, case.width);
-            pulls.iter().map(|pull| pull.loss(trace.feature(&case.layers, pull.tap))).sum()
-        };
-        let trace = case.trace(&reference);
-        let gradients: Vec<_> =
-            pulls.iter().map(|pull| (pull.tap, pull.reference(trace.feature(&case.layers, pull.tap).1))).collect();
-        let gradient = reference.backward(&trace, &gradients);
-        let picture: Vec<f64> = case.picture().into_iter().map(f64::from).collect();
-        for index in (0..picture.len()).step_by(17) {
-            let at = |step: f64| {
-                let mut moved = picture.clone();
-                moved[index] += step;
-                loss(&moved)
-            };
-            let step = 1e-4;
-            let slope = (at(step) - at(-step)) / (2.0 * step);
-            let error = (slope - gradient[index]).abs() / (gradient[index].abs() + 1e-3);
-            assert!(error < 1e-4, "{pooling:?} pixel {index}: slope {slope}, gradient {}", gradient[index]);
-        }
+        let error = case.slope_error(&pulls);
+        assert!(error < 1e-4, "{pooling:?}: {error:e}");
     }
 }
 

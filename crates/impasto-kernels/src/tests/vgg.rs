@@ -1,7 +1,7 @@
 //! The real VGG19 on a real picture, through conv5_4.
 
 use super::{Case, distance};
-use crate::{Convolution, Isa, Pooling, Threads, TrunkLayer};
+use crate::{Border, Convolution, Isa, Pooling, Threads, TrunkLayer};
 use safetensors::SafeTensors;
 
 /// Convolutions in each of the five groups; a pooling follows each but the last.
@@ -45,6 +45,8 @@ fn case(pooling: Pooling, taps: &[usize]) -> Case {
     Case {
         layers: vgg19(),
         pooling,
+        pooling_scale: 1.0,
+        border: Border::Zero,
         mean: [123.68, 116.779, 103.939],
         scale: [1.0; 3],
         height: 37,

@@ -6,12 +6,14 @@ use burn::{
         Device, TensorData,
         activation::relu,
         module::{avg_pool2d, conv2d, max_pool2d},
-        ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions},
+        ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions, PadMode},
     },
 };
 use impasto_kernels::{Convolution, TrunkLayer};
 
-use super::{ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, Trunk, TrunkError};
+use super::{
+    Border, ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, Trunk, TrunkError,
+};
 use crate::vgg::Vgg;
 
 /// A [`Trunk`] of Burn's stock operations on any Burn device, with gradients by Burn's autodiff.
@@ -20,6 +22,9 @@ use crate::vgg::Vgg;
 pub struct BurnTrunk {
     taps: Vec<usize>,
     pooling: Pooling,
+    /// A factor on what a pooling puts out.
+    pooling_scale: f32,
+    border: Border,
     layers: Vec<Layer>,
     /// `1 × 3 × 1 × 1`, subtracted from the picture.
     mean: Tensor<4>,
@@ -74,7 +79,8 @@ impl BurnTrunk {
         let layers = upload_layers(vgg.trunk_layers(taps[taps.len() - 1]), &device);
         let per_channel = |v: [f32; 3]| Tensor::from_data(TensorData::new(v.to_vec(), [1, 3, 1, 1]), &device);
         let (mean, scale) = (per_channel(vgg.preprocessing.mean), per_channel(vgg.preprocessing.scale));
-        Ok(Self { taps, pooling, layers, mean, scale, device, pass: None })
+        let (pooling_scale, border) = (1.0, Border::Zero);
+        Ok(Self { taps, pooling, pooling_scale, border, layers, mean, scale, device, pass: None })
     }
 
     /// The same on the CPU.
@@ -85,15 +91,33 @@ impl BurnTrunk {
         Self::new(vgg, pooling, taps, Device::flex())
     }
 
+    /// What the first convolution sees around the picture; zeros unless this is called. What was kept of the last
+    /// picture is gone.
+    pub fn set_border(&mut self, border: Border) {
+        (self.border, self.pass) = (border, None);
+    }
+
+    /// A factor on what every pooling puts out; 1 unless this is called. What was kept of the last picture is gone.
+    pub fn set_pooling_scale(&mut self, scale: f32) {
+        (self.pooling_scale, self.pass) = (scale, None);
+    }
+
     /// The feature of every tap, `1 × channels × height × width`, of a picture `1 × 3 × height × width`.
     fn run(&self, picture: Tensor<4>) -> Vec<Tensor<4>> {
         let mut x = (picture - self.mean.clone()) * self.scale.clone();
         let mut tapped = Vec::with_capacity(self.taps.len());
         for (number, layer) in self.layers.iter().enumerate() {
             if layer.pool {
-                x = pool(x, self.pooling);
+                x = pool(x, self.pooling).mul_scalar(self.pooling_scale);
             }
-            let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
+            let around = match self.border {
+                Border::Replicate if number == 0 => {
+                    x = x.pad((1, 1, 1, 1), PadMode::Edge);
+                    0
+                }
+                _ => 1,
+            };
+            let options = ConvOptions::new([1, 1], [around, around], [1, 1], 1);
             x = relu(conv2d(x, layer.weight.clone(), Some(layer.bias.clone()), options));
             if self.taps.contains(&number) {
                 tapped.push(x.clone());
@@ -253,6 +277,12 @@ impl Trunk for BurnTrunk {
             None => squared,
         };
         download(weighted.sum_dim(1)).into_iter().map(f64::from).sum()
+    }
+
+    /// Every feature and its gradient, kept by the graph.
+    fn planned_bytes(&self, height: usize, width: usize, _bands: Option<usize>) -> usize {
+        let features = (0..self.layers.len()).map(|layer| self.tap_shape(layer, height, width).len());
+        2 * size_of::<f32>() * features.sum::<usize>()
     }
 
     /// # Panics

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use impasto_kernels::{Convolution, Engine, Isa, PackedTrunk, Threads};
 
-use super::{Features, Moments, Pooling, Shape, TapGradient, Trunk, TrunkError};
+use super::{Border, Features, Moments, Pooling, Shape, TapGradient, Trunk, TrunkError};
 use crate::vgg::Vgg;
 
 /// A [`Trunk`] on the kernels of `impasto-kernels`.
@@ -56,6 +56,37 @@ impl CpuTrunk {
     pub fn bytes(&self) -> usize {
         self.engine.bytes()
     }
+
+    /// Runs the shallow part of the network in bands of about so many rows of the picture, whole if `None`: see
+    /// [`Engine::set_bands`]. What was kept of the last picture is gone.
+    pub fn set_bands(&mut self, rows: Option<usize>) {
+        self.engine.set_bands(rows);
+    }
+
+    /// What [`bytes`](Self::bytes) will be for pictures of this size in such bands.
+    ///
+    /// # Panics
+    /// If the picture is empty.
+    pub fn planned_bytes(&self, height: usize, width: usize, bands: Option<usize>) -> usize {
+        self.engine.planned_bytes(height, width, bands)
+    }
+
+    /// What the first convolution sees around the picture; zeros unless this is called. What was kept of the last
+    /// picture is gone.
+    pub fn set_border(&mut self, border: Border) {
+        self.engine.set_border(border);
+    }
+
+    /// A factor on what every pooling puts out; 1 unless this is called. What was kept of the last picture is gone.
+    pub fn set_pooling_scale(&mut self, scale: f32) {
+        self.engine.set_pooling_scale(scale);
+    }
+
+    /// Several moments of the last forward pass, each a tap and the weights of its positions: in bands, what has to be
+    /// made again for them is made once.
+    pub fn moments_of(&mut self, wanted: &[(usize, Option<&[f32]>)]) -> Vec<Moments> {
+        self.engine.moments_of(wanted)
+    }
 }
 
 impl Trunk for CpuTrunk {
@@ -89,6 +120,18 @@ impl Trunk for CpuTrunk {
 
     fn backward(&mut self, gradients: &[TapGradient<'_>], gradient: &mut [f32]) {
         self.engine.backward(gradients, gradient);
+    }
+
+    fn moments_of(&mut self, wanted: &[(usize, Option<&[f32]>)]) -> Vec<Moments> {
+        self.engine.moments_of(wanted)
+    }
+
+    fn set_bands(&mut self, rows: Option<usize>) {
+        self.engine.set_bands(rows);
+    }
+
+    fn planned_bytes(&self, height: usize, width: usize, bands: Option<usize>) -> usize {
+        self.engine.planned_bytes(height, width, bands)
     }
 }
 

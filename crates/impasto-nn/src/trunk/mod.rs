@@ -8,7 +8,7 @@ pub mod cpu;
 pub use burn::BurnTrunk;
 pub use cpu::CpuTrunk;
 pub use impasto_kernels::{
-    ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, TrunkError,
+    Border, ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, TrunkError,
 };
 
 /// A frozen VGG up to its deepest tap, which keeps what its last [`forward`](Trunk::forward) found.
@@ -39,4 +39,19 @@ pub trait Trunk: Send {
 
     /// The gradient with respect to the picture of the last forward pass, written to `gradient`.
     fn backward(&mut self, gradients: &[TapGradient<'_>], gradient: &mut [f32]);
+
+    /// Several moments of the last forward pass, each a tap and the weights of its positions; what has to be made again
+    /// for them is made once.
+    fn moments_of(&mut self, wanted: &[(usize, Option<&[f32]>)]) -> Vec<Moments> {
+        wanted.iter().map(|&(tap, weights)| self.moments(tap, weights)).collect()
+    }
+
+    /// Runs the shallow part of the network in bands of about so many rows of the picture from here on, whole if
+    /// `None`: less memory for more time, the same results. A trunk that has no bands runs whole.
+    fn set_bands(&mut self, rows: Option<usize>) {
+        let _ = rows;
+    }
+
+    /// Bytes of this machine's memory that the trunk's buffers take for pictures of this size in such bands.
+    fn planned_bytes(&self, height: usize, width: usize, bands: Option<usize>) -> usize;
 }

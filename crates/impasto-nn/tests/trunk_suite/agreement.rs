@@ -1,7 +1,7 @@
 //! The kernels against Burn at sizes that people paint, and against themselves.
 
 #[cfg(feature = "burn")]
-use impasto_nn::trunk::BurnTrunk;
+use impasto_nn::trunk::{Border, BurnTrunk};
 use impasto_nn::{
     kernels::Isa,
     trunk::{CpuTrunk, Pooling, Trunk},
@@ -56,6 +56,49 @@ fn kernels_are_burn_at_working_sizes() {
             let off = distance(&found.1, &wide(&expected.1));
             assert!(off < 1e-3, "gradient of {height}×{width} on {}: {off:.1e}", isa.name());
         }
+    }
+}
+
+/// The same where the picture's edge is repeated around it and poolings are scaled.
+#[test]
+#[cfg(feature = "burn")]
+fn kernels_are_burn_with_other_edges_and_poolings() {
+    for (height, width, pooling, scale) in [(40, 61, Pooling::Average, 2.0), (33, 17, Pooling::L2, 0.78)] {
+        let picture = mirrored(height, width);
+        let mut burn = BurnTrunk::cpu(&VGG, pooling, &TAPS.map(tap)).unwrap();
+        burn.set_border(Border::Replicate);
+        burn.set_pooling_scale(scale);
+        let expected = pass(&mut burn, &picture, height, width);
+        let mut kernels = cpu(pooling, 2, Isa::best());
+        kernels.set_border(Border::Replicate);
+        kernels.set_pooling_scale(scale);
+        let found = pass(&mut kernels, &picture, height, width);
+        for ((name, found), expected) in TAPS.iter().zip(&found.0).zip(&expected.0) {
+            let off = distance(found, &wide(expected));
+            assert!(off < 1e-5, "{name} of {height}×{width}: {off:.1e}");
+        }
+        let off = distance(&found.1, &wide(&expected.1));
+        assert!(off < 1e-3, "gradient of {height}×{width}: {off:.1e}");
+    }
+}
+
+/// VGG19 in bands of rows: the same features to the bit, the same gradient to rounding.
+#[test]
+fn bands_are_the_whole() {
+    let (height, width) = (203, 90);
+    let picture = mirrored(height, width);
+    for (pooling, rows) in [(Pooling::Average, 64), (Pooling::Max, 16), (Pooling::L2, 40)] {
+        let mut trunk = cpu(pooling, 2, Isa::best());
+        let whole = pass(&mut trunk, &picture, height, width);
+        let bytes = trunk.bytes();
+        trunk.set_bands(Some(rows));
+        let found = pass(&mut trunk, &picture, height, width);
+        assert!(found.0 == whole.0, "{pooling:?}: features are the same bits");
+        let off = distance(&found.1, &wide(&whole.1));
+        assert!(off < 1e-5, "{pooling:?}: {off:.1e}");
+        assert!(trunk.bytes() < bytes);
+        assert_eq!(trunk.planned_bytes(height, width, Some(rows)), trunk.bytes());
+        assert_eq!(trunk.planned_bytes(height, width, None), bytes);
     }
 }
 

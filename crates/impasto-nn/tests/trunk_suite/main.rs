@@ -46,6 +46,7 @@ suite!(burn, true, burn_trunk);
 suite!(avx512, Isa::by_name("avx512").is_some(), cpu_trunk("avx512"));
 suite!(avx2, Isa::by_name("avx2").is_some(), cpu_trunk("avx2"));
 suite!(portable, true, cpu_trunk("portable"));
+suite!(bands, true, banded_trunk);
 
 #[cfg(feature = "burn")]
 fn burn_trunk(vgg: &Vgg, pooling: Pooling, taps: &[usize]) -> Made {
@@ -54,6 +55,13 @@ fn burn_trunk(vgg: &Vgg, pooling: Pooling, taps: &[usize]) -> Made {
 
 fn cpu_trunk(isa: &'static str) -> impl Fn(&Vgg, Pooling, &[usize]) -> Made {
     move |vgg, pooling, taps| Box::new(CpuTrunk::new(vgg, pooling, taps, 2, Isa::by_name(isa)).unwrap())
+}
+
+/// The fastest kernels, in the narrowest bands.
+fn banded_trunk(vgg: &Vgg, pooling: Pooling, taps: &[usize]) -> Made {
+    let mut trunk = CpuTrunk::new(vgg, pooling, taps, 2, None).unwrap();
+    trunk.set_bands(Some(8));
+    Box::new(trunk)
 }
 
 #[test]

@@ -2,74 +2,178 @@
 //!
 //! Painting asks about one picture of one content and one style all along; training asks about another content with
 //! every photograph, and about a few styles in turn. Both are told the same number.
+//!
+//! A picture that is too large to be looked at whole is looked at twice in [`tiles`]: once for the sums
+//! that the losses are functions of, once to carry their gradients back. The second round goes the other way about, so
+//! that it begins with what the first one looked at last; of a picture that is one tile it is all of it.
 
 use impasto_nn::trunk::{ContentGradient, Features, MomentGradient, Moments, TapGradient, Trunk};
 
-use super::{Losses, Weights, gram_loss, total_variation};
+use super::regions::{Place, Regions};
+use super::style::StyleLayer;
+use super::sums::{DistanceSum, MomentSum};
+use super::tiles::{Reach, Tile};
+use super::{Losses, Weights, total_variation, visible_variation};
 use crate::device::{Cpu, Machine};
+use crate::memory::Layout;
 use crate::picture::Picture;
 
-/// What a picture should show: the features of a content at every content layer, for one size.
-#[derive(Clone, Debug)]
+/// What a picture should show and where: the features of a content at every content layer, for one size.
+#[derive(Clone, Debug, Default)]
 pub struct ContentTarget {
     height: usize,
     width: usize,
-    /// One for each content layer of the weights.
-    features: Vec<Features>,
+    tiles: Vec<Tile>,
+    /// For each tile, one for each content layer of the weights.
+    features: Vec<Vec<Features>>,
+    /// How much each pixel counts for the content; 1 where there is nothing.
+    visible: Option<Vec<f32>>,
+    /// Where styles are looked for.
+    places: Vec<Place>,
+    /// The place of each style; the first for all beyond the list.
+    place_of_style: Vec<usize>,
+}
+
+impl ContentTarget {
+    fn size(&self) -> (usize, usize) {
+        (self.height, self.width)
+    }
+
+    /// The weights that the pixels have at a place.
+    fn place(&self, place: usize) -> Option<(&[f32], usize)> {
+        Some((self.places[place].weights.as_deref()?, self.width))
+    }
+
+    fn visible(&self) -> Option<(&[f32], usize)> {
+        Some((self.visible.as_deref()?, self.width))
+    }
 }
 
 /// How a picture should look: the moments of one or more styles at every style layer, for any size.
 #[derive(Clone, Debug)]
 pub struct StyleTarget {
-    /// For each style layer of the weights, each style's moments and its share of the blend.
-    moments: Vec<Vec<(f64, Moments)>>,
+    /// For each style layer of the weights, each style and its share of the blend.
+    layers: Vec<Vec<(f64, StyleLayer)>>,
     /// A factor of the style loss, 1 but where training begins gently.
     pub(crate) share: f64,
 }
 
-/// `∂L/∂S`, `∂L/∂μ` and the sum of the position weights, of one style layer.
-type StyleGradient = (Vec<f32>, Vec<f32>, f64);
+/// What the losses are functions of.
+struct Sums {
+    /// For each content layer.
+    contents: Vec<DistanceSum>,
+    /// For each style layer, the moments at each place.
+    styles: Vec<Vec<Moments>>,
+}
+
+/// `∂L/∂S`, `∂L/∂μ` and the sum of the position weights, of one style layer at one place.
+struct StyleGradient {
+    second: Vec<f32>,
+    mean: Vec<f32>,
+    weight: f64,
+}
 
 /// The perceptual loss of Gatys et al. 2015 on a trunk, and its gradient.
 pub struct Perceptual {
     trunk: Box<dyn Trunk>,
     cpu: Cpu,
     weights: Weights,
+    layout: Layout,
+    /// The window of a picture that the trunk looks at, and the gradient with respect to it.
+    window: Vec<f32>,
+    window_gradient: Vec<f32>,
 }
 
 impl Perceptual {
-    /// The loss with these weights on this trunk.
+    /// The loss with these weights on this trunk, which looks at pictures whole.
     ///
     /// # Panics
     /// Later, if the trunk does not offer [`Weights::taps`].
     pub fn new(machine: Machine, weights: &Weights) -> Self {
         let Machine { trunk, cpu, .. } = machine;
-        Self { trunk, cpu, weights: weights.clone() }
+        let (window, window_gradient) = (Vec::new(), Vec::new());
+        Self { trunk, cpu, weights: weights.clone(), layout: Layout::Whole, window, window_gradient }
     }
 
-    /// Looks at a content.
+    /// How pictures are looked at from here on; what was made of contents before stays as it is.
+    pub fn set_layout(&mut self, layout: Layout) {
+        self.layout = layout;
+        self.trunk.set_bands(layout.bands());
+        (self.window, self.window_gradient) = (Vec::new(), Vec::new());
+    }
+
+    /// How far the deepest tap looks.
+    pub fn reach(&self) -> Reach {
+        self.weights.reach()
+    }
+
+    /// Bytes that one evaluation takes on top of the picture and its gradient, for contents and styles of these sizes.
+    pub fn planned_bytes(&self, layout: Layout, content: (usize, usize), styles: &[(usize, usize)]) -> u64 {
+        let reach = self.weights.reach();
+        let tiles = layout.tiles(content, reach);
+        let engine = |(height, width)| self.trunk.planned_bytes(height, width, layout.bands());
+        let largest = |tiles: &[Tile]| tiles.iter().map(|tile| engine(tile.size())).max().unwrap_or(0);
+        let of_styles = styles.iter().map(|size| largest(&layout.tiles(*size, reach))).max();
+        let windows = tiles.iter().filter(|tile| !tile.is_whole()).map(|tile| 6 * tile.pixels()).max().unwrap_or(0);
+        let target = |tile: &Tile, tap| self.trunk.tap_shape(tap, tile.size().0, tile.size().1).len();
+        let targets = self.weights.content.iter().map(|(tap, _)| tiles.iter().map(|t| target(t, *tap)).sum::<usize>());
+        let floats = windows + targets.sum::<usize>();
+        (largest(&tiles).max(of_styles.unwrap_or(0)) + size_of::<f32>() * floats) as u64
+    }
+
+    /// Looks at a content, all of which counts.
     pub fn content(&mut self, content: &Picture) -> ContentTarget {
-        let (height, width) = (content.height(), content.width());
-        if self.weights.content.is_empty() {
-            return ContentTarget { height, width, features: Vec::new() };
-        }
-        self.trunk.forward(content.data(), height, width, false);
-        let features = self.weights.content.iter().map(|&(tap, _)| self.trunk.capture(tap)).collect();
-        ContentTarget { height, width, features }
+        self.content_within(content, &Regions::default())
+    }
+
+    /// Looks at a content that counts as the regions say.
+    ///
+    /// # Panics
+    /// If a region is not of the content's size.
+    pub fn content_within(&mut self, content: &Picture, regions: &Regions) -> ContentTarget {
+        let size = (content.height(), content.width());
+        regions.check(size.0 * size.1);
+        let tiles = self.layout.tiles(size, self.weights.reach());
+        let features = if self.weights.content.is_empty() {
+            vec![Vec::new(); tiles.len()]
+        } else {
+            tiles.iter().map(|tile| self.content_features(content, tile)).collect()
+        };
+        let (places, place_of_style) = regions.places(regions.styles.len().max(1));
+        let visible = regions.visible().map(<[f32]>::to_vec);
+        ContentTarget { height: size.0, width: size.1, tiles, features, visible, places, place_of_style }
+    }
+
+    fn content_features(&mut self, content: &Picture, tile: &Tile) -> Vec<Features> {
+        self.forward(content.data(), (content.height(), content.width()), tile, false);
+        self.weights.content.iter().map(|&(tap, _)| self.trunk.capture(tap)).collect()
     }
 
     /// Looks at styles, each with its share of the blend.
     pub fn style(&mut self, styles: &[(Picture, f64)]) -> StyleTarget {
-        let mut moments = vec![Vec::new(); self.weights.style.len()];
-        if !moments.is_empty() {
-            for (picture, share) in styles {
-                self.trunk.forward(picture.data(), picture.height(), picture.width(), false);
-                for ((tap, _), layer) in self.weights.style.iter().zip(&mut moments) {
-                    layer.push((*share, self.trunk.moments(*tap, None)));
-                }
-            }
+        let mut target = StyleTarget { layers: vec![Vec::new(); self.weights.style.len()], share: 1.0 };
+        for (picture, share) in styles {
+            self.add_style(&mut target, picture, *share);
         }
-        StyleTarget { moments, share: 1.0 }
+        target
+    }
+
+    /// Looks at one more style; what is transparent in it does not count.
+    fn add_style(&mut self, target: &mut StyleTarget, picture: &Picture, share: f64) {
+        if target.layers.is_empty() {
+            return;
+        }
+        let size = (picture.height(), picture.width());
+        let visible = picture.alpha().map(|visible| (visible, size.1));
+        let mut sums = vec![MomentSum::default(); target.layers.len()];
+        for tile in self.layout.tiles(size, self.weights.reach()) {
+            self.forward(picture.data(), size, &tile, false);
+            let found = self.moments(&tile, &[visible]);
+            sums.iter_mut().zip(found).for_each(|(sum, moments)| sum.add(moments));
+        }
+        let kind = self.weights.style_loss;
+        let layers = target.layers.iter_mut().zip(sums);
+        layers.for_each(|(layer, sum)| layer.push((share, StyleLayer::new(kind, sum.finish()))));
     }
 
     /// The losses of a planar `3 × height × width` picture, RGB 0–255, without a gradient.
@@ -77,9 +181,10 @@ impl Perceptual {
     /// # Panics
     /// If the picture is not of the content's size.
     pub fn value(&mut self, picture: &[f32], content: &ContentTarget, style: &StyleTarget) -> Losses {
-        self.trunk.forward(picture, content.height, content.width, false);
-        let (losses, _) = self.losses(content, style);
-        self.with_variation(losses, picture, content, &mut vec![0.0; picture.len()])
+        let sums = self.look(picture, content, false);
+        let (losses, _) = self.losses(&sums, content, style);
+        let unasked = if self.weights.total_variation > 0.0 { picture.len() } else { 0 };
+        self.with_variation(losses, picture, content, &mut vec![0.0; unasked])
     }
 
     /// The losses of a picture; their gradient with respect to it is written to `gradient`.
@@ -93,21 +198,12 @@ impl Perceptual {
         style: &StyleTarget,
         gradient: &mut [f32],
     ) -> Losses {
-        self.trunk.forward(picture, content.height, content.width, true);
-        let (losses, style_gradients) = self.losses(content, style);
-        let contents = self.weights.content.iter().zip(&content.features).map(|(&(tap, factor), target)| {
-            let scale = (factor / target.shape.len() as f64) as f32;
-            TapGradient { tap, moments: None, content: Some(ContentGradient { target, scale, weights: None }) }
-        });
-        let styles = self.weights.style.iter().zip(&style_gradients).map(|((tap, _), (second, mean, weight))| {
-            let moments = MomentGradient { second, mean, weights: None, weight: *weight };
-            TapGradient { tap: *tap, moments: Some(moments), content: None }
-        });
-        let taps: Vec<TapGradient<'_>> = contents.chain(styles).collect();
-        if taps.is_empty() {
+        let sums = self.look(picture, content, true);
+        let (losses, style_gradients) = self.losses(&sums, content, style);
+        if self.weights.content.is_empty() && self.weights.style.is_empty() {
             gradient.fill(0.0);
         } else {
-            self.trunk.backward(&taps, gradient);
+            self.go_back(picture, content, &sums, &style_gradients, gradient);
         }
         self.with_variation(losses, picture, content, gradient)
     }
@@ -122,29 +218,143 @@ impl Perceptual {
     ) -> Losses {
         let factor = self.weights.total_variation;
         if factor > 0.0 {
-            let size = (content.height, content.width);
-            losses.total_variation = total_variation(&self.cpu, picture, size, factor, gradient);
+            losses.total_variation = match &content.visible {
+                None => total_variation(&self.cpu, picture, content.size(), factor, gradient),
+                Some(visible) => visible_variation(picture, visible, content.size(), factor, gradient),
+            };
         }
         losses.loss = losses.content + losses.style + losses.total_variation;
         losses
     }
 
-    /// Content and style of the picture that the trunk saw last, and the gradients of the style losses.
-    fn losses(&mut self, content: &ContentTarget, style: &StyleTarget) -> (Losses, Vec<StyleGradient>) {
+    /// Runs a window of a picture through the trunk.
+    fn forward(&mut self, picture: &[f32], size: (usize, usize), tile: &Tile, keep: bool) {
+        let (height, width) = tile.size();
+        if tile.is_whole() {
+            self.trunk.forward(picture, height, width, keep);
+        } else {
+            tile.cut(picture, size, &mut self.window);
+            self.trunk.forward(&self.window, height, width, keep);
+        }
+    }
+
+    /// Looks at every window of a picture; with `keep` a gradient may flow back from the last one.
+    fn look(&mut self, picture: &[f32], content: &ContentTarget, keep: bool) -> Sums {
+        assert_eq!(picture.len(), 3 * content.height * content.width, "the picture has the content's size");
+        let contents = self.weights.content.clone();
+        let mut distances = vec![DistanceSum::default(); contents.len()];
+        let mut moments = vec![vec![MomentSum::default(); content.places.len()]; self.weights.style.len()];
+        for (index, (tile, targets)) in content.tiles.iter().zip(&content.features).enumerate() {
+            self.forward(picture, content.size(), tile, keep && index + 1 == content.tiles.len());
+            for ((sum, (tap, _)), target) in distances.iter_mut().zip(&contents).zip(targets) {
+                let weights = self.weights.at(&*self.trunk, *tap, tile, content.visible());
+                sum.distance += self.trunk.squared_distance(*tap, target, weights.as_deref());
+                let sum_of = |weights: &Vec<f32>| weights.iter().map(|w| f64::from(*w)).sum();
+                sum.weight += weights.as_ref().map_or(target.shape.positions() as f64, sum_of);
+            }
+            let places: Vec<_> = (0..content.places.len()).map(|place| content.place(place)).collect();
+            let found = self.moments(tile, &places);
+            moments.iter_mut().flatten().zip(found).for_each(|(sum, moments)| sum.add(moments));
+        }
+        let finished = |sums: Vec<MomentSum>| sums.into_iter().map(MomentSum::finish).collect();
+        Sums { contents: distances, styles: moments.into_iter().map(finished).collect() }
+    }
+
+    /// The moments of the window that the trunk saw last: for each style layer, those at each place.
+    fn moments(&mut self, tile: &Tile, places: &[Option<(&[f32], usize)>]) -> Vec<Moments> {
+        let at = |tap: usize| places.iter().map(move |place| (tap, *place));
+        let wanted = self.weights.style.iter().flat_map(|(tap, _)| at(*tap));
+        let weights = wanted.map(|(tap, place)| (tap, self.weights.at(&*self.trunk, tap, tile, place)));
+        let weights: Vec<_> = weights.collect();
+        let wanted: Vec<_> = weights.iter().map(|(tap, weights)| (*tap, weights.as_deref())).collect();
+        self.trunk.moments_of(&wanted)
+    }
+
+    /// Content and style, and for each style layer the gradients at each place.
+    fn losses(&self, sums: &Sums, content: &ContentTarget, style: &StyleTarget) -> (Losses, Vec<Vec<StyleGradient>>) {
         let mut losses = Losses::default();
-        for ((tap, factor), target) in self.weights.content.iter().zip(&content.features) {
-            let distance = self.trunk.squared_distance(*tap, target, None);
-            losses.content += factor * distance / (2 * target.shape.len()) as f64;
+        let channels = content.features.first().into_iter().flatten().map(|target| target.shape.channels);
+        for ((sum, (_, factor)), channels) in sums.contents.iter().zip(&self.weights.content).zip(channels) {
+            if sum.weight > 0.0 {
+                losses.content += factor * sum.distance / (2.0 * channels as f64 * sum.weight);
+            }
         }
         let mut gradients = Vec::new();
-        for ((tap, factor), targets) in self.weights.style.iter().zip(&style.moments) {
-            let moments = self.trunk.moments(*tap, None);
-            let mut second = vec![0.0; moments.second.len()];
-            for (share, target) in targets {
-                losses.style += gram_loss(&moments, target, factor * share * style.share, &mut second);
+        for ((places, (_, factor)), targets) in sums.styles.iter().zip(&self.weights.style).zip(&style.layers) {
+            let mut layer: Vec<_> = places.iter().map(StyleGradient::zero).collect();
+            for (number, (share, target)) in targets.iter().enumerate() {
+                let place = content.place_of_style.get(number).copied().unwrap_or(0);
+                if places[place].weight > 0.0 {
+                    let factor = factor * share * style.share;
+                    let StyleGradient { second, mean, .. } = &mut layer[place];
+                    losses.style += target.loss(&places[place], factor, second, mean);
+                }
             }
-            gradients.push((second, vec![0.0; moments.channels], moments.weight));
+            gradients.push(layer);
         }
         (losses, gradients)
+    }
+
+    /// Carries the gradients back from every window, from the last one to the first, and adds them up.
+    fn go_back(
+        &mut self,
+        picture: &[f32],
+        content: &ContentTarget,
+        sums: &Sums,
+        styles: &[Vec<StyleGradient>],
+        gradient: &mut [f32],
+    ) {
+        if let [tile] = &content.tiles[..] {
+            return self.backward(content, (tile, &content.features[0]), sums, styles, gradient);
+        }
+        gradient.fill(0.0);
+        let mut window_gradient = std::mem::take(&mut self.window_gradient);
+        let last = content.tiles.len() - 1;
+        for (index, (tile, targets)) in content.tiles.iter().zip(&content.features).enumerate().rev() {
+            if index < last {
+                self.forward(picture, content.size(), tile, true);
+            }
+            window_gradient.resize(3 * tile.pixels(), 0.0);
+            self.backward(content, (tile, targets), sums, styles, &mut window_gradient);
+            tile.add(&window_gradient, gradient, content.size());
+        }
+        self.window_gradient = window_gradient;
+    }
+
+    /// Carries the gradients back from the window that the trunk saw last.
+    fn backward(
+        &mut self,
+        content: &ContentTarget,
+        (tile, targets): (&Tile, &[Features]),
+        sums: &Sums,
+        styles: &[Vec<StyleGradient>],
+        gradient: &mut [f32],
+    ) {
+        let at = |tap, pixels| self.weights.at(&*self.trunk, tap, tile, pixels);
+        let of_contents: Vec<_> = self.weights.content.iter().map(|(tap, _)| at(*tap, content.visible())).collect();
+        let of_places = |tap: usize| (0..content.places.len()).map(|p| at(tap, content.place(p))).collect::<Vec<_>>();
+        let of_styles: Vec<_> = self.weights.style.iter().map(|(tap, _)| of_places(*tap)).collect();
+
+        let contents = self.weights.content.iter().zip(targets).zip(&sums.contents).zip(&of_contents);
+        let contents = contents.filter(|((_, sum), _)| sum.weight > 0.0).map(|(((layer, target), sum), weights)| {
+            let scale = (layer.1 / (target.shape.channels as f64 * sum.weight)) as f32;
+            let content = ContentGradient { target, scale, weights: weights.as_deref() };
+            TapGradient { tap: layer.0, moments: None, content: Some(content) }
+        });
+        let styles = self.weights.style.iter().zip(styles).zip(&of_styles).flat_map(|((layer, places), weights)| {
+            places.iter().zip(weights).map(|(StyleGradient { second, mean, weight }, weights)| {
+                let moments = MomentGradient { second, mean, weights: weights.as_deref(), weight: *weight };
+                TapGradient { tap: layer.0, moments: Some(moments), content: None }
+            })
+        });
+        let taps: Vec<TapGradient<'_>> = contents.chain(styles).collect();
+        self.trunk.backward(&taps, gradient);
+    }
+}
+
+impl StyleGradient {
+    fn zero(moments: &Moments) -> Self {
+        let (second, mean) = (vec![0.0; moments.second.len()], vec![0.0; moments.channels]);
+        Self { second, mean, weight: moments.weight }
     }
 }

@@ -8,6 +8,34 @@
 
 use impasto_nn::trunk::Moments;
 
+use super::WassersteinTarget;
+use crate::settings::StyleLossKind;
+
+/// A style at one layer, as a loss wants it.
+#[derive(Clone, Debug)]
+pub(super) enum StyleLayer {
+    Gram(Moments),
+    Wasserstein(WassersteinTarget),
+}
+
+impl StyleLayer {
+    /// The style whose feature has these moments.
+    pub(super) fn new(kind: StyleLossKind, style: Moments) -> Self {
+        match kind {
+            StyleLossKind::Gram => Self::Gram(style),
+            StyleLossKind::Wasserstein => Self::Wasserstein(WassersteinTarget::new(&style)),
+        }
+    }
+
+    /// `factor` times the loss; its gradients are added to `second`, C×C, and `mean`, C.
+    pub(super) fn loss(&self, moments: &Moments, factor: f64, second: &mut [f32], mean: &mut [f32]) -> f64 {
+        match self {
+            Self::Gram(style) => gram_loss(moments, style, factor, second),
+            Self::Wasserstein(style) => style.loss(moments, factor, second, mean),
+        }
+    }
+}
+
 /// `factor · Σ (S − S_style)² / (4·N²)`; its gradient `factor · (S − S_style) / (2·N²)` is added to `gradient`, N×N.
 ///
 /// # Panics

@@ -2,7 +2,7 @@
 
 use impasto_nn::kernels::vector;
 
-use super::{Optimizer, Outcome, is_finite};
+use super::{Memory, Optimizer, Outcome, enlarged, is_finite, shrinkage};
 use crate::device::Cpu;
 
 const BETA1: f32 = 0.9;
@@ -52,6 +52,34 @@ impl Optimizer for Adam {
         Outcome::Moved
     }
 
+    /// Both moments grow with the picture, in the units of its new gradient; Lanczos' filter overshoots, and a second
+    /// moment below what it was anywhere nearby would make a step without bounds, so it is kept from falling below a
+    /// hundredth of its mean.
+    fn enlarge(&mut self, from: (usize, usize), to: (usize, usize)) {
+        if self.first.is_empty() {
+            return;
+        }
+        let factor = shrinkage(from, to);
+        enlarged(&mut self.first, from, to, factor);
+        enlarged(&mut self.second, from, to, factor * factor);
+        enlarged(&mut self.good, from, to, 1.0);
+        let mean = self.second.iter().map(|v| f64::from(v.max(0.0))).sum::<f64>() / self.second.len() as f64;
+        let least = (0.01 * mean) as f32;
+        self.second.iter_mut().for_each(|v| *v = v.max(least));
+    }
+
+    fn memory(&self) -> Memory<'_> {
+        let numbers = vec![self.learning_rate, f64::from(self.steps)];
+        Memory { numbers, slices: vec![&self.first, &self.second, &self.good] }
+    }
+
+    fn recall(&mut self, numbers: &[f64], slices: Vec<Vec<f32>>) -> Option<()> {
+        let &[learning_rate, steps] = numbers else { return None };
+        [self.first, self.second, self.good] = slices.try_into().ok()?;
+        (self.learning_rate, self.steps) = (learning_rate, steps as u32);
+        Some(())
+    }
+
     fn keeps_best(&self) -> bool {
         false
     }
@@ -79,6 +107,20 @@ mod tests {
                 assert!((f64::from(x[i]) - expected[i]).abs() < 1e-6, "step {t}: {} against {}", x[i], expected[i]);
             }
         }
+    }
+
+    #[test]
+    fn its_moments_grow_with_the_picture_and_the_second_stays_positive() {
+        let mut adam = Adam::new(1.0, Cpu::new(1));
+        let mut x = vec![0.0f32; 3 * 8 * 8];
+        let gradient: Vec<f32> = (0..x.len()).map(|i| if i % 64 < 32 { 4.0 } else { 0.0 }).collect();
+        adam.tell(&mut x, 1.0, &gradient);
+        let (first, second) = (adam.first[0], adam.second[0]);
+        adam.enlarge((8, 8), (16, 16));
+        assert_eq!((adam.first.len(), adam.second.len(), adam.good.len(), adam.steps), (768, 768, 768, 1));
+        assert!((adam.first[0] / first - 0.25).abs() < 1e-3, "a pixel of four times as many has a fourth of the slope");
+        assert!((adam.second[0] / second - 0.0625).abs() < 1e-3);
+        assert!(adam.second.iter().all(|v| *v > 0.0));
     }
 
     #[test]

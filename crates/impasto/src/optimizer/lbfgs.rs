@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::line_search::{LineSearch, Next, Point};
-use super::{Optimizer, Outcome, is_finite};
+use super::{Memory, Optimizer, Outcome, enlarged, is_finite, shrinkage};
 use crate::device::Cpu;
 
 /// How many steps are remembered.
@@ -164,6 +164,48 @@ impl Optimizer for Lbfgs {
         }
     }
 
+    fn enlarge(&mut self, from: (usize, usize), to: (usize, usize)) {
+        self.search = None;
+        let factor = shrinkage(from, to);
+        for pair in &mut self.history {
+            enlarged(&mut pair.step, from, to, 1.0);
+            enlarged(&mut pair.change, from, to, factor);
+            pair.rho = 1.0 / self.cpu.dot(&pair.step, &pair.change);
+        }
+        self.history.retain(|pair| pair.rho.is_finite() && pair.rho > 0.0);
+    }
+
+    fn memory(&self) -> Memory<'_> {
+        let mut memory = Memory { numbers: vec![self.first_step, self.history.len() as f64], slices: Vec::new() };
+        for pair in &self.history {
+            memory.numbers.push(pair.rho);
+            memory.slices.extend([&pair.step[..], &pair.change]);
+        }
+        if let Some(search) = &self.search {
+            memory.numbers.extend([search.step, f64::from(u8::from(search.last_resort))]);
+            memory.numbers.extend(search.line.numbers());
+            memory.slices.extend([&search.origin[..], &search.gradient, &search.direction]);
+        }
+        memory
+    }
+
+    fn recall(&mut self, numbers: &[f64], slices: Vec<Vec<f32>>) -> Option<()> {
+        let (mut numbers, mut slices) = (numbers.iter().copied(), slices.into_iter());
+        self.first_step = numbers.next()?;
+        self.history.clear();
+        for _ in 0..numbers.next()? as usize {
+            self.history.push_back(Pair { rho: numbers.next()?, step: slices.next()?, change: slices.next()? });
+        }
+        self.search = None;
+        if let Some(step) = numbers.next() {
+            let last_resort = numbers.next()? != 0.0;
+            let line = LineSearch::from_numbers(&mut numbers)?;
+            let (origin, gradient, direction) = (slices.next()?, slices.next()?, slices.next()?);
+            self.search = Some(Search { line, origin, gradient, direction, step, last_resort });
+        }
+        (numbers.next().is_none() && slices.next().is_none()).then_some(())
+    }
+
     fn keeps_best(&self) -> bool {
         true
     }
@@ -214,6 +256,58 @@ mod tests {
         let (best, outcomes) = run(&mut Lbfgs::new(0.1, Cpu::new(2)), 400);
         assert!(best < 1e-9, "{best}");
         assert!(outcomes.iter().any(|outcome| matches!(outcome, Outcome::Converged(_))), "{outcomes:?}");
+    }
+
+    /// At every place of a search, also behind a wall where the loss is infinite and the slope no number.
+    #[test]
+    fn a_run_that_is_taken_up_again_anywhere_goes_on_as_if_it_had_not_stopped() {
+        for stop in 1..60 {
+            let mut runs = [Lbfgs::new(0.1, Cpu::new(2)), Lbfgs::new(7.0, Cpu::new(2))];
+            let mut x: Vec<f32> = [-1.2, 1.0].repeat(10);
+            let mut gradient = vec![0.0; x.len()];
+            let step = |optimizer: &mut Lbfgs, x: &mut [f32], gradient: &mut [f32]| {
+                let far = x.iter().any(|v| v.abs() > 1.5);
+                let loss = if far { f64::INFINITY } else { rosenbrock(x, gradient) };
+                (optimizer.tell(x, loss, gradient), x.to_vec())
+            };
+            for _ in 0..stop {
+                step(&mut runs[0], &mut x, &mut gradient);
+            }
+            let memory = runs[0].memory();
+            let (numbers, slices) = (memory.numbers, memory.slices.iter().map(|slice| slice.to_vec()).collect());
+            runs[1].recall(&numbers, slices).unwrap();
+            let (mut y, mut other) = (x.clone(), gradient.clone());
+            for _ in 0..30 {
+                let [first, second] = &mut runs;
+                assert_eq!(step(first, &mut x, &mut gradient), step(second, &mut y, &mut other), "stopped at {stop}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_it_learnt_grows_with_the_picture() {
+        // The mean of squares with weights that rise along the rows, whatever the size.
+        let loss = |x: &[f32], side: usize, gradient: &mut [f32]| {
+            let weight = |i: usize| 1.0 + 99.0 * (i / side % side) as f64 / side as f64;
+            let n = x.len() as f64;
+            gradient.iter_mut().enumerate().for_each(|(i, g)| *g = (2.0 * weight(i) * f64::from(x[i]) / n) as f32);
+            x.iter().enumerate().map(|(i, v)| weight(i) * f64::from(*v).powi(2) / n).sum::<f64>()
+        };
+        let run = |optimizer: &mut Lbfgs, x: &mut [f32], side: usize, evaluations: usize| {
+            let mut gradient = vec![0.0; x.len()];
+            for _ in 0..evaluations {
+                let loss = loss(x, side, &mut gradient);
+                optimizer.tell(x, loss, &gradient);
+            }
+            loss(x, side, &mut gradient)
+        };
+        let mut optimizer = Lbfgs::new(0.1, Cpu::new(1));
+        run(&mut optimizer, &mut [10.0; 3 * 16 * 16], 16, 20);
+        optimizer.enlarge((16, 16), (32, 32));
+        let mut other = Lbfgs::new(0.1, Cpu::new(1));
+        let learnt = run(&mut optimizer, &mut [10.0; 3 * 32 * 32], 32, 8);
+        let fresh = run(&mut other, &mut [10.0; 3 * 32 * 32], 32, 8);
+        assert!(learnt < 0.5 * fresh, "{learnt} against {fresh}");
     }
 
     #[test]

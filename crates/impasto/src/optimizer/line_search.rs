@@ -50,6 +50,27 @@ impl LineSearch {
         self.start.loss
     }
 
+    /// The search as numbers.
+    pub(super) fn numbers(&self) -> Vec<f64> {
+        let point = |point: Point| [point.step, point.loss, point.slope];
+        let high = self.high.map(point).into_iter().flatten();
+        [point(self.start), point(self.low)]
+            .into_iter()
+            .flatten()
+            .chain([self.evaluations as f64])
+            .chain(high)
+            .collect()
+    }
+
+    /// The search from its numbers, which are the last.
+    pub(super) fn from_numbers(numbers: &mut impl Iterator<Item = f64>) -> Option<Self> {
+        let mut point = || Some(Point { step: numbers.next()?, loss: numbers.next()?, slope: numbers.next()? });
+        let (start, low) = (point()?, point()?);
+        let evaluations = numbers.next()? as usize;
+        let mut point = || Some(Point { step: numbers.next()?, loss: numbers.next()?, slope: numbers.next()? });
+        Some(Self { start, low, high: point(), evaluations })
+    }
+
     /// Takes the evaluation at `point.step`. A loss that is not finite counts as infinitely high.
     pub(super) fn tell(&mut self, point: Point) -> Next {
         self.evaluations += 1;

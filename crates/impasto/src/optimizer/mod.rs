@@ -14,6 +14,7 @@ pub use adam::Adam;
 pub use lbfgs::Lbfgs;
 
 use crate::device::Cpu;
+use crate::picture::Picture;
 use crate::settings::{OptimizerKind, Settings};
 
 /// What an optimiser made of an evaluation.
@@ -30,12 +31,33 @@ pub enum Outcome {
     Converged(String),
 }
 
+/// What an optimiser knows: numbers, and slices as long as the picture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory<'a> {
+    /// Exact where they are stored as they are.
+    pub numbers: Vec<f64>,
+    /// Each of the picture's length.
+    pub slices: Vec<&'a [f32]>,
+}
+
 /// Something that moves a picture downhill.
 pub trait Optimizer: Send {
     /// Takes the loss and the gradient at `picture`, and moves `picture` to where it is to be evaluated next.
     ///
     /// The first evaluation must be finite; a later one that is not takes `picture` back and shortens the step.
     fn tell(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Outcome;
+
+    /// The picture was enlarged from so many rows and columns to others: what was learnt goes with it.
+    ///
+    /// The losses are means over the picture, so the gradient at one pixel shrinks as the number of pixels grows.
+    fn enlarge(&mut self, from: (usize, usize), to: (usize, usize));
+
+    /// Everything that the next step depends on.
+    fn memory(&self) -> Memory<'_>;
+
+    /// Takes back what [`Optimizer::memory`] gave, for a picture of as many values; nothing where it is not from an
+    /// optimiser of this kind.
+    fn recall(&mut self, numbers: &[f64], slices: Vec<Vec<f32>>) -> Option<()>;
 
     /// Adam's moments move the picture beyond what was evaluated last, and the last place is the best guess. A line
     /// search visits places it will not keep, and the best place evaluated is the answer.
@@ -45,6 +67,18 @@ pub trait Optimizer: Send {
 /// Whether an evaluation can be built on.
 pub(crate) fn is_finite(cpu: &Cpu, loss: f64, gradient: &[f32]) -> bool {
     loss.is_finite() && cpu.dot(gradient, gradient).is_finite()
+}
+
+/// Planes of so many rows and columns at another size, times a factor.
+fn enlarged(planes: &mut Vec<f32>, from: (usize, usize), to: (usize, usize), factor: f64) {
+    let picture = Picture::from_planar(from.0, from.1, std::mem::take(planes)).resized(to.0, to.1);
+    *planes = picture.into_data();
+    planes.iter_mut().for_each(|value| *value *= factor as f32);
+}
+
+/// How much smaller the gradient at one pixel is once a picture has grown.
+fn shrinkage(from: (usize, usize), to: (usize, usize)) -> f64 {
+    (from.0 * from.1) as f64 / (to.0 * to.1) as f64
 }
 
 /// The optimiser that the settings name.

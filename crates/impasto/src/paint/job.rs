@@ -2,12 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{PaintError, Painting, Scene, paint};
+use super::checkpoint::{self, Keeper, Kept, checkpoint_path};
+use super::run::Keeping;
+use super::{CheckpointError, MaskError, Masks, PaintError, PaintPlan, Painting, Scene, paint_kept, plan};
 use crate::curve::{self, CurveFormat};
 use crate::network::{NetworkError, network};
-use crate::picture::{KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, WriteError};
-use crate::progress::{Event, Flow, Observer};
-use crate::settings::{Init, Overrides, Settings, SettingsError, StyleFile};
+use crate::picture::{
+    KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, WriteError, check_place,
+};
+use crate::progress::{End, Event, Flow, Observer};
+use crate::settings::{Init, Overrides, Settings, SettingsError, StyleFile, in_range};
 
 /// Why a job was not done.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +23,8 @@ pub enum JobError {
     Write(#[from] WriteError),
     Network(#[from] NetworkError),
     Paint(#[from] PaintError),
+    Checkpoint(#[from] CheckpointError),
+    Mask(#[from] MaskError),
     /// The output would take the place of an input.
     #[error("`{}` is also an input: choose another name for the output", .0.display())]
     OverInput(PathBuf),
@@ -39,15 +45,46 @@ pub struct PaintJob {
     pub content: PathBuf,
     /// The paintings, and each one's share.
     pub styles: Vec<StyleFile>,
+    /// Where each style counts, in the order of the styles; [`NO_MASK`](super::NO_MASK) for everywhere.
+    pub masks: Vec<PathBuf>,
+    /// What stays as it is in the photograph.
+    pub protect: Option<PathBuf>,
     /// The file to write; its ending tells the format.
     pub output: PathBuf,
     /// Where to draw the losses, if anywhere: `.svg`, `.png` or `.csv`.
     pub curve: Option<PathBuf>,
     /// What the file keeps of the photograph's.
     pub kept: KeptOfInput,
+    /// Where the run is kept while it is not finished, beside the output unless told otherwise.
+    pub checkpoint: PathBuf,
+    /// The seconds between two checkpoints, at least; 0 for none.
+    pub checkpoint_every: f64,
+    /// Whether to go on from the checkpoint.
+    pub resume: bool,
     /// How.
     pub settings: Settings,
 }
+
+/// Settings that a painting may be gone on with after they changed: they change nothing in it. Files are compared by
+/// what is in them.
+const FREE: [&str; 13] = [
+    "depth",
+    "keep_metadata",
+    "keep_gps",
+    "content",
+    "style",
+    "output",
+    "curve",
+    "checkpoint",
+    "checkpoint_every",
+    "threads",
+    "save_every",
+    "mask",
+    "protect",
+];
+
+/// The seconds between two checkpoints.
+const CHECKPOINT_EVERY: f64 = 30.0;
 
 impl PaintJob {
     /// The job that is given, the rest from the preset. Without an output it is named after content and style, in the
@@ -68,7 +105,35 @@ impl PaintJob {
             metadata: given.keep_metadata.unwrap_or(false),
             gps: given.keep_gps.unwrap_or(false),
         };
-        Ok(Self { content, styles: given.style, output, curve: given.curve, kept, settings })
+        let checkpoint = given.checkpoint.unwrap_or_else(|| checkpoint_path(&output));
+        let checkpoint_every = given.checkpoint_every.unwrap_or(CHECKPOINT_EVERY);
+        let (styles, curve) = (given.style, given.curve);
+        let (masks, protect) = (given.mask, given.protect);
+        Ok(Self {
+            content,
+            styles,
+            masks,
+            protect,
+            output,
+            curve,
+            checkpoint,
+            checkpoint_every,
+            resume: false,
+            kept,
+            settings,
+        })
+    }
+
+    /// The job of a checkpoint, to be gone on with. What is given must be as it was; the places of files, and what
+    /// changes nothing in the picture, may be others.
+    ///
+    /// # Errors
+    /// If there is no checkpoint, or it was made with other settings.
+    pub fn resume(path: &Path, given: Overrides) -> Result<Self, JobError> {
+        let made = Kept::read(path)?.settings;
+        refuse_other_settings(path, &given, &made)?;
+        let given = Overrides { checkpoint: Some(path.into()), ..given };
+        Ok(Self { resume: true, ..Self::new(given.over(made))? })
     }
 
     /// The job as settings that make it again.
@@ -76,11 +141,15 @@ impl PaintJob {
         Overrides {
             content: Some(self.content.clone()),
             style: self.styles.clone(),
+            mask: self.masks.clone(),
+            protect: self.protect.clone(),
             output: Some(self.output.clone()),
             curve: self.curve.clone(),
             depth: self.kept.depth,
             keep_metadata: self.kept.metadata.then_some(true),
             keep_gps: self.kept.gps.then_some(true),
+            checkpoint: Some(self.checkpoint.clone()).filter(|path| *path != checkpoint_path(&self.output)),
+            checkpoint_every: Some(self.checkpoint_every).filter(|seconds| *seconds != CHECKPOINT_EVERY),
             ..Overrides::from(&self.settings)
         }
     }
@@ -94,25 +163,84 @@ impl PaintJob {
         self.settings.check()?;
         self.to_overrides().to_toml()?;
         self.check_outputs()?;
-        let (scene, mut output) = self.read()?;
-        output.settings = Some(self.to_overrides().to_toml()?);
+        let format = PictureFormat::of(&self.output)?;
+        let file = PictureFile::read(&self.content)?;
+        let output =
+            PictureOutput { settings: Some(self.to_overrides().to_toml()?), ..self.kept.output(format, &file) };
+        let keeping = self.keeping()?;
+        let scene = self.scene(file.picture)?;
         let network = network(&self.settings.network)?;
         let mut saver = Saver { job: self, observer };
-        let painting = paint(&scene, &self.settings, network, &mut saver)?;
+        let painting = paint_kept(scene, &self.settings, network, keeping, &mut saver)?;
         self.save(&painting, &output, observer)?;
+        if painting.end != End::Stopped && self.checkpoint_every > 0.0 {
+            // The picture is there; a checkpoint that stays behind only asks to be removed.
+            let _ = std::fs::remove_file(&self.checkpoint);
+        }
         if let Some(path) = &self.curve {
-            curve::write(&painting.history, path)?;
+            curve::write(&painting.history, &painting.begun, path)?;
         }
         Ok(painting)
     }
 
-    fn check_outputs(&self) -> Result<(), JobError> {
+    /// Checks settings and files, and plans what [`run`](Self::run) will take; nothing is written.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run) before its first step.
+    pub fn plan(&self) -> Result<PaintPlan, JobError> {
+        self.settings.check()?;
+        let scene = self.read()?;
+        Ok(plan(&scene, &self.settings, network(&self.settings.network)?)?)
+    }
+
+    /// What the run is kept in, and what was kept of it. A painting that was not finished is not thrown away.
+    fn keeping(&self) -> Result<Keeping, JobError> {
+        let seconds = self.checkpoint_every;
+        in_range("the time between checkpoints", seconds, seconds.is_finite() && seconds >= 0.0, "at least 0 seconds")?;
+        let kept = self.resume.then(|| Kept::read(&self.checkpoint)).transpose()?;
+        if seconds == 0.0 && kept.is_none() {
+            return Ok(Keeping::default());
+        }
+        check_place(&self.checkpoint)?;
+        if !self.resume && self.checkpoint.exists() {
+            let (iteration, iterations) = Kept::read(&self.checkpoint)?.iterations();
+            return Err(CheckpointError::Unfinished { path: self.checkpoint.clone(), iteration, iterations }.into());
+        }
+        let inputs = self.inputs()?;
+        if let Some(kept) = &kept {
+            kept.check_inputs(&inputs)?;
+        }
+        let hashes = inputs.into_iter().map(|(_, hash)| hash).collect();
+        let settings = self.to_overrides().to_toml()?;
+        let keeper = (seconds > 0.0).then(|| Keeper::new(self.checkpoint.clone(), seconds, settings, hashes));
+        Ok(Keeping { keeper, kept })
+    }
+
+    /// Every file that the picture depends on, and the hash of what is in it.
+    fn inputs(&self) -> Result<Vec<(PathBuf, String)>, JobError> {
+        let start = match &self.settings.init {
+            Init::File(path) => Some(path.clone()),
+            _ => None,
+        };
+        let network = Some(PathBuf::from(&self.settings.network)).filter(|path| path.is_file());
+        let styles = self.styles.iter().map(|style| style.path.clone());
+        let masks = self.masks.iter().chain(&self.protect).filter(|path| path.as_os_str() != super::NO_MASK).cloned();
+        let paths = std::iter::once(self.content.clone()).chain(styles).chain(start).chain(network).chain(masks);
+        // A file that cannot be read is told of by whoever reads it for what it is.
+        Ok(paths.map(|path| (checkpoint::hash(&path).unwrap_or_default(), path)).map(|(h, p)| (p, h)).collect())
+    }
+
+    pub(super) fn check_outputs(&self) -> Result<(), JobError> {
         Picture::check_writable(&self.output)?;
         self.kept.check(PictureFormat::of(&self.output)?)?;
         if let Some(curve) = &self.curve {
             CurveFormat::check_writable(curve)?;
         }
-        let inputs = self.styles.iter().map(|style| &style.path).chain([&self.content]);
+        let masks = self.masks.iter().chain(&self.protect);
+        let inputs = self.styles.iter().map(|style| &style.path).chain([&self.content]).chain(masks);
+        if inputs.clone().chain([&self.output]).any(|path| *path == self.checkpoint) {
+            return Err(JobError::OverInput(self.checkpoint.clone()));
+        }
         let Ok(output) = self.output.canonicalize() else { return Ok(()) };
         for input in inputs {
             if input.canonicalize().is_ok_and(|input| input == output) {
@@ -122,18 +250,20 @@ impl PaintJob {
         Ok(())
     }
 
-    /// The pictures, and what is written beside the painting.
-    fn read(&self) -> Result<(Scene, PictureOutput), JobError> {
-        let content = PictureFile::read(&self.content)?;
-        let output = self.kept.output(PictureFormat::of(&self.output)?, &content);
-        let content = content.picture;
+    pub(super) fn read(&self) -> Result<Scene, JobError> {
+        self.scene(Picture::read(&self.content)?)
+    }
+
+    /// The content with all that is read beside it.
+    fn scene(&self, content: Picture) -> Result<Scene, JobError> {
         let style = |style: &StyleFile| Ok((Picture::read(&style.path)?, style.weight));
         let styles = self.styles.iter().map(style).collect::<Result<_, ReadError>>()?;
         let start = match &self.settings.init {
             Init::File(path) => Some(Picture::read(path)?),
             _ => None,
         };
-        Ok((Scene { content, styles, start }, output))
+        let masks = Masks::read(&self.masks, self.styles.len(), self.protect.as_deref())?;
+        Ok(Scene { content, styles, start, masks })
     }
 
     fn save(&self, painting: &Painting, output: &PictureOutput, observer: &mut dyn Observer) -> Result<(), JobError> {
@@ -160,6 +290,28 @@ impl PaintJob {
         let ending = self.output.extension().unwrap_or_default().to_string_lossy();
         self.output.with_file_name(format!("{stem}-{iteration:0digits$}.{ending}"))
     }
+}
+
+/// Compares all that is given with what a checkpoint was made with.
+fn refuse_other_settings(path: &Path, given: &Overrides, made: &Overrides) -> Result<(), JobError> {
+    let table =
+        |overrides: &Overrides| Ok::<_, SettingsError>(overrides.to_toml()?.parse::<toml::Table>().unwrap_or_default());
+    let (given_table, made_table) = (table(given)?, table(made)?);
+    let other = given_table
+        .iter()
+        .find(|(key, value)| !FREE.contains(&key.as_str()) && made_table.get(key.as_str()) != Some(value));
+    let refuse = |setting: &str, was: String| {
+        let (path, setting) = (path.into(), setting.replace('_', "-"));
+        Err(CheckpointError::OtherSetting { path, setting, was }.into())
+    };
+    if let Some((key, _)) = other {
+        return refuse(key, made_table.get(key).map_or_else(|| "none".into(), toml::Value::to_string));
+    }
+    let weights = |styles: &[StyleFile]| styles.iter().map(|style| style.weight).collect::<Vec<_>>();
+    if !given.style.is_empty() && weights(&given.style) != weights(&made.style) {
+        return refuse("style", made.style.iter().map(StyleFile::to_string).collect::<Vec<_>>().join(", "));
+    }
+    Ok(())
 }
 
 /// Writes the pictures on the way; a failure of that is told, and does not stop the run.

@@ -1,25 +1,39 @@
 //! Painting: Gatys et al. 2015. The pixels themselves are moved until the loss is low.
 
+mod again;
+mod checkpoint;
 mod finish;
 mod job;
+mod masks;
+mod plan;
+mod pyramid;
+mod run;
 mod start;
+mod state;
+mod strength;
+mod sweep;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use impasto_nn::vgg::Vgg;
 
-use crate::device::{Cpu, DeviceError, Machine};
+use crate::device::{DeviceError, Machine};
 use crate::memory::{self, Bytes};
 use crate::objective::{Losses, Objective, Weights};
-use crate::optimizer::{self, Optimizer, Outcome};
 use crate::picture::{MIN_SIDE, Picture};
-use crate::progress::{End, Event, Flow, Observer};
+use crate::progress::{End, Event, Observer};
 use crate::settings::{Settings, SettingsError};
 
-pub use finish::paint;
+pub use again::{AgainError, again, shown};
+pub use checkpoint::{CheckpointError, checkpoint_path};
+use finish::paint_kept;
 pub use job::{JobError, PaintJob};
+pub use masks::{Mask, MaskError, Masks, NO_MASK};
+pub use plan::{PaintPlan, ScalePlan, plan};
+pub use pyramid::{Scale, scales};
+use run::{Computing, Keeping, Run};
 pub use start::start;
+pub use sweep::{Axis, SweepError, sweep};
 
 /// Why nothing was painted.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +57,9 @@ pub enum PaintError {
     },
     /// It would not fit into memory.
     #[error(
-        "painting {width}×{height} pixels takes about {} of memory and {} is free: choose a smaller size, such as \
-         `--size {fitting}`",
-        Bytes(*needed), Bytes(*free)
+        "painting {width}×{height} pixels takes at least {} of memory and {} may be taken: {}allow more with `--memory`",
+        Bytes(*needed), Bytes(*limit),
+        fitting.map(|size| format!("choose a smaller size, such as `--size {size}`, or ")).unwrap_or_default()
     )]
     Memory {
         /// Columns.
@@ -54,11 +68,14 @@ pub enum PaintError {
         height: usize,
         /// Bytes needed.
         needed: u64,
-        /// Bytes free.
-        free: u64,
-        /// A longer side that would fit.
-        fitting: usize,
+        /// Bytes that may be taken.
+        limit: u64,
+        /// A longer side that would fit, if any would.
+        fitting: Option<usize>,
     },
+    /// A painting that was kept cannot be gone on with.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// The very first loss is not a number.
     #[error("the loss of the start is not finite: make the weights smaller, or check the network file")]
     NotFinite,
@@ -73,6 +90,8 @@ pub struct Scene {
     pub styles: Vec<(Picture, f64)>,
     /// Where to start, for [`Init::File`](crate::settings::Init::File).
     pub start: Option<Picture>,
+    /// Where each style counts, and what stays as it is.
+    pub masks: Masks,
 }
 
 /// What a run leaves.
@@ -84,37 +103,66 @@ pub struct Painting {
     pub losses: Losses,
     /// Seconds and losses of every iteration.
     pub history: Vec<(f64, Losses)>,
+    /// The iterations before each size that was painted at, the first 0.
+    pub begun: Vec<usize>,
     /// Why it ended.
     pub end: End,
 }
 
-/// Paints a scene whose styles have the colours that they shall have.
-fn paint_prepared(
+/// Paints a scene, in the colours that the settings want, and as opaque as the content is.
+///
+/// # Errors
+/// If the settings or the pictures cannot be used; never once the first step is made.
+pub fn paint(
     scene: &Scene,
     settings: &Settings,
     network: Arc<Vgg>,
     observer: &mut dyn Observer,
 ) -> Result<Painting, PaintError> {
+    paint_kept(scene.clone(), settings, network, Keeping::default(), observer)
+}
+
+/// Paints a scene whose styles have the colours that they shall have, from its start or from where it was kept, and
+/// keeps it on the way.
+fn paint_prepared(
+    scene: Scene,
+    settings: &Settings,
+    network: Arc<Vgg>,
+    keeping: Keeping,
+    observer: &mut dyn Observer,
+) -> Result<Painting, PaintError> {
     settings.check()?;
-    let weights = Weights::new(settings, network.kind)?;
-    scene.check_memory(settings)?;
-    let scene = scene.at_size(settings.size)?;
+    let weights = Weights::new(&settings.with_strength(), network.kind)?;
+    let scales = match &keeping.kept {
+        Some(kept) => kept.scales().to_vec(),
+        None => scales(scene.working_size(settings.size), settings),
+    };
+    scene.check(&scales)?;
+    let scene = scene.with_shares();
     let machine = Machine::new(&network, settings, &weights.taps())?;
     let preprocessing = network.preprocessing;
     // The trunk has its own copy, packed: 80 MB less where the caller keeps none.
     drop(network);
-    let start = start(&scene, settings, &preprocessing);
-    let (width, height) = (start.width(), start.height());
+    let network_bytes = machine.weights;
+    let (device, cpu) = (machine.device.clone(), machine.cpu.clone());
+    let objective = Objective::blank(machine, &weights);
+    let limits = (network_bytes, memory::limit(settings));
+    let plans = plan::plans(objective.perceptual(), &scene, settings, &scales, limits)?;
+    let last = scales[scales.len() - 1];
     observer.event(&Event::Started {
-        width,
-        height,
-        iterations: settings.iterations,
+        width: last.width,
+        height: last.height,
+        iterations: scales.iter().map(|scale| scale.iterations).sum(),
         network: settings.network.clone(),
-        device: machine.device.clone(),
+        device: device.clone(),
     });
-    let cpu = machine.cpu.clone();
-    let objective = Objective::new(machine, &weights, &scene.content, &scene.styles);
-    Run::new(objective, optimizer::optimizer(settings, cpu.clone()), cpu, settings, start).run(observer)
+    if let Some(kept) = keeping.kept.as_ref().filter(|kept| kept.device() != device) {
+        let (was, is) = (kept.device(), &device);
+        let message = format!("begun on {was} and gone on with on {is}: the picture will differ in its last bits");
+        observer.event(&Event::Warning { message });
+    }
+    let computing = Computing { objective, cpu, device };
+    Run::new(scene, settings, (scales, plans), computing, &preprocessing, keeping, observer)?.run()
 }
 
 impl Scene {
@@ -124,140 +172,52 @@ impl Scene {
         size.map_or((height, width), |size| self.content.size_with_longer_side(size))
     }
 
-    /// Whether the content and the styles fit into memory at the size that is painted.
-    fn check_memory(&self, settings: &Settings) -> Result<(), PaintError> {
-        let (height, width) = self.working_size(settings.size);
-        let longer = height.max(width);
-        let style_pixels = self.styles.iter().map(|(style, _)| style.size_with_longer_side(longer)).map(|(h, w)| h * w);
-        let pixels = style_pixels.fold(height * width, usize::max);
-        let needed = memory::estimate(pixels, settings.optimizer);
-        let Some(free) = memory::available().filter(|free| *free < needed) else { return Ok(()) };
-        let fitting = memory::fitting(free, settings.optimizer);
-        let fitting = (longer as f64 * (fitting as f64 / pixels as f64).sqrt()) as usize;
-        Err(PaintError::Memory { width, height, needed, free, fitting })
-    }
-
-    /// The content at the size that is painted, the styles with the same longer side, their shares summing to 1.
-    fn at_size(&self, size: Option<usize>) -> Result<Self, PaintError> {
+    /// Whether there is something to paint.
+    fn check(&self, scales: &[Scale]) -> Result<(), PaintError> {
         let total: f64 = self.styles.iter().map(|(_, share)| share).sum();
         if total.is_nan() || total <= 0.0 {
             return Err(PaintError::NoStyle);
         }
-        let (height, width) = self.working_size(size);
+        let Scale { height, width, .. } = scales[scales.len() - 1];
         if width.min(height) < MIN_SIDE {
             return Err(PaintError::TooSmall { width, height });
         }
-        let content = self.content.resized(height, width);
-        let size = height.max(width);
-        let used = self.styles.iter().filter(|(_, share)| *share > 0.0);
-        let styles = used.map(|(style, share)| (style.resized_to_longer_side(size), share / total)).collect();
-        Ok(Self { content, styles, start: self.start.clone() })
+        Ok(())
+    }
+
+    /// With the styles that are used alone, their shares summing to 1.
+    fn with_shares(self) -> Self {
+        let total: f64 = self.styles.iter().map(|(_, share)| share).sum();
+        let mut of_styles = self.masks.styles.into_iter();
+        let all = self.styles.into_iter().map(|(style, share)| (style, share / total, of_styles.next().flatten()));
+        let used = all.filter(|(_, share, _)| *share > 0.0).map(|(style, share, mask)| ((style, share), mask));
+        let (styles, of_styles) = used.unzip();
+        Self { styles, masks: Masks { styles: of_styles, ..self.masks }, ..self }
+    }
+
+    /// The content at a size, and the styles with its longer side times `style_scale`.
+    fn at(&self, scale: Scale, style_scale: f64) -> Self {
+        let content = self.content.resized(scale.height, scale.width);
+        let side = style_side(scale.height.max(scale.width), style_scale);
+        let styles = self.styles.iter().map(|(style, share)| (style.resized_to_longer_side(side), *share)).collect();
+        Self { content, styles, start: self.start.clone(), masks: Masks::default() }
+    }
+
+    /// The same, for the last time: nothing of the scene is kept beside it.
+    fn at_last(&mut self, scale: Scale, style_scale: f64) -> Self {
+        let (mut content, styles) = (Picture::from_planar(1, 1, vec![0.0; 3]), std::mem::take(&mut self.styles));
+        std::mem::swap(&mut content, &mut self.content);
+        self.start = None;
+        if (content.height(), content.width()) != (scale.height, scale.width) {
+            content = content.resized(scale.height, scale.width);
+        }
+        let side = style_side(scale.height.max(scale.width), style_scale);
+        let styles = styles.into_iter().map(|(style, share)| (style.resized_to_longer_side(side), share)).collect();
+        Self { content, styles, start: None, masks: Masks::default() }
     }
 }
 
-struct Run<'a> {
-    objective: Objective,
-    optimizer: Box<dyn Optimizer>,
-    cpu: Cpu,
-    settings: &'a Settings,
-    height: usize,
-    width: usize,
-    picture: Vec<f32>,
-    /// The lowest loss evaluated, and its picture: the answer of a line search.
-    best: Option<(Losses, Vec<f32>)>,
-    history: Vec<(f64, Losses)>,
-}
-
-impl<'a> Run<'a> {
-    fn new(
-        objective: Objective,
-        optimizer: Box<dyn Optimizer>,
-        cpu: Cpu,
-        settings: &'a Settings,
-        start: Picture,
-    ) -> Self {
-        let (height, width) = (start.height(), start.width());
-        Self {
-            objective,
-            optimizer,
-            cpu,
-            settings,
-            height,
-            width,
-            picture: start.into_data(),
-            best: None,
-            history: vec![],
-        }
-    }
-
-    fn run(mut self, observer: &mut dyn Observer) -> Result<Painting, PaintError> {
-        let begun = Instant::now();
-        let mut end = End::Complete;
-        let mut gradient = vec![0.0; self.picture.len()];
-        for iteration in 1..=self.settings.iterations {
-            let losses = self.objective.value_and_gradient(&self.picture, &mut gradient);
-            if iteration == 1 && !optimizer::is_finite(&self.cpu, losses.loss, &gradient) {
-                return Err(PaintError::NotFinite);
-            }
-            self.remember(losses);
-            let outcome = self.optimizer.tell(&mut self.picture, losses.loss, &gradient);
-            let elapsed = begun.elapsed().as_secs_f64();
-            self.history.push((elapsed, losses));
-            let iterations = self.settings.iterations;
-            let flow = observer.event(&Event::Step { iteration, iterations, elapsed, losses });
-            end = report(outcome, iteration, observer).unwrap_or(end);
-            if flow == Flow::Stop && end == End::Complete && iteration < iterations {
-                end = End::Stopped;
-            }
-            if end != End::Complete {
-                break;
-            }
-            if self.settings.save_every.is_some_and(|every| iteration % every == 0) && iteration < iterations {
-                observer.picture(iteration, &self.shown());
-            }
-        }
-        Ok(self.finish(begun, end, observer))
-    }
-
-    /// Keeps the best picture of an optimiser that visits worse ones on its way.
-    fn remember(&mut self, losses: Losses) {
-        if self.optimizer.keeps_best() && self.best.as_ref().is_none_or(|(best, _)| losses.loss < best.loss) {
-            let (best, picture) = self.best.get_or_insert_with(|| (losses, Vec::new()));
-            *best = losses;
-            picture.clear();
-            picture.extend_from_slice(&self.picture);
-        }
-    }
-
-    /// The picture as it would be left now.
-    fn shown(&self) -> Picture {
-        let data = self.best.as_ref().map_or(&self.picture, |(_, picture)| picture);
-        Picture::from_planar(self.height, self.width, data.clone())
-    }
-
-    fn finish(mut self, begun: Instant, end: End, observer: &mut dyn Observer) -> Painting {
-        let losses = match &self.best {
-            Some((losses, _)) => *losses,
-            None => self.objective.value(&self.picture),
-        };
-        let picture = self.shown();
-        let elapsed = begun.elapsed().as_secs_f64();
-        observer.event(&Event::Finished { iteration: self.history.len(), elapsed, end: end.clone(), losses });
-        Painting { picture, losses, history: self.history, end }
-    }
-}
-
-/// Tells what an optimiser said; the end of the run, if it has nothing left to do.
-fn report(outcome: Outcome, iteration: usize, observer: &mut dyn Observer) -> Option<End> {
-    match outcome {
-        Outcome::Moved => {}
-        Outcome::RolledBack(reason) => {
-            observer.event(&Event::RolledBack { iteration, reason });
-        }
-        Outcome::Restarted(reason) => {
-            observer.event(&Event::Restarted { iteration, reason });
-        }
-        Outcome::Converged(reason) => return Some(End::Converged(reason)),
-    }
-    None
+/// The longer side of the styles for a picture with this longer side.
+fn style_side(longer: usize, style_scale: f64) -> usize {
+    ((longer as f64 * style_scale).round() as usize).max(MIN_SIDE)
 }

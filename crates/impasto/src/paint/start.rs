@@ -43,10 +43,16 @@ fn mixed(content: &Picture, share: f32, seed: u64, preprocessing: &Preprocessing
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::paint::Masks;
 
     fn scene() -> Scene {
         let content = Picture::from_rgb8(16, 24, &[200; 16 * 24 * 3]);
-        Scene { content, styles: vec![(Picture::from_rgb8(8, 8, &[30; 192]), 1.0)], start: None }
+        Scene {
+            content,
+            styles: vec![(Picture::from_rgb8(8, 8, &[30; 192]), 1.0)],
+            start: None,
+            masks: Masks::default(),
+        }
     }
 
     fn begin(init: Init, seed: u64) -> Picture {

@@ -27,7 +27,7 @@ pub use encode::{KeptOfInput, PictureOutput};
 pub use metadata::Metadata;
 pub(crate) use read::crop_of_file;
 pub use read::{PictureFile, ReadError};
-pub(crate) use resize::size_with_longer_side;
+pub(crate) use resize::{resize_plane, size_with_longer_side};
 pub use settings::settings_of;
 pub use write::{PictureFormat, WriteError};
 pub(crate) use write::{check_place, write_durable, write_whole};

@@ -57,7 +57,7 @@ pub(crate) fn size_with_longer_side((height, width): (usize, usize), size: usize
 }
 
 /// One plane at another size, rows before columns.
-pub(super) fn resize_plane(plane: &[f32], from: (usize, usize), to: (usize, usize)) -> Vec<f32> {
+pub(crate) fn resize_plane(plane: &[f32], from: (usize, usize), to: (usize, usize)) -> Vec<f32> {
     let side = |n: usize| u32::try_from(n).expect("a side fits 32 bits");
     let bytes: Vec<u8> = plane.iter().flat_map(|v| v.to_ne_bytes()).collect();
     let source = ImageRef::new(side(from.1), side(from.0), &bytes, PixelType::F32).expect("the plane has this size");

@@ -236,10 +236,14 @@ pub(crate) fn write_whole(
 
 /// As [`write_whole`], and waits until the bytes are on the disk: they are there after a power cut, or the file before
 /// them is.
-pub(crate) fn write_durable(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+pub(crate) fn write_durable(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), WriteError> {
     let failed = |error: io::Error| WriteError::File { path: path.into(), reason: error.to_string() };
-    let mut file = temporary_beside(path)?;
-    file.write_all(bytes).map_err(failed)?;
+    let mut buffered = BufWriter::new(temporary_beside(path)?);
+    write(&mut buffered).map_err(failed)?;
+    let file = buffered.into_inner().map_err(|error| failed(error.into_error()))?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     // The new name is on the disk once its folder is; where folders cannot be opened, the system sees to that.

@@ -11,11 +11,15 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::picture::MIN_SIDE;
+
 pub(crate) use declare::overrides;
 pub(crate) use file::{read_text, read_toml, to_toml};
 pub use layers::LayerWeights;
 pub use overrides::Overrides;
-pub use values::{Colors, Device, Init, OptimizerKind, PoolingKind, Preset, StyleFile};
+pub use values::{
+    BorderKind, Colors, Device, Init, MemorySize, OptimizerKind, PoolingKind, Preset, StyleFile, StyleLossKind,
+};
 pub(crate) use values::{named, text_in_serde};
 
 /// Why settings cannot be used.
@@ -106,8 +110,22 @@ pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> 
 pub struct Settings {
     /// The longer side to paint at, in pixels; the content's own size where there is none.
     pub size: Option<usize>,
-    /// How often the loss and its gradient are evaluated, at least 1.
+    /// How often the loss and its gradient are evaluated at the size that is painted, at least 1; the smaller sizes on
+    /// the way there have fewer, see [`scales`](crate::paint::scales).
     pub iterations: usize,
+    /// The longer side of the smallest size on the way, at least, in pixels.
+    pub min_size: usize,
+    /// How many sizes there are on the way at most, the last included: 1 paints at one size from the start. As many as
+    /// fit between `min_size` and `size` where there is none.
+    pub scales: Option<usize>,
+    /// Adam: the decay of the average of the pictures on the way, which is the answer where its loss is lower; 0 for
+    /// none.
+    pub average: f64,
+    /// The longer side of the styles, as a multiple of that of the picture: above 1 strokes grow, below they shrink.
+    pub style_scale: f64,
+    /// From 0, the photograph, to 1, nearly only the style: it takes the place of the style weight and means the same
+    /// for every style and every size.
+    pub strength: Option<f64>,
     /// What takes the steps.
     pub optimizer: OptimizerKind,
     /// Adam: how far a pixel moves in a step, in units of 0–255. L-BFGS: how far it moves on average in the first one.
@@ -122,14 +140,23 @@ pub struct Settings {
     pub colors: Colors,
     /// Where the painting starts.
     pub init: Init,
+    /// How the style is compared.
+    pub style_loss: StyleLossKind,
     /// How the network pools.
     pub pooling: PoolingKind,
+    /// What comes out of every pooling is multiplied by this, above 0: other poolings than the largest value make
+    /// features smaller or larger than the network is used to.
+    pub pooling_scale: f64,
+    /// What the first layer of the network sees beyond the picture.
+    pub border: BorderKind,
     /// `vgg19`, `vgg16`, or a file.
     pub network: String,
     /// What computes.
     pub device: Device,
     /// Threads of the CPU; all cores where there is none.
     pub threads: Option<usize>,
+    /// The most memory that the program may take, in bytes; a share of what is free where there is none.
+    pub memory: Option<MemorySize>,
     /// The seed of the noise.
     pub seed: u64,
     /// Write the picture as it stands after every so many iterations.
@@ -147,6 +174,12 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The settings with a style weight of 1 where a strength takes its place.
+    pub(crate) fn with_strength(&self) -> Self {
+        let style_weight = if self.strength.is_some() { 1.0 } else { self.style_weight };
+        Self { style_weight, ..self.clone() }
+    }
+
     /// Checks every number, so that nothing can go wrong later that could be known now.
     ///
     /// # Errors
@@ -161,7 +194,20 @@ impl Settings {
         }
         let rate = self.learning_rate;
         in_range("the learning rate", rate, rate.is_finite() && rate > 0.0, "a number above 0")?;
+        let scale = self.pooling_scale;
+        in_range("the pooling scale", scale, (0.01..=100.0).contains(&scale), "from 0.01 to 100")?;
         in_range("the number of iterations", self.iterations, self.iterations > 0, "at least 1")?;
+        in_range(
+            "the smallest size",
+            self.min_size,
+            (MIN_SIDE..=100_000).contains(&self.min_size),
+            "from 8 to 100000",
+        )?;
+        in_range("the number of scales", self.scales.unwrap_or(1), self.scales != Some(0), "at least 1")?;
+        in_range("the decay of the average", self.average, (0.0..1.0).contains(&self.average), "from 0 to below 1")?;
+        let (scale, strength) = (self.style_scale, self.strength.unwrap_or(0.5));
+        in_range("the style scale", scale, (0.05..=20.0).contains(&scale), "from 0.05 to 20")?;
+        in_range("the strength", strength, (0.0..=1.0).contains(&strength), "from 0 to 1")?;
         in_range("the size", self.size.unwrap_or(8), !matches!(self.size, Some(0 | 100_001..)), "from 1 to 100000")?;
         in_range("the number of threads", self.threads.unwrap_or(1), self.threads != Some(0), "at least 1")?;
         in_range("save-every", self.save_every.unwrap_or(1), self.save_every != Some(0), "at least 1")?;

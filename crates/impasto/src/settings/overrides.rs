@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{Colors, Device, Init, LayerWeights, OptimizerKind, PoolingKind, Preset, Settings, StyleFile};
+use super::{
+    BorderKind, Colors, Device, Init, LayerWeights, MemorySize, OptimizerKind, PoolingKind, Preset, Settings,
+    StyleFile, StyleLossKind,
+};
 use super::{SettingsError, overrides, to_toml};
 use crate::picture::BitDepth;
 
@@ -10,7 +13,7 @@ overrides! {
     /// Any subset of the settings, and of the files of a run.
     #[allow(missing_docs, reason = "each stands in `Settings` under the same name, or in `PaintJob`")]
     Overrides over Settings
-    lists { style: StyleFile }
+    lists { style: StyleFile, mask: PathBuf }
     files {
         content: PathBuf,
         output: PathBuf,
@@ -18,10 +21,16 @@ overrides! {
         depth: BitDepth,
         keep_metadata: bool,
         keep_gps: bool,
+        checkpoint: PathBuf,
+        checkpoint_every: f64,
+        protect: PathBuf,
         preset: Preset,
     }
     settings {
         iterations: usize,
+        min_size: usize,
+        average: f64,
+        style_scale: f64,
         optimizer: OptimizerKind,
         learning_rate: f64,
         content_weight: f64,
@@ -29,12 +38,15 @@ overrides! {
         tv_weight: f64,
         colors: Colors,
         init: Init,
+        style_loss: StyleLossKind,
         pooling: PoolingKind,
+        pooling_scale: f64,
+        border: BorderKind,
         network: String,
         device: Device,
         seed: u64,
     }
-    optional { size: usize, threads: usize, save_every: usize }
+    optional { size: usize, scales: usize, strength: f64, threads: usize, memory: MemorySize, save_every: usize }
     tables { content_layers: LayerWeights, style_layers: LayerWeights }
 }
 
@@ -49,7 +61,10 @@ impl Overrides {
     /// # Errors
     /// If the name of a file is no text.
     pub fn to_toml(&self) -> Result<String, SettingsError> {
-        let files = [&self.content, &self.output, &self.curve].into_iter().flatten();
+        let files = [&self.content, &self.output, &self.curve, &self.checkpoint, &self.protect]
+            .into_iter()
+            .flatten()
+            .chain(&self.mask);
         to_toml(self, files.chain(self.style.iter().map(|style| &style.path)))
     }
 }
@@ -68,9 +83,16 @@ mod tests {
             depth: Some(BitDepth::Sixteen),
             keep_metadata: Some(true),
             keep_gps: Some(true),
+            mask: vec!["m".into()],
+            protect: Some("q".into()),
+            checkpoint: Some("p".into()),
+            checkpoint_every: Some(5.0),
             preset: Some(Preset::Fast),
             size: Some(1),
+            scales: Some(1),
+            strength: Some(0.5),
             threads: Some(1),
+            memory: Some("2GiB".parse().unwrap()),
             save_every: Some(1),
             ..Overrides::from(&Settings::default())
         };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use impasto_nn::kernels::Pooling;
+use impasto_nn::kernels::{Border, Pooling};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::SettingsError;
@@ -65,13 +65,15 @@ pub(crate) use {named, text_in_serde};
 
 named! {
     /// A choice of all settings at once.
-    Preset, "preset", "`article`, `default` or `fast`", {
+    Preset, "preset", "`article`, `default`, `fast` or `best`", {
         /// The article to the letter.
         Article = "article",
         /// What looks best in the least time.
         Default = "default",
         /// A quick look.
         Fast = "fast",
+        /// The best there is, whatever the time it takes.
+        Best = "best",
     }
 }
 
@@ -112,12 +114,41 @@ named! {
 }
 
 named! {
+    /// How a style is compared.
+    StyleLossKind, "style loss", "`gram` or `wasserstein`", {
+        /// By its Gram matrices: [`gram_loss`](crate::objective::gram_loss).
+        Gram = "gram",
+        /// By means and covariances: [`WassersteinTarget`](crate::objective::WassersteinTarget).
+        Wasserstein = "wasserstein",
+    }
+}
+
+named! {
+    /// What the network's first layer sees beyond the picture: see [`Border`].
+    BorderKind, "border", "`zero` or `replicate`", {
+        /// Zeros, as VGG was trained with.
+        Zero = "zero",
+        /// The nearest pixel of the picture.
+        Replicate = "replicate",
+    }
+}
+
+named! {
     /// What computes.
     Device, "device", "`auto` or `cpu`", {
         /// The fastest there is.
         Auto = "auto",
         /// The processor.
         Cpu = "cpu",
+    }
+}
+
+impl From<BorderKind> for Border {
+    fn from(kind: BorderKind) -> Self {
+        match kind {
+            BorderKind::Zero => Self::Zero,
+            BorderKind::Replicate => Self::Replicate,
+        }
     }
 }
 
@@ -130,6 +161,60 @@ impl From<PoolingKind> for Pooling {
         }
     }
 }
+
+/// An amount of memory in bytes. In text: a number with `KiB`, `MiB`, `GiB`, `TiB`, `kB`, `MB`, `GB`, `TB`, `B` or
+/// nothing behind it, such as `2GiB` or `1.5 GB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemorySize(pub u64);
+
+/// Units and what they stand for; `G` and the like are taken for `GiB`.
+const UNITS: [(&str, f64); 14] = [
+    ("", 1.0),
+    ("b", 1.0),
+    ("k", 1024.0),
+    ("kb", 1e3),
+    ("kib", 1024.0),
+    ("m", 1_048_576.0),
+    ("mb", 1e6),
+    ("mib", 1_048_576.0),
+    ("g", 1_073_741_824.0),
+    ("gb", 1e9),
+    ("gib", 1_073_741_824.0),
+    ("t", 1_099_511_627_776.0),
+    ("tb", 1e12),
+    ("tib", 1_099_511_627_776.0),
+];
+
+impl fmt::Display for MemorySize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+        match units.iter().find(|(_, bits)| self.0 > 0 && self.0.trailing_zeros() >= *bits) {
+            Some((unit, bits)) => write!(f, "{}{unit}", self.0 >> bits),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl FromStr for MemorySize {
+    type Err = SettingsError;
+
+    fn from_str(text: &str) -> Result<Self, SettingsError> {
+        let wrong = || SettingsError::Value {
+            what: "amount of memory",
+            value: text.into(),
+            expected: "a number and a unit, such as `2GiB` or `800MB`",
+        };
+        let plain = text.trim().to_ascii_lowercase();
+        let digits = plain.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(plain.len());
+        let (number, unit) = plain.split_at(digits);
+        let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(wrong)?;
+        let bytes = number.parse::<f64>().map_err(|_| wrong())? * factor;
+        // Above 2⁵³ nobody counts single bytes; below 1 there is nothing.
+        (1.0..1e18).contains(&bytes).then_some(Self(bytes as u64)).ok_or_else(wrong)
+    }
+}
+
+text_in_serde!(MemorySize);
 
 /// Where a painting starts. In text: `content`, `noise`, `mix`, `mix=0.3`, `style`, or the name of a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -215,3 +300,23 @@ impl FromStr for StyleFile {
 }
 
 text_in_serde!(StyleFile);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_in_the_units_that_people_use() {
+        let bytes = |text: &str| text.parse::<MemorySize>().map(|size| size.0).ok();
+        let good = [("2GiB", 2 << 30), ("1.5 GB", 1_500_000_000), ("800mb", 800_000_000), ("64MiB", 64 << 20)];
+        for (text, expected) in good.into_iter().chain([("4096", 4096), ("3G", 3 << 30), ("10 KiB", 10 << 10)]) {
+            assert_eq!(bytes(text), Some(expected), "{text}");
+        }
+        for text in ["", "GiB", "-1GiB", "2 GiBs", "1e99", "0", "1.2.3MB", "∞"] {
+            assert_eq!(bytes(text), None, "{text}");
+        }
+        for size in [MemorySize(3 << 30), MemorySize(1_500_000_000), MemorySize(640 << 20), MemorySize(1)] {
+            assert_eq!(size.to_string().parse::<MemorySize>().unwrap(), size);
+        }
+    }
+}

@@ -131,7 +131,7 @@ impl State {
             views.push((*name, view));
         }
         let file = serialize(views, Some(metadata)).map_err(|error| failed(error.to_string()))?;
-        write_durable(path, &file)
+        write_durable(path, |out| out.write_all(&file))
     }
 }
 

@@ -208,7 +208,7 @@ fn finish(
     save(job, &model)?;
     observer(&TrainEvent::Saved { step: progress.best_step, path: job.output.clone() });
     if !state.history.is_empty() {
-        observer(&match curve::write(&smooth(&state.history), &job.curve) {
+        observer(&match curve::write(&smooth(&state.history), &[], &job.curve) {
             Ok(()) => TrainEvent::Saved { step: progress.step, path: job.curve.clone() },
             Err(error) => TrainEvent::Warning { message: error.to_string() },
         });

@@ -1,0 +1,109 @@
+//! `impasto eval`.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use impasto::eval::{Evaluation, Evaluator};
+use impasto::settings::{LayerWeights, Settings};
+use impasto::{Picture, network};
+use serde::Serialize;
+
+use crate::{Ending, output};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct EvalArgs {
+    /// Paintings of the photograph.
+    #[arg(required = true, value_name = "OUT")]
+    paintings: Vec<PathBuf>,
+
+    /// The photograph.
+    #[arg(short, long, value_name = "FILE")]
+    content: PathBuf,
+
+    /// The painting that they should look like.
+    #[arg(short, long, value_name = "FILE")]
+    style: PathBuf,
+
+    /// The longer side at which to measure, in pixels [default: each painting's own].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    size: Option<usize>,
+
+    /// Layers at which the content is compared, such as `conv4_2,conv5_2`.
+    #[arg(long, value_name = "LAYER,…")]
+    content_layers: Option<LayerWeights>,
+
+    /// Layers at which the style is compared, such as `conv1_1,conv2_1`.
+    #[arg(long, value_name = "LAYER,…")]
+    style_layers: Option<LayerWeights>,
+
+    /// The network: `vgg19` (built in), `vgg16`, or a weight file (.mat, .pth, .safetensors).
+    #[arg(long, value_name = "NAME|FILE", default_value = "vgg19")]
+    network: String,
+
+    /// Threads of the CPU [default: all cores].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    threads: Option<usize>,
+
+    /// Write one line of JSON for each painting.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is told of one painting.
+#[derive(Serialize)]
+struct Told<'a> {
+    path: &'a Path,
+    #[serde(flatten)]
+    evaluation: &'a Evaluation,
+}
+
+pub(crate) fn run(args: EvalArgs) -> Result<Ending, Box<dyn Error>> {
+    let default = Settings::default();
+    let settings = Settings {
+        size: args.size,
+        threads: args.threads,
+        network: args.network.clone(),
+        content_layers: args.content_layers.unwrap_or(default.content_layers.clone()),
+        style_layers: args.style_layers.unwrap_or(default.style_layers.clone()),
+        ..default
+    };
+    settings.check()?;
+    let (content, style) = (Picture::read(&args.content)?, Picture::read(&args.style)?);
+    let paintings = args
+        .paintings
+        .iter()
+        .map(|path| Ok((path, Picture::read(path)?)))
+        .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+    let network = network(&settings.network)?;
+    let mut evaluator = Evaluator::new(&network, &settings, content, style)?;
+    for (path, painting) in &paintings {
+        let evaluation = evaluator.evaluate(painting)?;
+        if args.json {
+            output::print_json(&Told { path, evaluation: &evaluation })?;
+        } else {
+            let mut text = Vec::new();
+            table(&mut text, path, &evaluation)?;
+            output::print(&String::from_utf8(text)?)?;
+        }
+    }
+    Ok(Ending::Done)
+}
+
+/// One painting: its distances by layer, then what concerns all of it.
+fn table(out: &mut dyn Write, path: &Path, of: &Evaluation) -> io::Result<()> {
+    writeln!(out, "{} ({}×{})", output::harmless(&path.display().to_string()), of.width, of.height)?;
+    writeln!(out, "  {:10} {:>9} {:>9} {:>12} {:>9}", "layer", "content", "gram", "wasserstein", "sliced")?;
+    let layers: BTreeSet<&String> = of.content.keys().chain(of.gram.keys()).collect();
+    for layer in layers {
+        let value = |of: Option<&f64>| of.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
+        let (content, gram) = (value(of.content.get(layer)), value(of.gram.get(layer)));
+        let (moments, sliced) = (value(of.wasserstein.get(layer)), value(of.sliced_wasserstein.get(layer)));
+        writeln!(out, "  {layer:10} {content:>9} {gram:>9} {moments:>12} {sliced:>9}")?;
+    }
+    let grid = of.checkerboard;
+    writeln!(out, "  structure kept (SSIM)            {:.4}", of.ssim)?;
+    writeln!(out, "  border against the photograph's  {:.4}", of.border)?;
+    writeln!(out, "  grid at periods of 2 and 4       {:.1} and {:.1} dB", grid.period_2, grid.period_4)
+}

@@ -1,0 +1,102 @@
+//! A stretch of a network with its buffers, and what can be asked of it between its passes.
+
+use super::job::Job;
+use super::plan::{Blueprint, Plan, Scope};
+use super::window::Window;
+use crate::layout::{Layout, Plane, PlaneMut, copy_rows};
+use crate::moments;
+use crate::{Features, Moments, Shape};
+
+/// Some consecutive convolutions and everything they need for one size of their input, of which a window may be run at
+/// a time.
+pub(super) struct Stretch {
+    pub(super) scope: Scope,
+    pub(super) plan: Plan,
+}
+
+impl Stretch {
+    /// Makes the buffers for an input of this shape.
+    pub(super) fn new(job: &Job, scope: Scope, input: Shape) -> Self {
+        let plan = Plan::new(Blueprint::new(job, &scope, input));
+        Self { scope, plan }
+    }
+
+    /// Whether it has this tap.
+    pub(super) fn has(&self, tap: usize) -> bool {
+        self.scope.taps.contains(&tap)
+    }
+
+    /// The plane that the stretch reads, to be written, borders left and right included.
+    pub(super) fn source_mut(&mut self) -> PlaneMut<'_> {
+        let Some(source) = self.plan.source else { unreachable!("this stretch reads a plane") };
+        PlaneMut::new(source.layout, &mut self.plan.planes[source.arena])
+    }
+
+    /// The gradient of that plane after a backward pass.
+    pub(super) fn source_gradient(&self) -> Plane<'_> {
+        let Some(source) = self.plan.source else { unreachable!("this stretch reads a plane") };
+        Plane::new(source.layout, &self.plan.planes[source.gradient])
+    }
+
+    /// The feature of a tap, and how many poolings of the stretch come before it.
+    pub(super) fn feature(&self, tap: usize) -> (Plane<'_>, u32) {
+        let layer = &self.plan.layers[tap - self.plan.first];
+        (Plane::new(layer.layout, self.data(tap)), layer.level)
+    }
+
+    /// The feature of a tap as it lies.
+    pub(super) fn data(&self, tap: usize) -> &[f32] {
+        let layer = &self.plan.layers[tap - self.plan.first];
+        let Some(plane) = layer.feature else { unreachable!("the feature of a tap is kept") };
+        &self.plan.planes[plane]
+    }
+
+    /// The moments of a tap over all of its positions.
+    pub(super) fn moments(&mut self, job: &Job, tap: usize, weights: Option<&[f32]>) -> Moments {
+        let Plan { layers, planes, sums, first, .. } = &mut self.plan;
+        let layer = &layers[tap - *first];
+        let Some(plane) = layer.feature else { unreachable!("the feature of a tap is kept") };
+        let feature = Plane::new(layer.layout, &planes[plane]);
+        moments::moments(job.isa(), &job.threads, feature, weights, sums)
+    }
+
+    /// Adds what counts of a window to sums for the moments of a tap; `weights` are the whole feature's.
+    pub(super) fn add_moments(
+        &self,
+        job: &Job,
+        window: &Window,
+        (tap, weights): (usize, Option<&[f32]>),
+        sums: &mut [f64],
+    ) {
+        let (feature, level) = self.feature(tap);
+        let Shape { height, width, .. } = feature.layout.shape;
+        let weights = weights.map(|weights| &weights[window.first_row(level) * width..]);
+        let rows = window.interior(level, height);
+        moments::sum(job.isa(), &job.threads, feature, rows, weights, (sums, true));
+    }
+
+    /// `Σ w[p] · (F − target)²` over what counts of a window; target and weights are the whole feature's.
+    pub(super) fn squared_distance(
+        &self,
+        job: &Job,
+        window: &Window,
+        (tap, target): (usize, &Features),
+        weights: Option<&[f32]>,
+    ) -> f64 {
+        let (feature, level) = self.feature(tap);
+        let Shape { height, width, .. } = feature.layout.shape;
+        let first_row = window.first_row(level);
+        let weights = weights.map(|weights| &weights[first_row * width..]);
+        let target = Plane::new(Layout::new(target.shape), &target.data);
+        let rows = window.interior(level, height);
+        moments::squared_distance(job.isa(), &job.threads, (feature, rows), (target, first_row), weights)
+    }
+
+    /// Copies what counts of a window to where it belongs in the whole feature.
+    pub(super) fn copy_feature(&self, job: &Job, window: &Window, tap: usize, whole: PlaneMut<'_>) {
+        let (feature, level) = self.feature(tap);
+        let rows = window.interior(level, feature.layout.shape.height);
+        let first = window.first_row(level) + rows.start;
+        copy_rows(&job.threads, feature, rows, whole, first);
+    }
+}

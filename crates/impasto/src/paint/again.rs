@@ -1,0 +1,42 @@
+//! The settings in a picture, and the picture again.
+
+use std::path::{Path, PathBuf};
+
+use crate::picture::settings_of;
+use crate::settings::{Overrides, SettingsError};
+
+/// Why a picture cannot be painted again.
+#[derive(Debug, thiserror::Error)]
+pub enum AgainError {
+    /// There is no file of this name.
+    #[error("there is no file `{}`", .0.display())]
+    Missing(PathBuf),
+    /// It has no settings in it.
+    #[error("`{}` has no settings in it: only a PNG has that impasto wrote", .0.display())]
+    NoSettings(PathBuf),
+    /// It has others than those of a painting.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+}
+
+/// The settings that a picture was made with, as TOML.
+///
+/// # Errors
+/// If there is no such file, or none in it.
+pub fn shown(picture: &Path) -> Result<String, AgainError> {
+    if !picture.exists() {
+        return Err(AgainError::Missing(picture.into()));
+    }
+    settings_of(picture).ok_or_else(|| AgainError::NoSettings(picture.into()))
+}
+
+/// What makes a painting again, under another name: `out.png` becomes `out-again.png`.
+///
+/// # Errors
+/// As [`shown`], and if the settings are not those of a painting.
+pub fn again(picture: &Path) -> Result<Overrides, AgainError> {
+    let settings = Overrides::from_toml(&shown(picture)?, picture)?;
+    let stem = picture.file_stem().unwrap_or_default().to_string_lossy();
+    let output = Some(PathBuf::from(format!("{stem}-again.png")));
+    Ok(Overrides { output, curve: None, checkpoint: None, save_every: None, ..settings })
+}

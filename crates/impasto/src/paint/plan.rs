@@ -1,0 +1,173 @@
+//! What a painting will take, told before it begins.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use impasto_nn::vgg::Vgg;
+use serde::Serialize;
+
+use super::{PaintError, Scale, Scene, scales, style_side};
+use crate::device::Machine;
+use crate::memory::{self, Bytes, Demand, Layout, Plan};
+use crate::objective::{Objective, Perceptual, Regions, Weights};
+use crate::picture::{MIN_SIDE, size_with_longer_side};
+use crate::settings::Settings;
+
+/// The longer side of the picture that a step is timed with.
+const TIMED_SIDE: usize = 256;
+
+/// What bands cost: the shallow part is made twice (`docs/performance.md`).
+const BANDS_COST: f64 = 1.2;
+
+/// What tiles cost for each pixel that they look at: a second forward pass, which is a little less than half of all.
+const TILES_COST: f64 = 1.46;
+
+/// One size of a painting that is planned.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ScalePlan {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// How often the loss and its gradient are evaluated.
+    pub iterations: usize,
+    /// How the picture passes through the network.
+    pub layout: Layout,
+    /// In how many tiles.
+    pub tiles: usize,
+    /// The most memory that the program will take, in bytes.
+    pub peak: u64,
+    /// Seconds, about.
+    pub seconds: f64,
+}
+
+/// A painting that is planned.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PaintPlan {
+    /// What computes.
+    pub device: String,
+    /// Every size, the smallest first.
+    pub scales: Vec<ScalePlan>,
+    /// The most memory that the program will take, in bytes.
+    pub peak: u64,
+    /// The most that it may take, in bytes, where that is known.
+    pub limit: Option<u64>,
+    /// Seconds, about.
+    pub seconds: f64,
+}
+
+impl fmt::Display for PaintPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for ScalePlan { width, height, iterations, layout, tiles, peak, seconds } in &self.scales {
+            let tiles = if *tiles > 1 { format!("{tiles} {layout}") } else { layout.to_string() };
+            let (peak, seconds) = (Bytes(*peak), Seconds(*seconds));
+            writeln!(f, "{width}×{height}: {iterations} iterations, {tiles}, {peak}, {seconds}")?;
+        }
+        let allowed = self.limit.map(|limit| format!(" of {} allowed", Bytes(limit))).unwrap_or_default();
+        write!(f, "in all: at most {}{allowed}, {} on {}", Bytes(self.peak), Seconds(self.seconds), self.device)
+    }
+}
+
+/// Seconds for people.
+struct Seconds(f64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            seconds if seconds < 100.0 => write!(f, "about {seconds:.1} s"),
+            seconds if seconds < 6000.0 => write!(f, "about {:.0} min", seconds / 60.0),
+            seconds => write!(f, "about {:.1} h", seconds / 3600.0),
+        }
+    }
+}
+
+/// Plans a painting, and times one small step of it.
+///
+/// # Errors
+/// As [`paint`](super::paint()).
+pub fn plan(scene: &Scene, settings: &Settings, network: Arc<Vgg>) -> Result<PaintPlan, PaintError> {
+    settings.check()?;
+    let weights = Weights::new(&settings.with_strength(), network.kind)?;
+    let scales = scales(scene.working_size(settings.size), settings);
+    scene.check(&scales)?;
+    let machine = Machine::new(&network, settings, &weights.taps())?;
+    drop(network);
+    let (device, network_bytes) = (machine.device.clone(), machine.weights);
+    let mut objective = Objective::blank(machine, &weights);
+    let limit = memory::limit(settings);
+    let plans = plans(objective.perceptual(), scene, settings, &scales, (network_bytes, limit))?;
+    let reach = objective.perceptual().reach();
+    let pixel = seconds_of_a_pixel(&mut objective, scene, settings);
+    let planned = scales.iter().zip(plans).map(|(scale, Plan { layout, peak })| {
+        let tiles = layout.tiles((scale.height, scale.width), reach);
+        let looked_at: usize = tiles.iter().map(|tile| tile.pixels()).sum();
+        let cost = match layout {
+            Layout::Whole => 1.0,
+            Layout::Bands { .. } => BANDS_COST,
+            Layout::Tiles { .. } => TILES_COST,
+        };
+        let seconds = pixel * cost * (looked_at * scale.iterations) as f64;
+        let &Scale { width, height, iterations } = scale;
+        ScalePlan { width, height, iterations, layout, tiles: tiles.len(), peak, seconds }
+    });
+    let scales: Vec<ScalePlan> = planned.collect();
+    let peak = scales.iter().map(|scale| scale.peak).max().unwrap_or(0);
+    let seconds = scales.iter().map(|scale| scale.seconds).sum();
+    Ok(PaintPlan { device, scales, peak, limit, seconds })
+}
+
+/// How each size is painted within a limit, for a network that takes so many bytes.
+pub(super) fn plans(
+    perceptual: &Perceptual,
+    scene: &Scene,
+    settings: &Settings,
+    scales: &[Scale],
+    (network, limit): (u64, Option<u64>),
+) -> Result<Vec<Plan>, PaintError> {
+    let limit = limit.unwrap_or(u64::MAX);
+    let plan = |size: (usize, usize), last: bool| {
+        let demand = scene.demand(size, settings.style_scale, last);
+        memory::plan(perceptual, settings, network, &demand, limit)
+    };
+    let one = |(index, scale): (usize, &Scale)| {
+        let size = (scale.height, scale.width);
+        plan(size, index + 1 == scales.len()).map_err(|needed| {
+            let longer = size.0.max(size.1);
+            let smaller = std::iter::successors(Some(longer as f64 * 0.95), |side| Some(side * 0.95));
+            let sides = smaller.map(|side| side as usize).take_while(|side| *side >= MIN_SIDE);
+            let fitting = sides.into_iter().find(|side| plan(size_with_longer_side(size, *side), true).is_ok());
+            PaintError::Memory { width: size.1, height: size.0, needed, limit, fitting }
+        })
+    };
+    scales.iter().enumerate().map(one).collect()
+}
+
+/// Seconds that one evaluation takes for each pixel, by one of a small picture.
+fn seconds_of_a_pixel(objective: &mut Objective, scene: &Scene, settings: &Settings) -> f64 {
+    let (height, width) = scene.working_size(settings.size);
+    let (height, width) = size_with_longer_side((height, width), height.max(width).min(TIMED_SIDE));
+    let small = scene.at(Scale { height, width, iterations: 1 }, settings.style_scale);
+    objective.look_at(Layout::Whole, &small.content, &small.styles, Regions::default());
+    let mut gradient = vec![0.0; small.content.data().len()];
+    let mut once = || {
+        let begun = Instant::now();
+        objective.value_and_gradient(small.content.data(), &mut gradient);
+        begun.elapsed().as_secs_f64()
+    };
+    // The first one touches its memory for the first time.
+    once();
+    once().min(once()) / (height * width) as f64
+}
+
+impl Scene {
+    /// What the picture asks of the memory at a size; at the last one nothing waits for later.
+    fn demand(&self, size: (usize, usize), style_scale: f64, last: bool) -> Demand {
+        let side = style_side(size.0.max(size.1), style_scale);
+        let styles = self.styles.iter().map(|(style, _)| style.size_with_longer_side(side)).collect();
+        let pictures = self.styles.iter().map(|(style, _)| style).chain([&self.content]).chain(&self.start);
+        let waiting = if last { 0 } else { pictures.map(|picture| size_of_val(picture.data()) as u64).sum() };
+        let planes = self.masks.planes() + if self.content.alpha().is_some() { 3 } else { 0 };
+        Demand { size, styles, waiting: waiting + self.masks.bytes(), planes }
+    }
+}

@@ -1,0 +1,168 @@
+//! Exact numbers in a safetensors file: written to the disk one tensor after another, whole or not at all, and read one
+//! at a time, so that neither takes more memory than the largest of them.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+
+use crate::picture::{WriteError, write_durable};
+
+/// The longest header that is read.
+const LONGEST_HEADER: u64 = 16 << 20;
+
+/// One tensor to write.
+pub(crate) enum Values<'a> {
+    Floats(&'a [f32]),
+    Doubles(&'a [f64]),
+}
+
+impl Values<'_> {
+    fn kind(&self) -> (Dtype, usize, usize) {
+        match self {
+            Self::Floats(values) => (Dtype::F32, values.len(), 4),
+            Self::Doubles(values) => (Dtype::F64, values.len(), 8),
+        }
+    }
+
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Floats(values) => write_all(values, |v| v.to_le_bytes(), out),
+            Self::Doubles(values) => write_all(values, |v| v.to_le_bytes(), out),
+        }
+    }
+}
+
+fn write_all<T: Copy, const N: usize>(values: &[T], bytes: fn(T) -> [u8; N], out: &mut dyn Write) -> io::Result<()> {
+    let mut buffer = Vec::with_capacity(N * 4096);
+    for values in values.chunks(4096) {
+        buffer.clear();
+        values.iter().for_each(|value| buffer.extend_from_slice(&bytes(*value)));
+        out.write_all(&buffer)?;
+    }
+    Ok(())
+}
+
+/// Writes metadata and tensors to a file that is on the disk when this returns.
+///
+/// # Errors
+/// If it cannot be written; then the file before it is as it was.
+pub(crate) fn write(
+    path: &Path,
+    metadata: HashMap<String, String>,
+    tensors: &[(String, Values<'_>)],
+) -> Result<(), WriteError> {
+    let failed = |reason: String| WriteError::File { path: path.into(), reason };
+    let (mut infos, mut end) = (Vec::new(), 0);
+    for (name, values) in tensors {
+        let (dtype, len, width) = values.kind();
+        infos.push((name.clone(), TensorInfo { dtype, shape: vec![len], data_offsets: (end, end + len * width) }));
+        end += len * width;
+    }
+    let header = Metadata::new(Some(metadata), infos).map_err(|error| failed(error.to_string()))?;
+    let mut header = serde_json::to_vec(&header).map_err(|error| failed(error.to_string()))?;
+    header.resize(header.len().next_multiple_of(8), b' ');
+    write_durable(path, |out| {
+        out.write_all(&(header.len() as u64).to_le_bytes())?;
+        out.write_all(&header)?;
+        tensors.iter().try_for_each(|(_, values)| values.write(out))
+    })
+}
+
+/// A file of tensors that is open.
+#[derive(Debug)]
+pub(crate) struct Tensors {
+    file: File,
+    header: Metadata,
+    /// The first byte behind the header.
+    data: u64,
+}
+
+impl Tensors {
+    /// Opens a file and reads its header; nothing where it is none, or is cut short.
+    ///
+    /// # Errors
+    /// If the system would not let it be read.
+    pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        let mut start = [0; 8];
+        if length < 8 {
+            return Ok(None);
+        }
+        file.read_exact(&mut start)?;
+        let announced = u64::from_le_bytes(start);
+        if announced > LONGEST_HEADER || announced > length - 8 {
+            return Ok(None);
+        }
+        let mut header = vec![0; announced as usize];
+        file.read_exact(&mut header)?;
+        // Metadata checks itself: shapes against sizes, and that the tensors lie end to end.
+        let Ok(header) = serde_json::from_slice::<Metadata>(&header) else { return Ok(None) };
+        let data = 8 + announced;
+        Ok((data.checked_add(header.data_len() as u64) == Some(length)).then_some(Self { file, header, data }))
+    }
+
+    /// A text of the metadata, empty where there is none.
+    pub(crate) fn text(&self, key: &str) -> &str {
+        self.header.metadata().as_ref().and_then(|texts| texts.get(key)).map_or("", String::as_str)
+    }
+
+    /// A tensor of `f32`, if there is one of this name.
+    pub(crate) fn floats(&mut self, name: &str) -> Option<Vec<f32>> {
+        let bytes = self.bytes(name, Dtype::F32)?;
+        Some(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+    }
+
+    /// A tensor of `f64`, if there is one of this name.
+    pub(crate) fn doubles(&mut self, name: &str) -> Option<Vec<f64>> {
+        let bytes = self.bytes(name, Dtype::F64)?;
+        Some(bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap_or_default())).collect())
+    }
+
+    fn bytes(&mut self, name: &str, dtype: Dtype) -> Option<Vec<u8>> {
+        let info = self.header.info(name).filter(|info| info.dtype == dtype)?;
+        let (begin, end) = info.data_offsets;
+        self.file.seek(SeekFrom::Start(self.data + begin as u64)).ok()?;
+        let mut bytes = vec![0; end - begin];
+        self.file.read_exact(&mut bytes).ok()?;
+        Some(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_come_back_bit_for_bit_and_a_file_cut_anywhere_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        let (floats, doubles) = ([0.1f32, f32::MIN_POSITIVE, -0.0], [1.0 / 3.0, f64::INFINITY, f64::NAN]);
+        let tensors = [("b".to_owned(), Values::Doubles(&doubles)), ("a".to_owned(), Values::Floats(&floats))];
+        write(&path, [("key".to_owned(), "größe".to_owned())].into(), &tensors).unwrap();
+        let mut read = Tensors::open(&path).unwrap().unwrap();
+        assert_eq!(read.text("key"), "größe");
+        assert_eq!(read.floats("a").unwrap().map_bits(), floats.to_vec().map_bits());
+        let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&read.doubles("b").unwrap()), bits(&doubles));
+        assert_eq!((read.floats("b"), read.doubles("c")), (None, None));
+        let whole = std::fs::read(&path).unwrap();
+        for len in [0, 7, 9, whole.len() / 2, whole.len() - 1] {
+            std::fs::write(&path, &whole[..len]).unwrap();
+            assert!(Tensors::open(&path).unwrap().is_none(), "{len}");
+        }
+    }
+
+    trait Bits {
+        fn map_bits(&self) -> Vec<u32>;
+    }
+
+    impl Bits for Vec<f32> {
+        fn map_bits(&self) -> Vec<u32> {
+            self.iter().map(|v| v.to_bits()).collect()
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Painting coarse to fine, and its one control of strength, on real pictures with the real network.
+
+use std::path::Path;
+
+use impasto::device::Machine;
+use impasto::objective::{Losses, Objective, Weights};
+use impasto::paint::scales;
+use impasto::progress::{Event, Flow};
+use impasto::settings::{Init, OptimizerKind};
+use impasto::{Painting, Picture, Scene, Settings, network, paint};
+
+fn example(name: &str) -> Picture {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures");
+    Picture::read(&folder.join(name)).unwrap()
+}
+
+fn scene(style: &str) -> Scene {
+    Scene { content: example("coffee.png"), styles: vec![(example(style), 1.0)], start: None }
+}
+
+fn run(style: &str, settings: &Settings) -> (Painting, Vec<Event>) {
+    let mut events = Vec::new();
+    let mut watch = |event: &Event| {
+        events.push(event.clone());
+        Flow::Continue
+    };
+    let settings = Settings { threads: Some(2), ..settings.clone() };
+    let painting = paint(&scene(style), &settings, network("vgg19").unwrap(), &mut watch).unwrap();
+    (painting, events)
+}
+
+#[test]
+fn every_size_is_painted_in_turn_and_told() {
+    let settings = Settings { size: Some(120), min_size: 40, iterations: 6, ..Settings::default() };
+    let (painting, events) = run("starry-night.jpg", &settings);
+    let planned = scales((80, 120), &settings);
+    let told: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Scale { scale, scales: 4, width, height, iterations } => {
+                Some((*scale, *height, *width, *iterations))
+            }
+            _ => None,
+        })
+        .collect();
+    let wanted: Vec<_> = (1..).zip(&planned).map(|(i, s)| (i, s.height, s.width, s.iterations)).collect();
+    assert_eq!(told, wanted);
+    let mut before = (0.0, 0);
+    for event in &events {
+        if let Event::Step { iteration, iterations, scale, width, done, left, .. } = event {
+            assert_eq!(*width, planned[scale - 1].width);
+            assert_eq!(*iteration, before.1 + 1);
+            assert_eq!(*iterations, planned.iter().map(|scale| scale.iterations).sum::<usize>());
+            assert!(*done > before.0 && *done <= 1.0 && *left >= 0.0);
+            before = (*done, *iteration);
+        }
+    }
+    assert_eq!(before, (1.0, painting.history.len()));
+    assert_eq!(painting.begun.len(), 4);
+    assert_eq!((painting.picture.height(), painting.picture.width()), (80, 120));
+}
+
+/// The mean over windows of 8×8 of the similarity of luminance: Wang et al., "Image Quality Assessment: From Error
+/// Visibility to Structural Similarity", 2004, eq. 13.
+fn similarity(a: &Picture, b: &Picture) -> f64 {
+    let (height, width) = (a.height(), a.width());
+    assert_eq!((height, width), (b.height(), b.width()));
+    let luminance = |picture: &Picture, i: usize| {
+        let n = height * width;
+        let rgb = [0, 1, 2].map(|c| f64::from(picture.data()[c * n + i].clamp(0.0, 255.0)));
+        0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]
+    };
+    let (mut sum, mut windows) = (0.0, 0.0);
+    for y in (0..height - 7).step_by(4) {
+        for x in (0..width - 7).step_by(4) {
+            let at = |picture: &Picture| -> Vec<f64> {
+                (0..64).map(|k| luminance(picture, (y + k / 8) * width + x + k % 8)).collect()
+            };
+            let (a, b) = (at(a), at(b));
+            let mean = |v: &[f64]| v.iter().sum::<f64>() / 64.0;
+            let (ma, mb) = (mean(&a), mean(&b));
+            let covariance = |a: &[f64], ma: f64, b: &[f64], mb: f64| {
+                a.iter().zip(b).map(|(x, y)| (x - ma) * (y - mb)).sum::<f64>() / 64.0
+            };
+            let (va, vb, vab) = (covariance(&a, ma, &a, ma), covariance(&b, mb, &b, mb), covariance(&a, ma, &b, mb));
+            let (c1, c2) = (6.5025, 58.5225);
+            sum += (2.0 * ma * mb + c1) * (2.0 * vab + c2) / ((ma * ma + mb * mb + c1) * (va + vb + c2));
+            windows += 1.0;
+        }
+    }
+    sum / windows
+}
+
+#[test]
+fn the_look_at_a_small_size_predicts_the_look_at_a_large_one() {
+    // The small picture is where the large one came by, and it ends near it: from noise, as only that is undecided.
+    let settings = Settings { min_size: 64, init: Init::Noise, iterations: 30, ..Settings::default() };
+    let picture = |settings: Settings| run("starry-night.jpg", &settings).0.picture;
+    let small = picture(Settings { size: Some(128), ..settings.clone() });
+    let large = |settings: Settings| {
+        let large = picture(Settings { size: Some(256), ..settings });
+        similarity(&large.resized(small.height(), small.width()), &small)
+    };
+    let coarse_to_fine = large(settings.clone());
+    let at_once = large(Settings { scales: Some(1), ..settings.clone() });
+    let other_seed = large(Settings { seed: 1, ..settings });
+    println!("{coarse_to_fine} coarse to fine, {at_once} at once, {other_seed} from another seed");
+    assert!(coarse_to_fine > 0.6 && coarse_to_fine > at_once + 0.1 && coarse_to_fine > other_seed + 0.1);
+}
+
+/// The losses of a picture with all weights 1.
+fn measure(picture: &Picture, style: &str) -> Losses {
+    let settings = Settings { style_weight: 1.0, threads: Some(2), ..Settings::default() };
+    let network = network("vgg19").unwrap();
+    let weights = Weights::new(&settings, network.kind).unwrap();
+    let machine = Machine::new(&network, &settings, &weights.taps()).unwrap();
+    let scene = scene(style);
+    let (height, width) = (picture.height(), picture.width());
+    let styles = [(scene.styles[0].0.resized_to_longer_side(height.max(width)), 1.0)];
+    Objective::new(machine, &weights, &scene.content.resized(height, width), &styles).value(picture.data())
+}
+
+#[test]
+fn more_strength_is_more_style_and_less_content_for_every_style_and_size() {
+    for style in ["starry-night.jpg", "rocket.jpg"] {
+        for size in [72, 128] {
+            let settings = Settings { size: Some(size), min_size: 64, iterations: 20, ..Settings::default() };
+            let at = |strength: f64| {
+                let settings = Settings { strength: Some(strength), ..settings.clone() };
+                measure(&run(style, &settings).0.picture, style)
+            };
+            let losses = [0.0, 0.25, 0.5, 0.75, 1.0].map(at);
+            println!("{style} at {size}: {:?}", losses.map(|l| (l.content, l.style)));
+            assert!(losses[0].content < 1e-3 * losses[1].content, "no strength is the photograph");
+            for pair in losses.windows(2) {
+                assert!(
+                    pair[1].style < pair[0].style && pair[1].content > pair[0].content,
+                    "{style} {size} {losses:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn an_average_of_the_way_is_left_where_it_is_better() {
+    let settings = Settings {
+        size: Some(72),
+        min_size: 48,
+        iterations: 60,
+        optimizer: OptimizerKind::Adam,
+        learning_rate: 20.0,
+        average: 0.0,
+        ..Settings::default()
+    };
+    let last = run("starry-night.jpg", &settings).0.losses.loss;
+    let average = run("starry-night.jpg", &Settings { average: 0.9, ..settings }).0.losses.loss;
+    assert!(average < 0.9 * last, "{average} against {last}");
+}
+
+#[test]
+fn the_size_of_the_styles_is_the_size_of_the_strokes() {
+    let settings = Settings { size: Some(96), iterations: 20, ..Settings::default() };
+    let at = |style_scale: f64| {
+        let picture = run("starry-night.jpg", &Settings { style_scale, ..settings.clone() }).0.picture;
+        let (mut fine, n) = (0.0, picture.height() * picture.width());
+        for y in 0..picture.height() {
+            for x in 1..picture.width() {
+                let i = n + y * picture.width() + x;
+                fine += f64::from((picture.data()[i] - picture.data()[i - 1]).abs());
+            }
+        }
+        fine
+    };
+    let (small, large) = (at(0.5), at(2.0));
+    assert!(small > 1.1 * large, "{small} against {large}");
+}
