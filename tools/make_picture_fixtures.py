@@ -17,7 +17,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / 'crates/impasto/tests/pictures/files'
@@ -118,8 +118,8 @@ def expect(path, icc=None):
 
 def with_profiles(rgb):
     wide, grey = matrix_profile(), grey_profile()
-    table = table_profile(b'scnr', b'RGB ', 3, 9, lambda x: np.stack([x[..., 1], x[..., 2], x[..., 0]], -1) ** 2)
-    inks = table_profile(b'prtr', b'CMYK', 4, 5, lambda x: (1 - 0.9 * x[..., :3]) ** 1.7 * (1 - x[..., 3:]) ** 2)
+    table = table_profile(b'scnr', b'RGB ', 3, 17, lambda x: np.stack([x[..., 1], x[..., 2], x[..., 0]], -1) ** 2)
+    inks = table_profile(b'prtr', b'CMYK', 4, 9, lambda x: (1 - 0.9 * x[..., :3]) ** 1.7 * (1 - x[..., 3:]) ** 2)
     expect(save(rgb, 'matrix.png', icc_profile=wide), wide)
     expect(save(rgb, 'matrix.jpg', icc_profile=wide, quality=92, subsampling=0), wide)
     expect(save(rgb, 'matrix.webp', icc_profile=wide, lossless=True), wide)
@@ -165,20 +165,20 @@ def every_kind(rgb):
     save(palette, 'palette-alpha.png', transparency=3)
     save(Image.fromarray(np.asarray(grey).astype(np.uint16) * 257), 'grey16.png')
     save(grey.convert('1'), 'bits.png')
-    save(rgb, 'baseline.jpg', quality=90)
-    save(rgb, 'progressive.jpg', quality=90, progressive=True)
-    save(grey, 'grey.jpg', quality=90)
+    expect(save(rgb, 'baseline.jpg', quality=90, subsampling=0))
+    expect(save(rgb, 'progressive.jpg', quality=90, progressive=True))
+    expect(save(grey, 'grey.jpg', quality=90))
     expect(save(separated(rgb), 'inks.jpg', quality=92))
     adobe_ycck(rgb)
     expect(OUT / 'ycck.jpg')
-    save(rgb, 'lossy.webp', quality=80)
+    expect(save(rgb, 'lossy.webp', quality=80))
     save(rgba, 'alpha-lossy.webp', quality=80)
     save(rgba, 'alpha.webp', lossless=True)
     save(rgb, 'plain.tiff')
     save(rgb, 'lzw.tiff', compression='tiff_lzw')
     save(rgb, 'deflate.tiff', compression='tiff_adobe_deflate')
     save(rgba, 'alpha.tiff')
-    expect(save(palette, 'palette.tiff'))
+    save(palette, 'palette.tiff')
     expect(save(separated(rgb), 'inks.tiff'))
     save(rgb, 'plain.bmp')
     save(palette, 'palette.bmp')
@@ -196,13 +196,17 @@ def camera(rgb):
     """What a telephone writes: turned, with a place in EXIF and in XMP."""
     exif = Image.Exif()
     exif.update({0x010f: 'Telephones', 0x0112: 6, 0x8298: 'somebody'})
-    exif.get_ifd(0x8769).update({0x829a: (1, 125), 0x9003: '2020:02:02 12:00:00', 0x927c: b'the maker alone knows'})
+    exif.get_ifd(0x8769).update({0x829a: TiffImagePlugin.IFDRational(1, 125), 0x9003: '2020:02:02 12:00:00', 0x927c: b'the maker alone knows'})
     exif.get_ifd(0x8825).update({1: 'N', 2: (48.0, 51.0, 29.0), 3: 'E', 4: (2.0, 17.0, 40.0)})
     xmp = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:exif="http://ns.adobe.com/exif/1.0/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
  exif:GPSLatitude="48,51.483N" xmp:Rating="4"/></rdf:RDF></x:xmpmeta>"""
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt('XML:com.adobe.xmp', xmp)
     for ending in ('jpg', 'png', 'webp', 'tiff'):
-        save(rgb, f'camera.{ending}', exif=exif.tobytes() if ending != 'tiff' else exif, xmp=xmp.encode())
+        # In TIFF, Pillow writes the main directory alone, and takes it from one place.
+        own = {'tiffinfo': {0x010f: 'Telephones', 0x0112: 6, 700: xmp.encode()}} if ending == 'tiff' else {'exif': exif}
+        save(rgb, f'camera.{ending}', xmp=xmp.encode(), pnginfo=text, **own)
 
 
 def interlaced(rgb):

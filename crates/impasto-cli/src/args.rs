@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use impasto::paint::Axis;
+use impasto::picture::BitDepth;
 use impasto::settings::{
-    BorderKind, Device, Init, LayerWeights, MemorySize, OptimizerKind, Overrides, PoolingKind, Preset, StyleFile,
-    StyleLossKind,
+    BorderKind, Colors, Device, Init, LayerWeights, MemorySize, OptimizerKind, Overrides, PoolingKind, Preset,
+    StyleFile, StyleLossKind,
 };
 
 use crate::eval::EvalArgs;
@@ -70,6 +71,18 @@ pub(crate) struct PaintArgs {
     /// Where to write the picture: .png, .jpg, .webp or .tiff [default: CONTENT-STYLE.png].
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+
+    /// Bits of a channel: 8 or, in PNG and TIFF, 16 [default: those of the photograph where the format holds them].
+    #[arg(long, value_name = "BITS")]
+    pub(crate) depth: Option<BitDepth>,
+
+    /// Keep the photograph's EXIF, XMP and IPTC, without thumbnails and the place where it was taken.
+    #[arg(long)]
+    pub(crate) keep_metadata: bool,
+
+    /// Keep the metadata, and the place where the photograph was taken.
+    #[arg(long)]
+    pub(crate) keep_gps: bool,
 
     /// All settings at once: `article`, `default`, `fast` or `best`.
     #[arg(short, long, help_heading = "Settings")]
@@ -146,6 +159,11 @@ pub(crate) struct PaintArgs {
     /// Layers at which the style is compared, such as `conv1_1=0.2,conv2_1=0.2`.
     #[arg(long, value_name = "LAYER=X,…", help_heading = "Settings")]
     pub(crate) style_layers: Option<LayerWeights>,
+
+    /// Whose colours the painting has: those of the `style`; of the `content`, where only brightness is painted; or the
+    /// style with the content's by `match`, mean and covariance, or by `histogram`.
+    #[arg(long, value_name = "WHOSE", help_heading = "Settings")]
+    pub(crate) colors: Option<Colors>,
 
     /// Where to start: `content`, `noise`, `mix` (half of each), `mix=0.3` (share of noise), `style`, or a picture.
     #[arg(long, value_name = "START", help_heading = "Settings")]
@@ -234,6 +252,9 @@ impl PaintArgs {
             protect: self.protect.clone(),
             output: self.output.clone(),
             curve: self.curve.clone(),
+            depth: self.depth,
+            keep_metadata: self.keep_metadata.then_some(true),
+            keep_gps: self.keep_gps.then_some(true),
             checkpoint: self.checkpoint.clone(),
             checkpoint_every: self.checkpoint_every,
             preset: self.preset,
@@ -249,6 +270,7 @@ impl PaintArgs {
             content_weight: self.content_weight,
             style_weight: self.style_weight,
             tv_weight: self.tv_weight,
+            colors: self.colors,
             init: self.init.clone(),
             style_loss: self.style_loss,
             pooling: self.pooling,

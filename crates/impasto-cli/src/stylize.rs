@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
-use impasto::picture::PictureFormat;
+use impasto::picture::{BitDepth, KeptOfInput, PictureFormat};
 use impasto::progress::{End, Flow};
-use impasto::settings::Device;
+use impasto::settings::{Colors, Device};
 use impasto::styles::StyleChoice;
 use impasto::stylize::{StylizeEvent, StylizeSummary};
 use impasto::{StylizeJob, StylizeSettings};
@@ -40,6 +40,18 @@ pub(crate) struct StylizeArgs {
     #[arg(long)]
     skip_existing: bool,
 
+    /// Bits of a channel: 8 or, in PNG and TIFF, 16 [default: those of the input where the format holds them].
+    #[arg(long, value_name = "BITS")]
+    depth: Option<BitDepth>,
+
+    /// Keep EXIF, XMP and IPTC of each photograph, without thumbnails and the place where it was taken.
+    #[arg(long)]
+    keep_metadata: bool,
+
+    /// Keep the metadata, and the place where the photograph was taken.
+    #[arg(long)]
+    keep_gps: bool,
+
     /// How much of the painting is in the result: 0 is the photograph, 1 the style as it was trained [default: 1].
     #[arg(long, value_name = "0…1", help_heading = "Settings", allow_negative_numbers = true)]
     strength: Option<f64>,
@@ -48,8 +60,13 @@ pub(crate) struct StylizeArgs {
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
     stroke_size: Option<f64>,
 
-    /// Keep the photograph's colours: only brightness is painted.
-    #[arg(long, help_heading = "Settings")]
+    /// Whose colours the result has: those of the `style`; of the `content`, where only brightness is painted; or the
+    /// content's by `match`, mean and covariance, or by `histogram` [default: style].
+    #[arg(long, value_name = "WHOSE", help_heading = "Settings")]
+    colors: Option<Colors>,
+
+    /// Keep the photograph's colours: the same as `--colors content`.
+    #[arg(long, help_heading = "Settings", conflicts_with = "colors")]
     keep_colors: bool,
 
     /// The longer side of the result in pixels [default: the photograph's].
@@ -135,12 +152,13 @@ impl StylizeArgs {
             output: self.output,
             format: self.format,
             skip_existing: self.skip_existing,
+            kept: KeptOfInput { depth: self.depth, metadata: self.keep_metadata, gps: self.keep_gps },
             jobs: self.jobs.unwrap_or(job.jobs),
             settings: StylizeSettings {
                 size: self.size,
                 strength: self.strength.unwrap_or(settings.strength),
                 stroke_size: self.stroke_size.unwrap_or(settings.stroke_size),
-                keep_colors: self.keep_colors,
+                colors: self.colors.unwrap_or(if self.keep_colors { Colors::Content } else { settings.colors }),
                 memory: self.memory.map(|memory| memory.as_u64()),
                 device: self.device.unwrap_or(settings.device),
                 threads: self.threads,

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Studio, example};
+use impasto::picture::{BitDepth, PictureFile, settings_of};
 
 #[test]
 fn every_format_comes_in() {
@@ -135,4 +136,71 @@ fn a_photograph_held_upright_is_painted_upright() {
     studio.write("turned.jpg", &turned);
     studio.run(&["paint", "turned.jpg", "-s", "night.png", "-n", "1", "-o", "out.png"]).good();
     assert_eq!(studio.size("out.png"), (24, 40));
+}
+
+/// A file of the decoders' tests.
+fn fixture(studio: &Studio, name: &str) {
+    let from = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../impasto/tests/pictures/files").join(name);
+    std::fs::copy(from, studio.path(name)).unwrap();
+}
+
+#[test]
+fn depth_and_opacity_go_from_the_photograph_into_the_painting() {
+    let studio = Studio::new();
+    let photo = image::open(example("chelsea.png")).unwrap().thumbnail(48, 48);
+    photo.to_rgb16().save(studio.path("deep.png")).unwrap();
+    fixture(&studio, "alpha.png");
+    let paint = |content: &str, args: &[&str]| {
+        studio.run(&[&["paint", content, "-s", "night.png", "-n", "1", "-o", "out.png"], args].concat()).good();
+        PictureFile::read(&studio.path("out.png")).unwrap()
+    };
+    assert_eq!(paint("deep.png", &[]).depth, BitDepth::Sixteen);
+    assert_eq!(paint("deep.png", &["--depth", "8"]).depth, BitDepth::Eight);
+    assert_eq!(paint("alpha.png", &["--depth", "16"]).depth, BitDepth::Sixteen);
+    let own = PictureFile::read(&studio.path("alpha.png")).unwrap().picture;
+    assert_eq!(paint("alpha.png", &[]).picture.alpha(), own.alpha());
+    assert!(paint("alpha.png", &["--size", "48"]).picture.alpha().is_some());
+    let run = studio.run(&["paint", "alpha.png", "-s", "night.png", "-n", "1", "-o", "out.jpg"]).good();
+    assert!(run.stderr.contains("JPEG cannot hold transparency"), "{}", run.stderr);
+    studio.paint(&["-o", "out.jpg", "--depth", "16"]).refused(&["a jpg file cannot hold 16 bits a channel"]);
+    studio.paint(&["-o", "out.png", "--depth", "12"]).refused(&["`12` is no bit depth"]);
+}
+
+#[test]
+fn metadata_goes_into_the_painting_where_it_is_asked_for_and_the_place_only_then() {
+    let studio = Studio::new();
+    fixture(&studio, "camera.jpg");
+    let has = |args: &[&str], word: &str| {
+        studio.run(&[&["paint", "camera.jpg", "-s", "night.png", "-n", "1", "-o", "out.jpg"], args].concat()).good();
+        let bytes = std::fs::read(studio.path("out.jpg")).unwrap();
+        assert_eq!(studio.size("out.jpg"), (18, 24));
+        bytes.windows(word.len()).any(|bytes| bytes == word.as_bytes())
+    };
+    assert!(!has(&[], "Telephones"));
+    assert!(has(&["--keep-metadata"], "Telephones"));
+    assert!(!has(&["--keep-metadata"], "48,51.483N"));
+    assert!(has(&["--keep-gps"], "48,51.483N"));
+    assert!(settings_of(&studio.path("out.jpg")).unwrap().contains("keep_gps = true"));
+}
+
+#[test]
+fn the_photographs_colours_are_kept_in_each_way() {
+    let studio = Studio::new();
+    let paint = |args: &[&str]| {
+        studio.paint(&[&["-o", "out.png"], args].concat()).good();
+        image::open(studio.path("out.png")).unwrap().to_rgb8()
+    };
+    let own = paint(&[]);
+    assert_eq!(paint(&["--colors", "style"]), own);
+    for way in ["content", "match", "histogram"] {
+        assert_ne!(paint(&["--colors", way]), own, "{way}");
+    }
+    studio.paint(&["--colors", "mine", "-o", "out.png"]).refused(&["`mine` is no choice of colours"]);
+}
+
+#[test]
+fn animations_are_refused() {
+    let studio = Studio::new();
+    fixture(&studio, "animated.gif");
+    studio.run(&["paint", "animated.gif", "-s", "night.png"]).refused(&["`animated.gif` is animated"]);
 }

@@ -157,12 +157,45 @@ fn settings_change_the_picture() {
     let (plain, cat) = (paint(&[]), pixels(&studio, "cat.png"));
     assert_eq!(paint(&["--strength", "0"]), cat);
     assert_eq!(paint(&["--strength", "1", "--stroke-size", "1", "--memory", "1GiB"]), plain);
-    for flags in [&["--strength", "0.5"][..], &["--stroke-size", "2"], &["--stroke-size", "0.5"], &["--keep-colors"]] {
+    for flags in [
+        &["--strength", "0.5"][..],
+        &["--stroke-size", "2"],
+        &["--stroke-size", "0.5"],
+        &["--keep-colors"],
+        &["--colors", "match"],
+        &["--colors", "histogram"],
+    ] {
         let picture = paint(flags);
         assert!(picture != plain && picture != cat, "{flags:?}");
         assert_eq!(picture.dimensions(), (96, 64));
     }
+    assert_eq!(paint(&["--colors", "content"]), paint(&["--keep-colors"]));
     assert_eq!(paint(&["--size", "48"]).dimensions(), (48, 32));
+}
+
+#[test]
+fn opacity_depth_and_metadata_go_into_the_picture() {
+    let studio = studio();
+    let cat = image::open(common::example("chelsea.png")).unwrap().thumbnail(48, 32);
+    let mut alpha = cat.to_rgba16();
+    alpha.pixels_mut().take(200).for_each(|pixel| pixel.0[3] = 0);
+    alpha.save(studio.path("alpha.png")).unwrap();
+    let camera = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../impasto/tests/pictures/files/camera.jpg");
+    std::fs::copy(camera, studio.path("camera.jpg")).unwrap();
+    let has = |name: &str, word: &[u8]| {
+        std::fs::read(studio.path(name)).unwrap().windows(word.len()).any(|bytes| bytes == word)
+    };
+    let paint = |args: &[&str]| studio.run(&[&["stylize"], args, &["-s", "one.safetensors"]].concat()).good();
+    paint(&["alpha.png", "-o", "out.png"]);
+    let painted = image::open(studio.path("out.png")).unwrap();
+    assert_eq!(painted.color(), image::ColorType::Rgba16);
+    assert!(painted.to_rgba16().pixels().zip(alpha.pixels()).all(|(new, old)| new.0[3] == old.0[3]));
+    paint(&["camera.jpg", "-o", "plain.jpg"]);
+    paint(&["camera.jpg", "-o", "kept.jpg", "--keep-metadata"]);
+    assert!(!has("plain.jpg", b"Telephones") && has("kept.jpg", b"Telephones") && !has("kept.jpg", b"48,51.483N"));
+    studio
+        .run(&["stylize", "cat.png", "-o", "deep.jpg", "--depth", "16", "-s", "one.safetensors"])
+        .refused(&["a jpg file cannot hold 16 bits a channel"]);
 }
 
 /// Sends Ctrl-C once the first picture is painted; the rest is left.

@@ -9,6 +9,7 @@ use std::error::Error;
 use std::path::Path;
 
 use impasto::progress::Flow;
+use impasto::settings::Colors;
 use impasto::styles::{Blend, StyleChoice, names};
 use impasto::stylize::StylizeEvent;
 use impasto::{Picture, StylizeJob, StylizeSettings, Stylizer};
@@ -22,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // A stylizer is made once and paints as many pictures as there are.
     let [one, other, ..] = names()[..] else { return Err("two styles are built in at least".into()) };
     let blend = Blend::find(&[format!("{one}:2").parse()?, other.parse()?])?;
-    let stylizer = Stylizer::new(&blend, &StylizeSettings { keep_colors: true, ..StylizeSettings::default() })?;
+    let stylizer = Stylizer::new(&blend, &StylizeSettings { colors: Colors::Content, ..StylizeSettings::default() })?;
     let stylized = stylizer.stylize(Picture::read(Path::new(&photo))?)?;
     eprintln!("{} in {:.2} s on {}", blend.label(), stylized.network_seconds, stylizer.device());
     stylized.picture.write("blend.png".as_ref(), None)?;

@@ -26,9 +26,11 @@
 //! # }
 //! ```
 
+pub mod colors;
 pub mod curve;
 pub mod device;
 pub mod eval;
+mod luma;
 pub mod memory;
 pub mod models;
 pub mod network;

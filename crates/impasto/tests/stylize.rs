@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use impasto::Picture;
 use impasto::progress::{End, Flow};
+use impasto::settings::Colors;
 use impasto::styles::{Blend, ModelCard, StyleCard, StyleChoice, StyleDtype, StyleModel, StyleNetShape};
 use impasto::stylize::{StylizeEvent, StylizeJob, StylizeSettings, StylizeSummary, Stylizer};
 use rand::{RngExt, SeedableRng};
@@ -96,13 +97,13 @@ fn a_blend_is_neither_of_its_styles_and_moves_from_one_to_the_other() {
 fn colours_are_kept_and_brightness_is_painted() {
     let photo = photo(24, 24);
     let plain = paint(&photo, StylizeSettings::default());
-    let kept = paint(&photo, StylizeSettings { keep_colors: true, ..StylizeSettings::default() });
+    let kept = paint(&photo, StylizeSettings { colors: Colors::Content, ..StylizeSettings::default() });
     let luma = |p: &Picture, i: usize| (0..3).map(|c| [0.299, 0.587, 0.114][c] * p.data()[c * 576 + i]).sum::<f32>();
     for i in 0..576 {
         assert!((luma(&kept, i) - luma(&plain, i)).abs() < 0.1);
     }
     let grey = Picture::from_planar(24, 24, photo.data()[..576].repeat(3));
-    let painted = paint(&grey, StylizeSettings { keep_colors: true, ..StylizeSettings::default() });
+    let painted = paint(&grey, StylizeSettings { colors: Colors::Content, ..StylizeSettings::default() });
     let planes: Vec<&[f32]> = painted.data().chunks(576).collect();
     let off = (0..576).map(|i| (planes[0][i] - planes[1][i]).abs().max((planes[0][i] - planes[2][i]).abs()));
     assert!(off.fold(0.0, f32::max) < 0.1, "grey stays grey");

@@ -7,7 +7,9 @@ use super::run::Keeping;
 use super::{CheckpointError, MaskError, Masks, PaintError, PaintPlan, Painting, Scene, paint_kept, plan};
 use crate::curve::{self, CurveFormat};
 use crate::network::{NetworkError, network};
-use crate::picture::{Picture, ReadError, WriteError, check_place};
+use crate::picture::{
+    KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, WriteError, check_place,
+};
 use crate::progress::{End, Event, Flow, Observer};
 use crate::settings::{Init, Overrides, Settings, SettingsError, StyleFile, in_range};
 
@@ -51,6 +53,8 @@ pub struct PaintJob {
     pub output: PathBuf,
     /// Where to draw the losses, if anywhere: `.svg`, `.png` or `.csv`.
     pub curve: Option<PathBuf>,
+    /// What the file keeps of the photograph's.
+    pub kept: KeptOfInput,
     /// Where the run is kept while it is not finished, beside the output unless told otherwise.
     pub checkpoint: PathBuf,
     /// The seconds between two checkpoints, at least; 0 for none.
@@ -63,7 +67,10 @@ pub struct PaintJob {
 
 /// Settings that a painting may be gone on with after they changed: they change nothing in it. Files are compared by
 /// what is in them.
-const FREE: [&str; 10] = [
+const FREE: [&str; 13] = [
+    "depth",
+    "keep_metadata",
+    "keep_gps",
     "content",
     "style",
     "output",
@@ -93,6 +100,11 @@ impl PaintJob {
             let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             format!("{}-{}.png", stem(&content), stem(&first.path)).into()
         });
+        let kept = KeptOfInput {
+            depth: given.depth,
+            metadata: given.keep_metadata.unwrap_or(false),
+            gps: given.keep_gps.unwrap_or(false),
+        };
         let checkpoint = given.checkpoint.unwrap_or_else(|| checkpoint_path(&output));
         let checkpoint_every = given.checkpoint_every.unwrap_or(CHECKPOINT_EVERY);
         let (styles, curve) = (given.style, given.curve);
@@ -107,6 +119,7 @@ impl PaintJob {
             checkpoint,
             checkpoint_every,
             resume: false,
+            kept,
             settings,
         })
     }
@@ -132,6 +145,9 @@ impl PaintJob {
             protect: self.protect.clone(),
             output: Some(self.output.clone()),
             curve: self.curve.clone(),
+            depth: self.kept.depth,
+            keep_metadata: self.kept.metadata.then_some(true),
+            keep_gps: self.kept.gps.then_some(true),
             checkpoint: Some(self.checkpoint.clone()).filter(|path| *path != checkpoint_path(&self.output)),
             checkpoint_every: Some(self.checkpoint_every).filter(|seconds| *seconds != CHECKPOINT_EVERY),
             ..Overrides::from(&self.settings)
@@ -147,12 +163,16 @@ impl PaintJob {
         self.settings.check()?;
         self.to_overrides().to_toml()?;
         self.check_outputs()?;
+        let format = PictureFormat::of(&self.output)?;
+        let file = PictureFile::read(&self.content)?;
+        let output =
+            PictureOutput { settings: Some(self.to_overrides().to_toml()?), ..self.kept.output(format, &file) };
         let keeping = self.keeping()?;
-        let scene = self.read()?;
+        let scene = self.scene(file.picture)?;
         let network = network(&self.settings.network)?;
         let mut saver = Saver { job: self, observer };
         let painting = paint_kept(scene, &self.settings, network, keeping, &mut saver)?;
-        self.save(&painting, observer)?;
+        self.save(&painting, &output, observer)?;
         if painting.end != End::Stopped && self.checkpoint_every > 0.0 {
             // The picture is there; a checkpoint that stays behind only asks to be removed.
             let _ = std::fs::remove_file(&self.checkpoint);
@@ -216,6 +236,7 @@ impl PaintJob {
 
     pub(super) fn check_outputs(&self) -> Result<(), JobError> {
         Picture::check_writable(&self.output)?;
+        self.kept.check(PictureFormat::of(&self.output)?)?;
         if let Some(curve) = &self.curve {
             CurveFormat::check_writable(curve)?;
         }
@@ -234,7 +255,11 @@ impl PaintJob {
     }
 
     pub(super) fn read(&self) -> Result<Scene, JobError> {
-        let content = Picture::read(&self.content)?;
+        self.scene(Picture::read(&self.content)?)
+    }
+
+    /// The content with all that is read beside it.
+    fn scene(&self, content: Picture) -> Result<Scene, JobError> {
         let style = |style: &StyleFile| Ok((Picture::read(&style.path)?, style.weight));
         let styles = self.styles.iter().map(style).collect::<Result<_, ReadError>>()?;
         let start = match &self.settings.init {
@@ -245,12 +270,15 @@ impl PaintJob {
         Ok(Scene { content, styles, start, masks })
     }
 
-    fn save(&self, painting: &Painting, observer: &mut dyn Observer) -> Result<(), JobError> {
-        let settings = self.to_overrides().to_toml()?;
-        let iteration = painting.history.len();
-        if let Err(error) = painting.picture.write(&self.output, Some(&settings)) {
+    fn save(&self, painting: &Painting, output: &PictureOutput, observer: &mut dyn Observer) -> Result<(), JobError> {
+        let (iteration, format) = (painting.history.len(), PictureFormat::of(&self.output)?);
+        if painting.picture.alpha().is_some() && !format.holds_alpha() {
+            let message = "JPEG cannot hold transparency: the painting lies on white".into();
+            observer.event(&Event::Warning { message });
+        }
+        if let Err(error) = painting.picture.write_with(format, &self.output, output) {
             let kept = std::env::temp_dir().join(format!("impasto-{}.png", std::process::id()));
-            return Err(match painting.picture.write(&kept, Some(&settings)) {
+            return Err(match painting.picture.write_with(PictureFormat::Png, &kept, output) {
                 Ok(()) => JobError::Kept { error, kept },
                 Err(_) => JobError::Write(error),
             });

@@ -2,6 +2,7 @@
 
 mod again;
 mod checkpoint;
+mod finish;
 mod job;
 mod masks;
 mod plan;
@@ -25,6 +26,7 @@ use crate::settings::{Settings, SettingsError};
 
 pub use again::{AgainError, again, shown};
 pub use checkpoint::{CheckpointError, checkpoint_path};
+use finish::paint_kept;
 pub use job::{JobError, PaintJob};
 pub use masks::{Mask, MaskError, Masks, NO_MASK};
 pub use plan::{PaintPlan, ScalePlan, plan};
@@ -107,7 +109,7 @@ pub struct Painting {
     pub end: End,
 }
 
-/// Paints a scene.
+/// Paints a scene, in the colours that the settings want, and as opaque as the content is.
 ///
 /// # Errors
 /// If the settings or the pictures cannot be used; never once the first step is made.
@@ -120,8 +122,9 @@ pub fn paint(
     paint_kept(scene.clone(), settings, network, Keeping::default(), observer)
 }
 
-/// Paints a scene from its start or from where it was kept, and keeps it on the way.
-fn paint_kept(
+/// Paints a scene whose styles have the colours that they shall have, from its start or from where it was kept, and
+/// keeps it on the way.
+fn paint_prepared(
     scene: Scene,
     settings: &Settings,
     network: Arc<Vgg>,

@@ -95,7 +95,7 @@ fn smooth(plane: &[f32], (height, width): (usize, usize), (y, x): (usize, usize)
     // The nearest coarse pixel weighs 3, its neighbour on the side of the fine pixel 1, in both directions.
     let pair = |i: usize, side: usize| {
         let near = i / 2;
-        (near, if i % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(side - 1) })
+        (near, if i.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(side - 1) })
     };
     let ((y0, y1), (x0, x1)) = (pair(y, height), pair(x, width));
     let row = |y: usize| 3.0 * plane[y * width + x0] + plane[y * width + x1];

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Once;
 
-use image::error::{ImageError, LimitErrorKind};
+use image::error::{DecodingError, ImageError, LimitErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
@@ -91,9 +91,28 @@ pub(super) fn packet(bytes: &[u8], format: ImageFormat) -> Option<String> {
 
 /// A decoder that has read the head of a file.
 pub(super) fn open(bytes: &[u8], format: ImageFormat) -> Result<Box<dyn ImageDecoder + '_>, ImageError> {
+    if format == ImageFormat::WebP && !webp_chunks_are_whole(bytes) {
+        let reason = "a chunk reaches beyond the end of the file";
+        return Err(ImageError::Decoding(DecodingError::new(format.into(), reason)));
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits());
     Ok(Box::new(reader.into_decoder()?))
+}
+
+/// Whether the chunks of a WebP file are as long as they say (WebP container specification: a name of four bytes, a
+/// length of four, low end first, the bytes, and one more where they are odd). The decoder takes as much memory as a
+/// chunk says that it has, up to 4 GiB.
+fn webp_chunks_are_whole(bytes: &[u8]) -> bool {
+    let mut rest = bytes.get(12..).unwrap_or_default();
+    while let Some((head, body)) = rest.split_at_checked(8) {
+        let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        if length > body.len() {
+            return false;
+        }
+        rest = body.get(length + length % 2..).unwrap_or_default();
+    }
+    true
 }
 
 fn limits() -> Limits {

@@ -10,13 +10,48 @@ use tiff::encoder::{DirectoryEncoder, TiffKind, TiffValue, colortype};
 use tiff::tags::{ExtraSamples, Tag, Type};
 
 use super::settings::SETTINGS_KEYWORD;
-use super::{BitDepth, Metadata, Picture, PictureFormat, profile, segments, xmp};
+use super::{BitDepth, Metadata, Picture, PictureFile, PictureFormat, WriteError, profile, segments, xmp};
 
 /// JPEG quality: paintings have fine strokes everywhere, and 95 keeps them.
 const JPEG_QUALITY: u8 = 95;
 
 /// The keyword of the PNG text that is an XMP packet (XMP specification, part 3, 1.1.5).
 const XMP_KEYWORD: &str = "XML:com.adobe.xmp";
+
+/// What a file that comes of another keeps of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeptOfInput {
+    /// Bits of a channel; where nothing is said, as many as the input has, if the format holds them.
+    pub depth: Option<BitDepth>,
+    /// Its metadata: see [`Metadata::to_keep`].
+    pub metadata: bool,
+    /// Its metadata, and among them where it was taken.
+    pub gps: bool,
+}
+
+impl KeptOfInput {
+    /// Checks before any work that a format can hold what is asked for.
+    ///
+    /// # Errors
+    /// If it has fewer bits a channel.
+    pub fn check(&self, format: PictureFormat) -> Result<(), WriteError> {
+        match self.depth {
+            Some(depth) if !format.holds(depth) => Err(WriteError::Depth { format: format.ending(), depth }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is written into a file of this format, but for the settings.
+    pub fn output(&self, format: PictureFormat, input: &PictureFile) -> PictureOutput {
+        let depth = self.depth.unwrap_or(input.depth);
+        let kept = self.metadata || self.gps;
+        PictureOutput {
+            depth: if format.holds(depth) { depth } else { BitDepth::Eight },
+            settings: None,
+            metadata: if kept { input.metadata.to_keep(self.gps) } else { Metadata::default() },
+        }
+    }
+}
 
 /// What goes into a file beside the pixels, and how finely these are kept.
 #[derive(Clone, Debug, Default, PartialEq)]

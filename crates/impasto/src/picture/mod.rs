@@ -23,7 +23,7 @@ mod write;
 mod xmp;
 
 pub use depth::BitDepth;
-pub use encode::PictureOutput;
+pub use encode::{KeptOfInput, PictureOutput};
 pub use metadata::Metadata;
 pub(crate) use read::crop_of_file;
 pub use read::{PictureFile, ReadError};

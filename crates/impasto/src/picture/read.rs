@@ -22,7 +22,7 @@ pub enum ReadError {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        error: std::io::Error,
+        error: io::Error,
     },
     /// The file has no bytes.
     #[error("`{}` is empty: a download or a copy that never finished?", .0.display())]

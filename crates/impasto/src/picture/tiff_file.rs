@@ -1,4 +1,4 @@
-//! TIFF files in CMYK, whose inks a profile is for, and those with a palette; and what TIFF files hold beside pixels.
+//! TIFF files in CMYK, whose inks a profile is for, and what TIFF files hold beside pixels.
 
 use std::io::Cursor;
 
@@ -36,12 +36,12 @@ fn entry(bytes: &[u8], tag: Tag) -> Option<Vec<u8>> {
     Some(value.as_bytes().to_vec())
 }
 
-/// The picture of such a file, and whether its four channels are inks; nothing for all others.
+/// The amounts of the four inks of such a file, and that they are inks; nothing for all others.
 pub(super) fn read(bytes: &[u8]) -> Result<Option<(DynamicImage, bool)>, ImageError> {
     let broken = |error| ImageError::Decoding(DecodingError::new(ImageFormat::Tiff.into(), error));
     let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(broken)?.with_limits(limits());
     let color = decoder.colortype().map_err(broken)?;
-    if !matches!(color, ColorType::CMYK(8 | 16) | ColorType::Palette(8)) {
+    if !matches!(color, ColorType::CMYK(8 | 16)) {
         return Ok(None);
     }
     let (width, height) = decoder.dimensions().map_err(broken)?;
@@ -53,23 +53,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<(DynamicImage, bool)>, ImageEr
         (ColorType::CMYK(16), DecodingResult::U16(inks)) => {
             ImageBuffer::from_raw(width, height, inks).map(DynamicImage::ImageRgba16)
         }
-        (ColorType::Palette(8), DecodingResult::U8(indices)) => {
-            let palette = decoder.get_tag_u16_vec(Tag::ColorMap).map_err(broken)?;
-            let rgb = colors(&indices, &palette).unwrap_or_default();
-            ImageBuffer::from_raw(width, height, rgb).map(DynamicImage::ImageRgb8)
-        }
         _ => None,
     };
-    Ok(image.map(|image| (image, matches!(color, ColorType::CMYK(_)))))
-}
-
-/// The colours of indices into a palette, which is all reds, then all greens, then all blues, in 16 bits.
-fn colors(indices: &[u8], palette: &[u16]) -> Option<Vec<u8>> {
-    let (reds, rest) = palette.split_at_checked(256)?;
-    let (greens, blues) = rest.split_at_checked(256)?;
-    let blues = blues.get(..256)?;
-    let eight = |value: u16| (value >> 8) as u8;
-    Some(indices.iter().map(|i| usize::from(*i)).flat_map(|i| [reds[i], greens[i], blues[i]].map(eight)).collect())
+    Ok(image.map(|image| (image, true)))
 }
 
 fn limits() -> Limits {

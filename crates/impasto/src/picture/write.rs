@@ -40,6 +40,14 @@ pub enum WriteError {
         /// What went wrong.
         reason: String,
     },
+    /// More bits a channel than the format has.
+    #[error("a {format} file cannot hold {depth} bits a channel: write a .png or .tiff")]
+    Depth {
+        /// The format's ending.
+        format: &'static str,
+        /// What was asked for.
+        depth: BitDepth,
+    },
     /// The picture could not be put into its format.
     #[error("cannot encode the picture: {0}")]
     Encode(String),

@@ -17,7 +17,9 @@ pub(crate) use declare::overrides;
 pub(crate) use file::{read_text, read_toml, to_toml};
 pub use layers::LayerWeights;
 pub use overrides::Overrides;
-pub use values::{BorderKind, Device, Init, MemorySize, OptimizerKind, PoolingKind, Preset, StyleFile, StyleLossKind};
+pub use values::{
+    BorderKind, Colors, Device, Init, MemorySize, OptimizerKind, PoolingKind, Preset, StyleFile, StyleLossKind,
+};
 pub(crate) use values::{named, text_in_serde};
 
 /// Why settings cannot be used.
@@ -134,6 +136,8 @@ pub struct Settings {
     pub style_weight: f64,
     /// The factor of the total variation.
     pub tv_weight: f64,
+    /// Whose colours the painting has.
+    pub colors: Colors,
     /// Where the painting starts.
     pub init: Init,
     /// How the style is compared.

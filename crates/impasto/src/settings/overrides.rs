@@ -3,17 +3,29 @@
 use std::path::PathBuf;
 
 use super::{
-    BorderKind, Device, Init, LayerWeights, MemorySize, OptimizerKind, PoolingKind, Preset, Settings, StyleFile,
-    StyleLossKind,
+    BorderKind, Colors, Device, Init, LayerWeights, MemorySize, OptimizerKind, PoolingKind, Preset, Settings,
+    StyleFile, StyleLossKind,
 };
 use super::{SettingsError, overrides, to_toml};
+use crate::picture::BitDepth;
 
 overrides! {
     /// Any subset of the settings, and of the files of a run.
     #[allow(missing_docs, reason = "each stands in `Settings` under the same name, or in `PaintJob`")]
     Overrides over Settings
     lists { style: StyleFile, mask: PathBuf }
-    files { content: PathBuf, output: PathBuf, curve: PathBuf, checkpoint: PathBuf, checkpoint_every: f64, protect: PathBuf, preset: Preset }
+    files {
+        content: PathBuf,
+        output: PathBuf,
+        curve: PathBuf,
+        depth: BitDepth,
+        keep_metadata: bool,
+        keep_gps: bool,
+        checkpoint: PathBuf,
+        checkpoint_every: f64,
+        protect: PathBuf,
+        preset: Preset,
+    }
     settings {
         iterations: usize,
         min_size: usize,
@@ -24,6 +36,7 @@ overrides! {
         content_weight: f64,
         style_weight: f64,
         tv_weight: f64,
+        colors: Colors,
         init: Init,
         style_loss: StyleLossKind,
         pooling: PoolingKind,
@@ -67,6 +80,9 @@ mod tests {
             style: vec!["s:2".parse().unwrap()],
             output: Some("o".into()),
             curve: Some("k".into()),
+            depth: Some(BitDepth::Sixteen),
+            keep_metadata: Some(true),
+            keep_gps: Some(true),
             mask: vec!["m".into()],
             protect: Some("q".into()),
             checkpoint: Some("p".into()),

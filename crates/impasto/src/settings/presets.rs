@@ -1,6 +1,8 @@
 //! The presets: the one place where every default stands.
 
-use super::{BorderKind, Device, Init, LayerWeights, OptimizerKind, PoolingKind, Preset, Settings, StyleLossKind};
+use super::{
+    BorderKind, Colors, Device, Init, LayerWeights, OptimizerKind, PoolingKind, Preset, Settings, StyleLossKind,
+};
 
 /// The first convolution of each block: the style layers of Gatys et al. 2015, and of the article.
 const STYLE_LAYERS: [&str; 5] = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
@@ -33,6 +35,7 @@ fn article() -> Settings {
         content_weight: 1.0,
         style_weight: 500.0,
         tv_weight: 0.0,
+        colors: Colors::Style,
         init: Init::Mix(0.5),
         style_loss: StyleLossKind::Gram,
         pooling: PoolingKind::Average,

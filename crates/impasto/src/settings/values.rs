@@ -100,6 +100,20 @@ named! {
 }
 
 named! {
+    /// Whose colours a painting has: see [`colors`](crate::colors).
+    Colors, "choice of colours", "`style`, `content`, `match` or `histogram`", {
+        /// Those of the style.
+        Style = "style",
+        /// Those of the photograph, under the brightness of the painting.
+        Content = "content",
+        /// Mean and covariance of the photograph's.
+        Match = "match",
+        /// The histogram of the photograph's red, green and blue.
+        Histogram = "histogram",
+    }
+}
+
+named! {
     /// How a style is compared.
     StyleLossKind, "style loss", "`gram` or `wasserstein`", {
         /// By its Gram matrices: [`gram_loss`](crate::objective::gram_loss).

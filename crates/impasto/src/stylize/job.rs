@@ -13,7 +13,7 @@ use super::allowance::Lender;
 use super::inputs::{self, Found, InputError, is_many, is_stream};
 use super::outputs::{Naming, OutputError, Place, Places, real};
 use super::{StylizeError, StylizeEvent, StylizeSettings, Stylized, Stylizer};
-use crate::picture::{self, Picture, PictureFormat, ReadError, WriteError};
+use crate::picture::{self, KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, WriteError};
 use crate::progress::{End, Flow};
 use crate::settings::{SettingsError, in_range};
 use crate::styles::{Blend, StyleChoice, StylesError};
@@ -56,6 +56,8 @@ pub struct StylizeJob {
     pub format: Option<PictureFormat>,
     /// Pass over pictures whose output is already there.
     pub skip_existing: bool,
+    /// What each file keeps of its photograph's.
+    pub kept: KeptOfInput,
     /// Pictures at work at once, at least 1.
     pub jobs: usize,
     /// How.
@@ -70,6 +72,7 @@ impl Default for StylizeJob {
             output: None,
             format: None,
             skip_existing: false,
+            kept: KeptOfInput::default(),
             jobs: JOBS,
             settings: StylizeSettings::default(),
         }
@@ -275,7 +278,11 @@ impl<'a, 'o> Crew<'a, 'o> {
         }
         let loan = self.memory.lend(self.expected_bytes(task));
         let begun = Instant::now();
-        let photo = read(&task.input)?;
+        self.job.kept.check(task.place.format)?;
+        let file = read(&task.input)?;
+        let mut kept = self.job.kept.output(task.place.format, &file);
+        kept.settings = Some(self.job.record(task));
+        let photo = file.picture;
         self.stylizer.check(photo.height(), photo.width())?;
         check_place(&task.place)?;
         let mut begin = |height, width| {
@@ -283,7 +290,7 @@ impl<'a, 'o> Crew<'a, 'o> {
         };
         let stylized = self.stylizer.stylize_if(photo, &mut begin)?;
         let Stylized { picture, network_seconds, network_bytes, waited } = stylized;
-        write(&picture, &task.place, &self.job.record(task))?;
+        write(&picture, &task.place, &kept)?;
         drop(loan);
         let seconds = begun.elapsed().as_secs_f64() - waited;
         let (width, height) = (picture.width(), picture.height());
@@ -333,20 +340,20 @@ fn check_place(place: &Place) -> Result<(), StylizeJobError> {
     Ok(picture::check_place(&place.path)?)
 }
 
-fn read(input: &Path) -> Result<Picture, StylizeJobError> {
+fn read(input: &Path) -> Result<PictureFile, StylizeJobError> {
     if !is_stream(input) {
-        return Ok(Picture::read(input)?);
+        return Ok(PictureFile::read(input)?);
     }
     let mut bytes = Vec::new();
     std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map_err(StylizeJobError::Stdin)?;
-    Ok(Picture::from_file_bytes(&bytes, "standard input".as_ref())?)
+    Ok(PictureFile::from_bytes(&bytes, "standard input".as_ref())?)
 }
 
-fn write(picture: &Picture, place: &Place, record: &str) -> Result<(), WriteError> {
+fn write(picture: &Picture, place: &Place, output: &PictureOutput) -> Result<(), WriteError> {
     if !is_stream(&place.path) {
-        return picture.write_as(place.format, &place.path, Some(record));
+        return picture.write_with(place.format, &place.path, output);
     }
-    let bytes = picture.to_file_bytes(place.format, Some(record))?;
+    let bytes = picture.to_file_bytes_with(place.format, output)?;
     let mut stdout = std::io::stdout().lock();
     std::io::Write::write_all(&mut stdout, &bytes)
         .and_then(|()| std::io::Write::flush(&mut stdout))

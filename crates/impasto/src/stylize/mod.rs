@@ -8,7 +8,6 @@
 //! ```
 
 mod allowance;
-mod colors;
 mod event;
 mod inputs;
 mod job;
@@ -20,10 +19,12 @@ use std::time::Instant;
 
 use impasto_nn::kernels::{LEAST_SIDE, StyleNet, StyleNetError};
 
+use crate::colors;
 use crate::device::{self, DeviceError};
+use crate::luma;
 use crate::memory::Bytes;
 use crate::picture::{Picture, size_with_longer_side};
-use crate::settings::SettingsError;
+use crate::settings::{Colors, SettingsError};
 use crate::styles::Blend;
 
 pub use event::StylizeEvent;
@@ -218,14 +219,20 @@ impl Stylizer {
         if (painted.height(), painted.width()) != (photo.height(), photo.width()) {
             painted = painted.resized(photo.height(), photo.width());
         }
-        if self.settings.keep_colors {
-            colors::keep(photo.data(), painted.data_mut());
-        }
+        painted = match self.settings.colors {
+            Colors::Style => painted,
+            Colors::Content => {
+                luma::keep(photo.data(), painted.data_mut());
+                painted
+            }
+            Colors::Match => colors::matched(&painted, &photo),
+            Colors::Histogram => colors::histogram_matched(&painted, &photo),
+        };
         let strength = self.settings.strength as f32;
         if strength < 1.0 {
             let pairs = painted.data_mut().iter_mut().zip(photo.data());
             pairs.for_each(|(painted, photo)| *painted = photo + strength * (*painted - photo));
         }
-        painted
+        painted.with_alpha_of(&photo)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::settings::{Device, SettingsError, in_range};
+use crate::settings::{Colors, Device, SettingsError, in_range};
 
 /// The widest range of stroke sizes: beyond it the network sees strokes of a kind that it never learned.
 pub const STROKE_SIZES: std::ops::RangeInclusive<f64> = 0.25..=4.0;
@@ -18,8 +18,9 @@ pub struct StylizeSettings {
     /// How large the strokes are, within [`STROKE_SIZES`]; 1 is as trained. The network sees the photograph with its
     /// sides divided by this, and its answer is brought back to size.
     pub stroke_size: f64,
-    /// Take the brightness alone from the painting, and the colours from the photograph.
-    pub keep_colors: bool,
+    /// Whose colours the result has. The style is learned: `match` and `histogram` give the painting the photograph's
+    /// colours afterwards.
+    pub colors: Colors,
     /// Bytes of memory that the whole run may take; chosen by what is free where there is none.
     pub memory: Option<u64>,
     /// What computes.
@@ -34,7 +35,7 @@ impl Default for StylizeSettings {
             size: None,
             strength: 1.0,
             stroke_size: 1.0,
-            keep_colors: false,
+            colors: Colors::Style,
             memory: None,
             device: Device::Auto,
             threads: None,

@@ -10,7 +10,7 @@ const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 /// I and Q are differences to Y, so the photograph's pixel with another Y is that pixel plus the same amount in all
 /// three channels; grey stays grey. Where that leaves 0–255, the colour is paled just as far as needed, so that neither
 /// brightness nor hue changes (in the paper such values are clipped, which changes both).
-pub(super) fn keep(photo: &[f32], painted: &mut [f32]) {
+pub(crate) fn keep(photo: &[f32], painted: &mut [f32]) {
     let positions = photo.len() / 3;
     let (photo_red, rest) = photo.split_at(positions);
     let (photo_green, photo_blue) = rest.split_at(positions);
