@@ -12,7 +12,7 @@ use crate::device::Machine;
 use crate::memory::{self, Bytes, Demand, Layout, Plan};
 use crate::objective::{Objective, Perceptual, Regions, Weights};
 use crate::picture::{MIN_SIDE, size_with_longer_side};
-use crate::settings::Settings;
+use crate::settings::{OptimizerKind, Settings};
 
 /// The longer side of the picture that a step is timed with.
 const TIMED_SIDE: usize = 256;
@@ -137,7 +137,9 @@ pub(super) fn plans(
             let mut sides = smaller.map(|side| side as usize).take_while(|side| *side >= MIN_SIDE);
             let fitting = sides.find(|side| plan(&demand(size_with_longer_side(size, *side), true)).is_some());
             let needed = memory::least(perceptual, settings, network, &demanded);
-            PaintError::Memory { width: size.1, height: size.0, needed, limit, fitting }
+            let with_adam = Settings { optimizer: OptimizerKind::Adam, ..settings.clone() };
+            let adam = memory::plan(perceptual, &with_adam, network, &demanded, limit).is_some();
+            PaintError::Memory { width: size.1, height: size.0, needed, limit, fitting, adam }
         })
     };
     scales.iter().enumerate().map(one).collect()
