@@ -119,7 +119,7 @@ pub fn least(perceptual: &Perceptual, settings: &Settings, weights: u64, demand:
 /// All layouts of a picture, the fastest first.
 fn layouts(size: (usize, usize), reach: Reach) -> impl Iterator<Item = Layout> {
     let least = reach.least_window().min(size.0) * reach.least_window().min(size.1);
-    let smaller = |pixels: &usize| Some(pixels / 8 * 7).filter(|pixels| *pixels >= least);
+    let smaller = move |pixels: &usize| Some(pixels / 8 * 7).filter(|pixels| *pixels >= least);
     let pixels = std::iter::successors(smaller(&(size.0 * size.1)), smaller);
     let windows = pixels.filter_map(move |pixels| window_of(size, pixels, reach));
     let tiles = windows.map(|(height, width)| Layout::Tiles { height, width });
