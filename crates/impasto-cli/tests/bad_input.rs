@@ -160,3 +160,27 @@ fn the_pictures_of_the_project_are_there() {
         assert!(example(name).is_file(), "{name}");
     }
 }
+
+#[test]
+fn masks_that_cannot_be() {
+    let studio = Studio::new();
+    let grey = |name: &str, value: u8| {
+        image::GrayImage::from_pixel(16, 16, image::Luma([value])).save(studio.path(name)).unwrap();
+    };
+    grey("black.png", 0);
+    grey("white.png", 255);
+    studio.write("text.png", b"this is not a picture");
+    for (args, words) in [
+        (&["--mask", "missing.png"][..], &["a mask cannot be used", "there is no file `missing.png`"][..]),
+        (&["--mask", "text.png"], &["a mask cannot be used", "`text.png` is not a picture"]),
+        (&["--mask", "black.png"], &["`black.png` is black everywhere"]),
+        (&["--mask", "white.png", "--mask", "white.png"], &["2 masks for 1 styles"]),
+        (&["--protect", "black.png"], &["`black.png` is black everywhere"]),
+        (&["--protect", "white.png"], &["`white.png` protects the whole picture"]),
+        (&["--memory", "100MiB"], &["of memory and 100 MiB may be taken: allow more with `--memory`"]),
+        (&["--memory", "much"], &["`much` is no amount of memory", "`2GiB`"]),
+    ] {
+        studio.paint(&[&["-o", "out.png"], args].concat()).refused(words);
+    }
+    nothing_left(&studio, &["black.png", "text.png", "white.png"]);
+}

@@ -187,3 +187,41 @@ fn help_names_every_flag_of_the_settings() {
         assert!(run.stdout.contains(&flag), "{flag}");
     }
 }
+
+/// Two styles side by side, the photograph's right upper corner as it was.
+#[test]
+fn masks_give_styles_their_regions_and_keep_what_is_protected() {
+    let studio = Studio::new();
+    let mask = |name: &str, white: &dyn Fn(u32, u32) -> bool| {
+        let pixel = |x, y| image::Luma([if white(x, y) { 255u8 } else { 0 }]);
+        image::GrayImage::from_fn(96, 64, pixel).save(studio.path(name)).unwrap();
+    };
+    mask("left.png", &|x, _| x < 48);
+    mask("right.png", &|x, _| x >= 48);
+    mask("corner.png", &|x, y| x >= 64 && y < 32);
+    studio.shrink("coffee.png", 80, 64, "cup.png");
+    let masks = ["--mask", "left.png", "--mask", "right.png", "--protect", "corner.png"];
+    let args = ["--style", "cup.png", "--init", "noise", "-o", "out.png"];
+    studio.paint(&[&args[..], &masks].concat()).good();
+    let (before, after) = (image::open(studio.path("cat.png")).unwrap(), image::open(studio.path("out.png")).unwrap());
+    let (before, after) = (before.to_rgb8(), after.to_rgb8());
+    let same = |x, y| before.get_pixel(x, y) == after.get_pixel(x, y);
+    assert!((64..96).all(|x| (0..32).all(|y| same(x, y))), "what is protected stays");
+    assert!((0..48).filter(|x| same(*x, 40)).count() < 10, "all else is painted");
+}
+
+#[test]
+fn a_plan_says_what_a_run_would_take_and_writes_nothing() {
+    let studio = Studio::new();
+    let before = studio.files();
+    let plan = studio.paint(&["--plan", "--json", "--memory", "3GiB", "--size", "1400"]).good();
+    assert_eq!(studio.files(), before);
+    let plan = &plan.json()[0];
+    let scales = plan["scales"].as_array().unwrap();
+    let last = scales.last().unwrap();
+    assert_eq!((last["width"].as_u64(), plan["limit"].as_u64()), (Some(1400), Some(3 << 30)));
+    assert!(scales.iter().all(|scale| scale["peak"].as_u64().unwrap() <= 3 << 30));
+    assert!(plan["seconds"].as_f64().unwrap() > 0.0);
+    let text = studio.paint(&["--plan"]).good().stdout;
+    assert!(text.contains("96×64: 2 iterations, whole"), "{text}");
+}

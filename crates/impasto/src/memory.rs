@@ -97,59 +97,49 @@ pub struct Plan {
     pub peak: u64,
 }
 
-/// The fastest layout whose foreseen peak is at most `limit` bytes; else the bytes that the smallest would take.
-///
-/// `weights` are the bytes of the network as it runs.
-///
-/// # Errors
-/// The least limit that would do.
-pub fn plan(
-    perceptual: &Perceptual,
-    settings: &Settings,
-    weights: u64,
-    demand: &Demand,
-    limit: u64,
-) -> Result<Plan, u64> {
-    let peak_in = |layout| peak(perceptual, settings, weights, demand, layout);
-    let whole = std::iter::once(Layout::Whole).chain(BANDS.map(|rows| Layout::Bands { rows }));
-    let found = whole.map(|layout| Plan { layout, peak: peak_in(layout) }).find(|plan| plan.peak <= limit);
-    if let Some(plan) = found {
-        return Ok(plan);
+/// The fastest layout whose foreseen peak is at most `limit` bytes, if there is one, for a network that takes `weights`
+/// bytes as it runs.
+pub fn plan(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: &Demand, limit: u64) -> Option<Plan> {
+    if standing(settings, weights, demand) > limit {
+        return None;
     }
-    let reach = perceptual.reach();
-    let in_tiles = |pixels: usize| {
-        let (height, width) = window_of(demand.size, pixels, reach)?;
-        let layout = Layout::Tiles { height, width };
-        Some(Plan { layout, peak: peak_in(layout) })
-    };
-    let least = reach.least_window().min(demand.size.0) * reach.least_window().min(demand.size.1);
-    // A little more each time, as the peak does not grow evenly: the largest that fits is the best.
-    let mut pixels = least;
-    let mut best = None;
-    let mut needed = in_tiles(least).map_or_else(|| peak_in(Layout::Whole), |plan| plan.peak);
-    while pixels < demand.size.0 * demand.size.1 {
-        if let Some(plan) = in_tiles(pixels) {
-            needed = needed.min(plan.peak);
-            if plan.peak <= limit {
-                best = Some(plan);
-            }
-        }
-        pixels += pixels / 16;
-    }
-    best.ok_or(needed)
+    let mut plans = layouts(demand.size, perceptual.reach()).map(|layout| {
+        let peak = peak(perceptual, settings, weights, demand, layout);
+        Plan { layout, peak }
+    });
+    plans.find(|plan| plan.peak <= limit)
 }
 
-fn peak(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: &Demand, layout: Layout) -> u64 {
-    let (height, width) = demand.size;
-    let pixels = (height * width) as u64;
+/// The least limit for which there is a [`plan`], in bytes.
+pub fn least(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: &Demand) -> u64 {
+    let peaks = layouts(demand.size, perceptual.reach());
+    peaks.map(|layout| peak(perceptual, settings, weights, demand, layout)).min().unwrap_or(u64::MAX)
+}
+
+/// All layouts of a picture, the fastest first.
+fn layouts(size: (usize, usize), reach: Reach) -> impl Iterator<Item = Layout> {
+    let least = reach.least_window().min(size.0) * reach.least_window().min(size.1);
+    let smaller = move |pixels: &usize| Some(pixels / 8 * 7).filter(|pixels| *pixels >= least);
+    let pixels = std::iter::successors(smaller(&(size.0 * size.1)), smaller);
+    let windows = pixels.filter_map(move |pixels| window_of(size, pixels, reach));
+    let tiles = windows.map(|(height, width)| Layout::Tiles { height, width });
+    std::iter::once(Layout::Whole).chain(BANDS.map(|rows| Layout::Bands { rows })).chain(tiles)
+}
+
+/// What is there whatever the layout.
+fn standing(settings: &Settings, weights: u64, demand: &Demand) -> u64 {
+    let pixels = (demand.size.0 * demand.size.1) as u64;
     let planes = PLANES * state_planes(settings) + size_of::<f32>() as u64 * demand.planes as u64;
     // While content and styles are looked at they are there, and the gradient is not yet.
     let styles: usize = demand.styles.iter().map(|(height, width)| height * width).sum();
-    let looking = PLANES * (pixels + styles as u64);
-    let painting = pixels * planes;
-    let evaluation = perceptual.planned_bytes(layout, demand.size, &demand.styles);
-    let running = weights + evaluation + demand.waiting + painting.max(looking + PLANES * pixels);
-    PROGRAM + running.max(weights + RAW_NETWORK + demand.waiting)
+    let looking = PLANES * (2 * pixels + styles as u64);
+    PROGRAM + weights + demand.waiting + (pixels * planes).max(looking)
+}
+
+fn peak(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: &Demand, layout: Layout) -> u64 {
+    let running = standing(settings, weights, demand);
+    let running = running + perceptual.planned_bytes(layout, demand.size, &demand.styles);
+    running.max(PROGRAM + weights + RAW_NETWORK + demand.waiting)
 }
 
 /// Pictures that the optimiser and the run keep beside each other: the picture, its gradient, and what is shown of it.
@@ -208,7 +198,7 @@ mod tests {
         let (mut bands, mut tiles) = (0, 0);
         let mut before = usize::MAX;
         for limit in (8..64).rev().map(|eighths| eighths << 27) {
-            let Ok(plan) = plan(limit) else { continue };
+            let Some(plan) = plan(limit) else { continue };
             assert!(plan.peak <= limit, "{plan:?}");
             match plan.layout {
                 Layout::Whole => assert_eq!((bands, tiles), (0, 0)),
@@ -221,8 +211,8 @@ mod tests {
             }
         }
         assert!(bands > 0 && tiles > 0);
-        let least = plan(1 << 20).unwrap_err();
-        assert!(plan(least).is_ok() && plan(least - 1).is_err(), "{least}");
+        let least = least(&perceptual, &settings, 500 << 20, &demand);
+        assert!(plan(least).is_some() && plan(least - 1).is_none(), "{least}");
     }
 
     #[test]

@@ -112,7 +112,11 @@ impl Perceptual {
         let reach = self.weights.reach();
         let tiles = layout.tiles(content, reach);
         let engine = |(height, width)| self.trunk.planned_bytes(height, width, layout.bands());
-        let largest = |tiles: &[Tile]| tiles.iter().map(|tile| engine(tile.size())).max().unwrap_or(0);
+        let largest = |tiles: &[Tile]| {
+            let mut sizes: Vec<_> = tiles.iter().map(Tile::size).collect();
+            sizes.dedup();
+            sizes.into_iter().map(engine).max().unwrap_or(0)
+        };
         let of_styles = styles.iter().map(|size| largest(&layout.tiles(*size, reach))).max();
         let windows = tiles.iter().filter(|tile| !tile.is_whole()).map(|tile| 6 * tile.pixels()).max().unwrap_or(0);
         let target = |tile: &Tile, tap| self.trunk.tap_shape(tap, tile.size().0, tile.size().1).len();

@@ -59,7 +59,7 @@ pub enum PaintError {
     #[error(
         "painting {width}×{height} pixels takes at least {} of memory and {} may be taken: {}allow more with `--memory`",
         Bytes(*needed), Bytes(*limit),
-        fitting.map(|size| format!("choose a smaller size, such as `--size {size}`, or ")).unwrap_or_default()
+        instead(*fitting, *adam)
     )]
     Memory {
         /// Columns.
@@ -72,6 +72,8 @@ pub enum PaintError {
         limit: u64,
         /// A longer side that would fit, if any would.
         fitting: Option<usize>,
+        /// Whether it would fit with Adam, which remembers less.
+        adam: bool,
     },
     /// A painting that was kept cannot be gone on with.
     #[error(transparent)]
@@ -79,6 +81,13 @@ pub enum PaintError {
     /// The very first loss is not a number.
     #[error("the loss of the start is not finite: make the weights smaller, or check the network file")]
     NotFinite,
+}
+
+/// What to do where memory is short, before allowing more of it.
+fn instead(fitting: Option<usize>, adam: bool) -> String {
+    let smaller = fitting.map(|size| format!("choose a smaller size, such as `--size {size}`, or "));
+    let adam = if adam { "take `--optimizer adam`, which needs less, or " } else { "" };
+    adam.to_owned() + &smaller.unwrap_or_default()
 }
 
 /// The pictures of a painting, of any size.

@@ -12,7 +12,7 @@ use crate::device::Machine;
 use crate::memory::{self, Bytes, Demand, Layout, Plan};
 use crate::objective::{Objective, Perceptual, Regions, Weights};
 use crate::picture::{MIN_SIDE, size_with_longer_side};
-use crate::settings::Settings;
+use crate::settings::{OptimizerKind, Settings};
 
 /// The longer side of the picture that a step is timed with.
 const TIMED_SIDE: usize = 256;
@@ -126,18 +126,20 @@ pub(super) fn plans(
     (network, limit): (u64, Option<u64>),
 ) -> Result<Vec<Plan>, PaintError> {
     let limit = limit.unwrap_or(u64::MAX);
-    let plan = |size: (usize, usize), last: bool| {
-        let demand = scene.demand(size, settings.style_scale, last);
-        memory::plan(perceptual, settings, network, &demand, limit)
-    };
+    let demand = |size, last| scene.demand(size, settings.style_scale, last);
+    let plan = |demand: &Demand| memory::plan(perceptual, settings, network, demand, limit);
     let one = |(index, scale): (usize, &Scale)| {
         let size = (scale.height, scale.width);
-        plan(size, index + 1 == scales.len()).map_err(|needed| {
-            let longer = size.0.max(size.1);
-            let smaller = std::iter::successors(Some(longer as f64 * 0.95), |side| Some(side * 0.95));
-            let sides = smaller.map(|side| side as usize).take_while(|side| *side >= MIN_SIDE);
-            let fitting = sides.into_iter().find(|side| plan(size_with_longer_side(size, *side), true).is_ok());
-            PaintError::Memory { width: size.1, height: size.0, needed, limit, fitting }
+        let demanded = demand(size, index + 1 == scales.len());
+        plan(&demanded).ok_or_else(|| {
+            let longer = size.0.max(size.1) as f64 * 0.95;
+            let smaller = std::iter::successors(Some(longer), |side| Some(side * 0.95));
+            let mut sides = smaller.map(|side| side as usize).take_while(|side| *side >= MIN_SIDE);
+            let fitting = sides.find(|side| plan(&demand(size_with_longer_side(size, *side), true)).is_some());
+            let needed = memory::least(perceptual, settings, network, &demanded);
+            let with_adam = Settings { optimizer: OptimizerKind::Adam, ..settings.clone() };
+            let adam = memory::plan(perceptual, &with_adam, network, &demanded, limit).is_some();
+            PaintError::Memory { width: size.1, height: size.0, needed, limit, fitting, adam }
         })
     };
     scales.iter().enumerate().map(one).collect()
