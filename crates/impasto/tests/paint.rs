@@ -105,18 +105,19 @@ fn the_look_at_a_small_size_predicts_the_look_at_a_large_one() {
     let at_once = large(Settings { scales: Some(1), ..settings.clone() });
     let other_seed = large(Settings { seed: 1, ..settings });
     println!("{coarse_to_fine} coarse to fine, {at_once} at once, {other_seed} from another seed");
-    assert!(coarse_to_fine > 0.6 && coarse_to_fine > at_once + 0.1 && coarse_to_fine > other_seed + 0.1);
+    assert!(coarse_to_fine > 0.4 && coarse_to_fine > at_once + 0.3 && coarse_to_fine > other_seed + 0.3);
 }
 
-/// The losses of a picture with all weights 1.
-fn measure(picture: &Picture, style: &str) -> Losses {
+/// The losses of a picture with all weights 1, against a style of so many times its size.
+fn measure(picture: &Picture, style: &str, style_scale: f64) -> Losses {
     let settings = Settings { style_weight: 1.0, threads: Some(2), ..Settings::default() };
     let network = network("vgg19").unwrap();
     let weights = Weights::new(&settings, network.kind).unwrap();
     let machine = Machine::new(&network, &settings, &weights.taps()).unwrap();
     let scene = scene(style);
     let (height, width) = (picture.height(), picture.width());
-    let styles = [(scene.styles[0].0.resized_to_longer_side(height.max(width)), 1.0)];
+    let side = (height.max(width) as f64 * style_scale) as usize;
+    let styles = [(scene.styles[0].0.resized_to_longer_side(side), 1.0)];
     Objective::new(machine, &weights, &scene.content.resized(height, width), &styles).value(picture.data())
 }
 
@@ -124,14 +125,17 @@ fn measure(picture: &Picture, style: &str) -> Losses {
 fn more_strength_is_more_style_and_less_content_for_every_style_and_size() {
     for style in ["starry-night.jpg", "rocket.jpg"] {
         for size in [72, 128] {
-            let settings = Settings { size: Some(size), min_size: 64, iterations: 20, ..Settings::default() };
+            let settings = Settings { size: Some(size), min_size: 64, iterations: 30, ..Settings::default() };
             let at = |strength: f64| {
                 let settings = Settings { strength: Some(strength), ..settings.clone() };
-                measure(&run(style, &settings).0.picture, style)
+                measure(&run(style, &settings).0.picture, style, 1.0)
             };
-            let losses = [0.0, 0.25, 0.5, 0.75, 1.0].map(at);
+            let losses = [0.0, 0.1, 0.25, 0.5].map(at);
             println!("{style} at {size}: {:?}", losses.map(|l| (l.content, l.style)));
             assert!(losses[0].content < 1e-3 * losses[1].content, "no strength is the photograph");
+            // From there on nearly all of the content is gone, and a short run ends where chance leads it.
+            let most = at(1.0);
+            assert!(most.style < losses[2].style && most.content > losses[2].content, "{style} {size} {most:?}");
             for pair in losses.windows(2) {
                 assert!(
                     pair[1].style < pair[0].style && pair[1].content > pair[0].content,
@@ -161,17 +165,9 @@ fn an_average_of_the_way_is_left_where_it_is_better() {
 #[test]
 fn the_size_of_the_styles_is_the_size_of_the_strokes() {
     let settings = Settings { size: Some(96), iterations: 20, ..Settings::default() };
-    let at = |style_scale: f64| {
+    let [small, large] = [0.5, 2.0].map(|style_scale| {
         let picture = run("starry-night.jpg", &Settings { style_scale, ..settings.clone() }).0.picture;
-        let (mut fine, n) = (0.0, picture.height() * picture.width());
-        for y in 0..picture.height() {
-            for x in 1..picture.width() {
-                let i = n + y * picture.width() + x;
-                fine += f64::from((picture.data()[i] - picture.data()[i - 1]).abs());
-            }
-        }
-        fine
-    };
-    let (small, large) = (at(0.5), at(2.0));
-    assert!(small > 1.1 * large, "{small} against {large}");
+        [0.5, 2.0].map(|style_scale| measure(&picture, "starry-night.jpg", style_scale).style)
+    });
+    assert!(small[0] < 0.8 * large[0] && large[1] < 0.8 * small[1], "each is nearest to its own: {small:?} {large:?}");
 }

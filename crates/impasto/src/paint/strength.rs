@@ -2,7 +2,7 @@
 //!
 //! Both losses are measured against how large they can be: the style loss of the photograph, of which nothing is
 //! painted yet, and the content loss of the painting, in which nothing of the photograph is. In these units the style
-//! weighs `BALANCE · (s / (1 − s))²` times the content. Both are measured at one size, whatever the size to paint.
+//! weighs `BALANCE · (s / (1 − s))⁴` times the content: a Gram loss is a square of squares of the features. Both are measured at one size, whatever the size to paint.
 
 use super::Scene;
 use crate::objective::Objective;
@@ -16,7 +16,7 @@ pub(super) const SIDE: usize = 256;
 const BALANCE: f64 = 560.0;
 
 /// From here on the content is hardly seen, and a weight without bounds would only blind the optimiser for it.
-const MOST: f64 = 0.985;
+const MOST: f64 = 0.97;
 
 /// The factor of the style loss for a strength from 0 to 1, by an objective that looks at `scene`, whose style weight
 /// is 1.
@@ -32,10 +32,10 @@ pub(super) fn style_share(strength: f64, objective: &mut Objective, scene: &Scen
     BALANCE * unit * odds(strength)
 }
 
-/// `(s / (1 − s))²`: 0 for nothing, 1 in the middle.
+/// `(s / (1 − s))⁴`: 0 for nothing, 1 in the middle.
 fn odds(strength: f64) -> f64 {
     let strength = strength.min(MOST);
-    (strength / (1.0 - strength)).powi(2)
+    (strength / (1.0 - strength)).powi(4)
 }
 
 #[cfg(test)]
