@@ -82,7 +82,9 @@ pub struct Demand {
     pub size: (usize, usize),
     /// Those of the styles.
     pub styles: Vec<(usize, usize)>,
-    /// Bytes of what waits for later: the pictures as they were read.
+    /// Bytes of the pictures as they were read, all there while the network is made ready.
+    pub read: u64,
+    /// Bytes of those that wait for later.
     pub waiting: u64,
     /// Planes of one number a pixel that masks, opacity and protection take.
     pub planes: usize,
@@ -139,7 +141,7 @@ fn standing(settings: &Settings, weights: u64, demand: &Demand) -> u64 {
 fn peak(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: &Demand, layout: Layout) -> u64 {
     let running = standing(settings, weights, demand);
     let running = running + perceptual.planned_bytes(layout, demand.size, &demand.styles);
-    running.max(PROGRAM + weights + RAW_NETWORK + demand.waiting)
+    running.max(PROGRAM + weights + RAW_NETWORK + demand.read)
 }
 
 /// Pictures that the optimiser and the run keep beside each other: the picture, its gradient, and what is shown of it.

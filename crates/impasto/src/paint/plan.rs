@@ -168,8 +168,10 @@ impl Scene {
         let side = style_side(size.0.max(size.1), style_scale);
         let styles = self.styles.iter().map(|(style, _)| style.size_with_longer_side(side)).collect();
         let pictures = self.styles.iter().map(|(style, _)| style).chain([&self.content]).chain(&self.start);
-        let waiting = if last { 0 } else { pictures.map(|picture| size_of_val(picture.data()) as u64).sum() };
+        let read: u64 = pictures.map(|picture| size_of_val(picture.data()) as u64).sum();
+        let waiting = if last { 0 } else { read };
         let planes = self.masks.planes() + if self.content.alpha().is_some() { 3 } else { 0 };
-        Demand { size, styles, waiting: waiting + self.masks.bytes(), planes }
+        let masks = self.masks.bytes();
+        Demand { size, styles, read: read + masks, waiting: waiting + masks, planes }
     }
 }
