@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sysinfo::System;
 
 use crate::objective::Perceptual;
@@ -26,7 +26,7 @@ const SHARE: f64 = 0.75;
 const BANDS: [usize; 2] = [256, 128];
 
 /// How pictures pass through the network. The results are the same to rounding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// In one piece.
@@ -91,7 +91,7 @@ pub struct Demand {
 }
 
 /// What one size of a painting will take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// How pictures pass through the network.
     pub layout: Layout,

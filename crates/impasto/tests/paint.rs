@@ -4,7 +4,7 @@ use std::path::Path;
 
 use impasto::device::Machine;
 use impasto::objective::{Losses, Objective, Weights};
-use impasto::paint::scales;
+use impasto::paint::{Masks, scales};
 use impasto::progress::{Event, Flow};
 use impasto::settings::{Init, OptimizerKind};
 use impasto::{Painting, Picture, Scene, Settings, network, paint};
@@ -15,7 +15,7 @@ fn example(name: &str) -> Picture {
 }
 
 fn scene(style: &str) -> Scene {
-    Scene { content: example("coffee.png"), styles: vec![(example(style), 1.0)], start: None }
+    Scene { content: example("coffee.png"), styles: vec![(example(style), 1.0)], start: None, masks: Masks::default() }
 }
 
 fn run(style: &str, settings: &Settings) -> (Painting, Vec<Event>) {

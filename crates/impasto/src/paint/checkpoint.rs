@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 
 use super::Scale;
 use super::state::{Average, State};
+use crate::memory::Plan;
 use crate::objective::Losses;
 use crate::optimizer::Optimizer;
 use crate::picture::WriteError;
@@ -110,6 +111,8 @@ pub(super) fn hash(path: &Path) -> io::Result<String> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Progress {
     scales: Vec<Scale>,
+    /// How each size passes through the network: sums are taken in another order where that differs.
+    plans: Vec<Plan>,
     scale: usize,
     iteration: usize,
     begun: Vec<usize>,
@@ -151,12 +154,13 @@ impl Keeper {
         &mut self,
         state: &State,
         optimizer: &dyn Optimizer,
-        scales: &[Scale],
+        (scales, plans): (&[Scale], &[Plan]),
         (device, elapsed): (&str, f64),
     ) -> Result<(), WriteError> {
         let begun = Instant::now();
         let progress = Progress {
             scales: scales.to_vec(),
+            plans: plans.to_vec(),
             scale: state.scale,
             iteration: state.iteration,
             begun: state.begun.clone(),
@@ -220,7 +224,8 @@ impl Kept {
         let progress: Progress =
             serde_json::from_str(tensors.text("progress")).map_err(|_| damaged("it is damaged".into()))?;
         let scale = progress.scales.get(progress.scale);
-        if scale.is_none_or(|scale| progress.iteration > scale.iterations) {
+        let planned = progress.plans.len() == progress.scales.len();
+        if !planned || scale.is_none_or(|scale| progress.iteration > scale.iterations) {
             return Err(damaged("it is damaged".into()));
         }
         Ok(Self { path: path.into(), tensors, progress, settings })
@@ -236,6 +241,11 @@ impl Kept {
     /// The sizes.
     pub(super) fn scales(&self) -> &[Scale] {
         &self.progress.scales
+    }
+
+    /// How each size passed, or would have passed, through the network.
+    pub(super) fn plans(&self) -> &[Plan] {
+        &self.progress.plans
     }
 
     /// What computed.

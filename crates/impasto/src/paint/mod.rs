@@ -156,7 +156,18 @@ fn paint_prepared(
     let (device, cpu) = (machine.device.clone(), machine.cpu.clone());
     let objective = Objective::blank(machine, &weights);
     let limits = (network_bytes, memory::limit(settings));
-    let plans = plan::plans(objective.perceptual(), &scene, settings, &scales, limits)?;
+    let mut plans = plan::plans(objective.perceptual(), &scene, settings, &scales, limits)?;
+    if let Some(kept) = &keeping.kept {
+        let now = std::mem::replace(&mut plans, kept.plans().to_vec());
+        if plans.iter().any(|plan| limits.1.is_some_and(|limit| plan.peak > limit)) && plans != now {
+            plans = now;
+            let message =
+                "there is less memory than when this painting was begun, so it goes on in smaller parts: the \
+                           picture will differ in its last bits"
+                    .into();
+            observer.event(&Event::Warning { message });
+        }
+    }
     let last = scales[scales.len() - 1];
     observer.event(&Event::Started {
         width: last.width,

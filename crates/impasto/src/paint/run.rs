@@ -181,7 +181,7 @@ impl<'a> Run<'a> {
     fn keep(&mut self, now: bool) {
         let Some(keeper) = self.keeper.as_mut().filter(|keeper| now || keeper.due()) else { return };
         let clock = (self.device.as_str(), self.clock.elapsed());
-        let written = keeper.keep(&self.state, self.optimizer.as_ref(), &self.scales, clock);
+        let written = keeper.keep(&self.state, self.optimizer.as_ref(), (&self.scales, &self.plans), clock);
         let event = match written {
             Ok(()) => Event::Checkpoint { iteration: self.state.history.len(), path: keeper.path().into() },
             Err(error) => Event::Warning { message: error.to_string() },
