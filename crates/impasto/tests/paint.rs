@@ -104,8 +104,8 @@ fn the_look_at_a_small_size_predicts_the_look_at_a_large_one() {
     let coarse_to_fine = large(settings.clone());
     let at_once = large(Settings { scales: Some(1), ..settings.clone() });
     let other_seed = large(Settings { seed: 1, ..settings });
-    println!("{coarse_to_fine} coarse to fine, {at_once} at once, {other_seed} from another seed");
-    assert!(coarse_to_fine > 0.4 && coarse_to_fine > at_once + 0.3 && coarse_to_fine > other_seed + 0.3);
+    let all = format!("{coarse_to_fine} coarse to fine, {at_once} at once, {other_seed} from another seed");
+    assert!(coarse_to_fine > 0.4 && coarse_to_fine > at_once + 0.3 && coarse_to_fine > other_seed + 0.3, "{all}");
 }
 
 /// The losses of a picture with all weights 1, against a style of so many times its size.
@@ -131,7 +131,6 @@ fn more_strength_is_more_style_and_less_content_for_every_style_and_size() {
                 measure(&run(style, &settings).0.picture, style, 1.0)
             };
             let losses = [0.0, 0.1, 0.25, 0.5].map(at);
-            println!("{style} at {size}: {:?}", losses.map(|l| (l.content, l.style)));
             assert!(losses[0].content < 1e-3 * losses[1].content, "no strength is the photograph");
             // From there on nearly all of the content is gone, and a short run ends where chance leads it.
             let most = at(1.0);
