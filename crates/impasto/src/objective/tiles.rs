@@ -6,7 +6,7 @@
 //! with the picture there is no halo, so the padding is the picture's own. Edges lie at multiples of what the poolings
 //! halve, so a window's positions are the picture's, and a side of odd length loses its last row in both.
 //!
-//! Windows begin where a block of [`BLOCK`] positions of every layer begins in the whole picture. The kernels compute
+//! Windows begin where a block of `BLOCK` positions of every layer begins in the whole picture. The kernels compute
 //! such blocks at a time, so a window's values are the picture's to the last bit but for a few at its edges. With other
 //! beginnings they would differ by rounding, and so now and then in which side of a ReLU or which of four values in a
 //! pooling a gradient takes.
