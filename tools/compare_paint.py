@@ -2,11 +2,14 @@
 
     python3 -m venv venv && venv/bin/pip install torch numpy pillow safetensors
     cargo build --release
-    venv/bin/python tools/compare_paint.py [--rounds 5] [--rows 512 256 1024 tuned bf16 avx2 threads loss]
+    venv/bin/python tools/compare_paint.py [--rounds 5] [--rows 512 256 1024 tuned bf16 avx2 threads loss large]
 
 Both programs paint the same pixels with the same network and objective. A step is everything: forward, losses,
 backward, Adam. In each round every program runs once, one after the other; the best step of all rounds counts, since
 whatever else a machine does only ever adds time. Memory is the peak of the whole process.
+
+The row `large` sets a whole painting of 2048×1536 in the default preset, coarse to fine and within `--memory`, against
+as many steps of PyTorch at that size as impasto makes at its last one.
 """
 
 import argparse
@@ -28,19 +31,26 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--threads", type=int, default=os.cpu_count())
 parser.add_argument("--loss-steps", type=int, default=1000, help="Adam steps whose loss the row `loss` is to reach")
+parser.add_argument("--large-steps", type=int, default=100, help="iterations of the row `large` at its last size")
+parser.add_argument("--memory", default="2GiB", help="what impasto may take in the row `large`")
 parser.add_argument("--rows", nargs="+", default=["512", "tuned", "bf16", "256", "1024", "avx2", "threads"])
 args = parser.parse_args()
 folder = Path(tempfile.mkdtemp())
 
 
 def square(name, size):
-    path = folder / f"{name}-{size}.png"
+    return cut(name, size, size)
+
+
+def cut(name, width, height):
+    """The middle of a picture, as large as it goes, at this size."""
+    path = folder / f"{name}-{width}x{height}.png"
     if not path.exists():
         picture = Image.open(next(PICTURES.glob(f"{name}.*"))).convert("RGB")
-        side = min(picture.size)
-        left, top = (picture.width - side) // 2, (picture.height - side) // 2
-        box = (left, top, left + side, top + side)
-        picture.crop(box).resize((size, size), Image.LANCZOS).save(path)
+        scale = min(picture.width / width, picture.height / height)
+        left, top = (picture.width - scale * width) / 2, (picture.height - scale * height) / 2
+        box = (left, top, left + scale * width, top + scale * height)
+        picture.resize((width, height), Image.LANCZOS, box).save(path)
     return str(path)
 
 
@@ -74,6 +84,22 @@ def impasto_run(size, steps, flags=(), environment=None, threads=None):
     losses = [(event["elapsed"], event["loss"]) for event in events if event["event"] == "step"]
     loss = next(event["loss"] for event in events if event["event"] == "finished")
     return {"best": min(times), "loss": loss, "losses": losses, "peak": peak}
+
+
+def large(width, height):
+    """A whole painting against as many steps at its last size."""
+    pictures = [cut("coffee", width, height), "--style", cut("starry-night", width, height)]
+    rival = [sys.executable, str(ROOT / "tools/rival_paint_torch.py"), "--steps", "3", "--content", *pictures]
+    out, torch_peak = measured([*rival, "--threads", str(args.threads)], {})
+    step = json.loads(out.splitlines()[-1])["best"]
+    ours = [str(BINARY), "paint", *pictures, "--memory", args.memory, "--iterations", str(args.large_steps), "--json",
+            "-q", "--threads", str(args.threads), "-o", str(folder / "large.png")]
+    out, peak = measured(ours, {})
+    seconds = next(e["elapsed"] for e in map(json.loads, out.splitlines()) if e["event"] == "finished")
+    rival_seconds = args.large_steps * step
+    print(f"| {width}×{height}, {args.large_steps} steps (PyTorch's: its best × {args.large_steps}) | "
+          f"{rival_seconds:.0f} s | {seconds:.0f} s | {rival_seconds / seconds:.2f}× | {torch_peak:.0f} MiB | "
+          f"{peak:.0f} MiB | {peak / torch_peak:.2f} |", flush=True)
 
 
 def best_of(runs):
@@ -120,5 +146,7 @@ for name in args.rows:
         label, seconds = min(needed.items(), key=lambda item: item[1])
         print(f"| 512², to PyTorch's loss after {args.loss_steps} steps ({target:.4g}), {label} | "
               f"{rival['seconds']:.1f} s | {seconds:.1f} s | {rival['seconds'] / seconds:.1f}× | | | |", flush=True)
+    elif name == "large":
+        large(2048, 1536)
     else:
         sys.exit(f"no row `{name}`")

@@ -98,7 +98,7 @@ fn numbers_out_of_range() {
         (["--style", "night.png:NaN"], "the weight of the style `night.png` is NaN"),
         (["--optimizer", "sgd"], "`sgd` is no optimizer"),
         (["--pooling", "median"], "`median` is no pooling"),
-        (["--preset", "best"], "`best` is no preset"),
+        (["--preset", "worst"], "`worst` is no preset"),
         (["--device", "gpu"], "`gpu` is no device"),
         (["--network", "vgg16"], "impasto models pull vgg16"),
         (["--network", "missing.pth"], "missing.pth"),

@@ -7,6 +7,7 @@ use sysinfo::System;
 
 use crate::objective::Perceptual;
 use crate::objective::tiles::{Reach, Tile, tiles, window_of};
+use crate::optimizer::remembered;
 use crate::settings::{OptimizerKind, Settings};
 
 /// The program itself and what allocators keep to themselves: measured as what is left of the peak of small runs once
@@ -131,7 +132,7 @@ fn layouts(size: (usize, usize), reach: Reach) -> impl Iterator<Item = Layout> {
 /// What is there whatever the layout.
 fn standing(settings: &Settings, weights: u64, demand: &Demand) -> u64 {
     let pixels = (demand.size.0 * demand.size.1) as u64;
-    let planes = PLANES * state_planes(settings) + size_of::<f32>() as u64 * demand.planes as u64;
+    let planes = PLANES * state_planes(settings, pixels as usize) + size_of::<f32>() as u64 * demand.planes as u64;
     // While content and styles are looked at they are there, and the gradient is not yet.
     let styles: usize = demand.styles.iter().map(|(height, width)| height * width).sum();
     let looking = PLANES * (2 * pixels + styles as u64);
@@ -145,12 +146,12 @@ fn peak(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: &Dem
 }
 
 /// Pictures that the optimiser and the run keep beside each other: the picture, its gradient, and what is shown of it.
-fn state_planes(settings: &Settings) -> u64 {
+fn state_planes(settings: &Settings, pixels: usize) -> u64 {
     match settings.optimizer {
         // The moments, the last good picture, the average.
         OptimizerKind::Adam => 2 + 3 + u64::from(settings.average > 0.0),
-        // Ten steps and changes, the search's origin, gradient and direction, the best picture, a change in the making.
-        OptimizerKind::Lbfgs => 2 + 20 + 3 + 1 + 1,
+        // Steps and changes, the search's origin, gradient and direction, the best picture, a change in the making.
+        OptimizerKind::Lbfgs => 2 + 2 * remembered(3 * pixels) as u64 + 3 + 1 + 1,
     }
 }
 

@@ -7,8 +7,18 @@ use super::line_search::{LineSearch, Next, Point};
 use super::{Memory, Optimizer, Outcome, enlarged, is_finite, shrinkage};
 use crate::device::Cpu;
 
-/// How many steps are remembered.
+/// How many steps are remembered of a picture, and the least of a large one.
 const HISTORY: usize = 10;
+const LEAST_HISTORY: usize = 3;
+
+/// Bytes that steps and changes take at most, down to the least number of them: ten steps of a megapixel.
+const MOST_BYTES: usize = 240 << 20;
+
+/// How many steps are remembered of a picture with so many values. Nothing but its size counts, so that a run that is
+/// gone on with remembers as many.
+pub fn remembered(values: usize) -> usize {
+    (MOST_BYTES / (2 * size_of::<f32>() * values.max(1))).clamp(LEAST_HISTORY, HISTORY)
+}
 
 /// L-BFGS' state for one picture.
 pub struct Lbfgs {
@@ -99,7 +109,7 @@ impl Lbfgs {
         change.iter_mut().zip(gradient).for_each(|(y, g)| *y = g - *y);
         let curvature = self.cpu.dot(&step, &change);
         if curvature > 1e-10 * self.cpu.dot(&change, &change) {
-            if self.history.len() == HISTORY {
+            if self.history.len() == remembered(picture.len()) {
                 self.history.pop_front();
             }
             self.history.push_back(Pair { step, change, rho: 1.0 / curvature });
@@ -166,6 +176,8 @@ impl Optimizer for Lbfgs {
 
     fn enlarge(&mut self, from: (usize, usize), to: (usize, usize)) {
         self.search = None;
+        let kept = remembered(3 * to.0 * to.1);
+        self.history.drain(..self.history.len().saturating_sub(kept));
         let factor = shrinkage(from, to);
         for pair in &mut self.history {
             enlarged(&mut pair.step, from, to, 1.0);
@@ -241,6 +253,14 @@ mod tests {
             }
         }
         (best, outcomes)
+    }
+
+    #[test]
+    fn large_pictures_are_remembered_for_fewer_steps() {
+        assert_eq!(
+            [512 * 512, 1024 * 1024, 2048 * 1536, 4096 * 3072].map(|pixels| remembered(3 * pixels)),
+            [10, 10, 3, 3]
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod line_search;
 use serde::Serialize;
 
 pub use adam::Adam;
-pub use lbfgs::Lbfgs;
+pub use lbfgs::{Lbfgs, remembered};
 
 use crate::device::Cpu;
 use crate::picture::Picture;

@@ -171,7 +171,12 @@ impl PaintJob {
         let scene = self.scene(file.picture)?;
         let network = network(&self.settings.network)?;
         let mut saver = Saver { job: self, observer };
-        let painting = paint_kept(scene, &self.settings, network, keeping, &mut saver)?;
+        let painting = paint_kept(scene, &self.settings, network, keeping, &mut saver).inspect_err(|_| {
+            if !self.resume && self.checkpoint_every > 0.0 {
+                // No step was made, so there is nothing to go on with.
+                let _ = std::fs::remove_file(&self.checkpoint);
+            }
+        })?;
         self.save(&painting, &output, observer)?;
         if painting.end != End::Stopped && self.checkpoint_every > 0.0 {
             // The picture is there; a checkpoint that stays behind only asks to be removed.

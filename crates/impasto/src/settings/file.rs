@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn every_preset_comes_back_from_its_own_text() {
-        for preset in [Preset::Article, Preset::Default, Preset::Fast] {
+        for preset in [Preset::Article, Preset::Default, Preset::Fast, Preset::Best] {
             let settings = Settings { size: Some(300), threads: Some(2), ..Settings::preset(preset) };
             let all = Overrides { save_every: Some(5), ..Overrides::from(&settings) };
             let back = read(&all.to_toml().unwrap()).unwrap();
