@@ -290,7 +290,7 @@ impl Engine {
     }
 
     /// Lets go of all buffers.
-    fn forget(&mut self) {
+    pub fn forget(&mut self) {
         (self.planned, self.kept) = (None, false);
     }
 

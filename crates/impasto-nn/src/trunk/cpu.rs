@@ -133,6 +133,10 @@ impl Trunk for CpuTrunk {
     fn planned_bytes(&self, height: usize, width: usize, bands: Option<usize>) -> usize {
         self.engine.planned_bytes(height, width, bands)
     }
+
+    fn forget(&mut self) {
+        self.engine.forget();
+    }
 }
 
 /// Packed weights that some trunk holds, and the fingerprints of the convolutions in them.

@@ -52,6 +52,9 @@ pub trait Trunk: Send {
         let _ = rows;
     }
 
+    /// Drops what the last forward pass left, and the room for it.
+    fn forget(&mut self) {}
+
     /// Bytes of this machine's memory that the trunk's buffers take for pictures of this size in such bands.
     fn planned_bytes(&self, height: usize, width: usize, bands: Option<usize>) -> usize;
 }

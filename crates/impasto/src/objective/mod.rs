@@ -170,14 +170,19 @@ impl Objective {
     /// # Panics
     /// If a region is not of the content's size.
     pub fn look_at(&mut self, layout: Layout, content: &Picture, styles: &[(Picture, f64)], regions: Regions) {
-        // What was looked at before is not needed any more, and may be large.
-        (self.content, self.protected) = (ContentTarget::default(), None);
+        self.forget();
         self.perceptual.set_layout(layout);
         let share = self.style.share;
         self.style = self.perceptual.style(styles);
         self.style.share = share;
         self.content = self.perceptual.content_within(content, &regions);
         self.protected = regions.protect.map(|stays| Protected::new(content, stays));
+    }
+
+    /// Gives back the room of all that was looked at, which may be much; nothing can be asked before it looks again.
+    pub(crate) fn forget(&mut self) {
+        (self.content, self.protected) = (ContentTarget::default(), None);
+        self.perceptual.forget();
     }
 
     /// The loss itself, for whoever plans what it takes.

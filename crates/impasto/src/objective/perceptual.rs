@@ -102,6 +102,12 @@ impl Perceptual {
         (self.window, self.window_gradient) = (Vec::new(), Vec::new());
     }
 
+    /// Gives back the room that the last picture took.
+    pub(super) fn forget(&mut self) {
+        self.trunk.forget();
+        (self.window, self.window_gradient) = (Vec::new(), Vec::new());
+    }
+
     /// How far the deepest tap looks.
     pub fn reach(&self) -> Reach {
         self.weights.reach()

@@ -217,6 +217,7 @@ impl<'a> Run<'a> {
     /// at this size is added: the painting is what it changed of it. That starts at about half the loss, and saves a
     /// tenth of the iterations.
     fn grow(&mut self) {
+        self.objective.forget();
         let (now, next) = (self.scale(), self.scales[self.state.scale + 1]);
         let (from, to) = ((now.height, now.width), (next.height, next.width));
         let mut picture = self.state.shown(from).resized(to.0, to.1).into_data();
