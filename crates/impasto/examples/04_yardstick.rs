@@ -7,8 +7,8 @@
 //! ```
 //!
 //! For each style: the mean objective of what the network paints, and of what L-BFGS reaches after 50 and 100
-//! evaluations. Johnson et al. 2016 (arXiv:1603.08155, figure 5) compare with 50 to 100 that begin at white noise, as
-//! `--init noise` does; without it they begin at the photograph, which is far ahead. The weights, the layers and the size
+//! evaluations (Johnson et al. 2016, arXiv:1603.08155, figure 5, compare with 50 to 100). It begins at the photograph
+//! unless `--init noise` is given, from where it needs many more. The weights, the layers and the size
 //! of the painting are those that the model was trained with. Photographs are taken from the folder in the order of
 //! their names, as squares from their middle; take some that were not trained on.
 
