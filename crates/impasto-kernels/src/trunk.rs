@@ -3,13 +3,18 @@
 use crate::direct::Direct;
 use crate::memory::Buffer;
 use crate::simd::LANES;
-use crate::winograd::{Direction, Packed};
+use crate::winograd::{Direction, Packed, pack};
 use crate::{Convolution, Isa, Threads, TrunkError, TrunkLayer};
 
-/// The frozen network packed for an instruction set: made once, shared by every job.
+/// A [sparing](PackedTrunk::sparing) trunk packs weights of at most so many floats when it is made: VGG's layers before
+/// the second pooling, which run often where pictures go in bands, and which take 8 MB together.
+const SMALL: usize = 1 << 20;
+
+/// The frozen network packed for an instruction set: made once, shared by every job. Give it no layers behind the
+/// deepest one that is looked at.
 ///
-/// Both directions are packed when it is made, 36 floats for each 3×3 kernel and direction: eight times the memory of
-/// the weights (VGG19 up to conv5_1: 414 MB). Give it no layers behind the deepest one that is looked at.
+/// Packed weights are 36 floats for each 3×3 kernel and direction: eight times the memory of the weights as they are
+/// (VGG19 up to conv5_1: 414 MB).
 pub struct PackedTrunk {
     isa: Isa,
     pub(crate) convolutions: Vec<PackedConvolution>,
@@ -28,18 +33,32 @@ pub(crate) struct PackedConvolution {
 pub(crate) enum Weights {
     /// The first layer's.
     Direct(Direct),
-    /// All others'.
+    /// All others', packed in both directions.
     Winograd {
         /// For the forward pass.
         forward: Packed,
         /// For the backward pass.
         backward: Packed,
     },
+    /// Others' as they are, packed whenever they are used.
+    Plain(Convolution),
 }
 
 impl PackedTrunk {
-    /// Checks and packs a network with all threads. The first convolution reads a picture: red, green, blue.
+    /// Checks a network and packs both directions of all of it with all threads. The first convolution reads a picture:
+    /// red, green, blue.
     pub fn new(isa: Isa, threads: &Threads, layers: &[TrunkLayer]) -> Result<Self, TrunkError> {
+        Self::packed_up_to(usize::MAX, isa, threads, layers)
+    }
+
+    /// The same in less memory (VGG19 up to conv5_1: 60 MB, and 38 MB in every engine): large weights stay as they are,
+    /// and each pass packs them once more. That takes as long for every picture, so it is for large ones. Results are
+    /// the same bits.
+    pub fn sparing(isa: Isa, threads: &Threads, layers: &[TrunkLayer]) -> Result<Self, TrunkError> {
+        Self::packed_up_to(SMALL, isa, threads, layers)
+    }
+
+    fn packed_up_to(most: usize, isa: Isa, threads: &Threads, layers: &[TrunkLayer]) -> Result<Self, TrunkError> {
         check(layers)?;
         let mut convolutions: Vec<PackedConvolution> = Vec::new();
         for layer in layers {
@@ -47,7 +66,7 @@ impl PackedTrunk {
                 TrunkLayer::Pool => convolutions.iter_mut().last().into_iter().for_each(|last| last.pool = true),
                 TrunkLayer::Convolution(convolution) => {
                     let first = convolutions.is_empty();
-                    convolutions.push(PackedConvolution::new(isa, threads, convolution, first));
+                    convolutions.push(PackedConvolution::new(isa, threads, convolution, (first, most)));
                 }
             }
         }
@@ -64,11 +83,21 @@ impl PackedTrunk {
         self.convolutions.len()
     }
 
-    /// Bytes of packed weights.
+    /// Bytes of the room that every engine has for weights that are packed when they are used.
+    pub fn room(&self) -> usize {
+        let floats = |convolution: &PackedConvolution| match &convolution.weights {
+            Weights::Plain(plain) => pack::floats(plain),
+            Weights::Direct(_) | Weights::Winograd { .. } => 0,
+        };
+        size_of::<f32>() * self.convolutions.iter().map(floats).max().unwrap_or(0)
+    }
+
+    /// Bytes of all weights.
     pub fn bytes(&self) -> usize {
         let bytes = |convolution: &PackedConvolution| match &convolution.weights {
             Weights::Direct(direct) => direct.bytes(),
             Weights::Winograd { forward, backward } => forward.bytes() + backward.bytes(),
+            Weights::Plain(plain) => size_of_val(&*plain.weight),
         };
         self.convolutions.iter().map(bytes).sum()
     }
@@ -81,11 +110,14 @@ impl std::fmt::Debug for PackedTrunk {
 }
 
 impl PackedConvolution {
-    fn new(isa: Isa, threads: &Threads, convolution: &Convolution, first: bool) -> Self {
+    /// The first one of all, or another that is packed if it has at most so many floats then.
+    fn new(isa: Isa, threads: &Threads, convolution: &Convolution, (first, most): (bool, usize)) -> Self {
         let mut bias = Buffer::new(convolution.out_channels);
         bias.copy_from_slice(&convolution.bias);
         let weights = if first {
             Weights::Direct(Direct::new(isa, convolution))
+        } else if pack::floats(convolution) > most {
+            Weights::Plain(convolution.clone())
         } else {
             let pack = |direction| Packed::new(isa, threads, convolution, direction);
             Weights::Winograd { forward: pack(Direction::Forward), backward: pack(Direction::Backward) }

@@ -14,7 +14,7 @@ use crate::taps::{Content, Inflow, PackedMoments, Target};
 use crate::to_picture::{End, ToPicture};
 use crate::trunk::Weights;
 use crate::unpool::{Unpool, unpool};
-use crate::winograd::{self, Packed, Sink, Source, Winograd};
+use crate::winograd::{self, Direction, Packed, Sink, Source, Winograd};
 use crate::{MomentGradient, Pooling, TapGradient};
 
 /// What has arrived at a layer.
@@ -190,7 +190,8 @@ impl<'g> Pass<'g> {
     /// From the gradient of a layer's feature, or of that pooled, to that of its input, or through the first layer to
     /// the picture.
     fn layer(&self, plan: &mut Plan, index: usize, arrived: Arrived, out: &mut [f32]) -> Arrived {
-        let Plan { layers, planes, signs, places, scratch, to_picture, source, .. } = plan;
+        let Plan { layers, planes, signs, places, scratch, to_picture, source, room, .. } = plan;
+        let weights = room.weights(self.job, self.first + index, Direction::Backward);
         let layer = layers[index];
         let (arenas, kept) = planes.split_at_mut(ARENAS);
         let arena = if arrived == Arrived::Pooled { layer.pooled_gradient } else { layer.gradient };
@@ -211,7 +212,7 @@ impl<'g> Pass<'g> {
                 let inflow = |(tap, packed)| self.inflow(&before, kept, mask, tap, packed);
                 let taps: Vec<_> = self.at(0).zip(&packed).map(inflow).collect();
                 let sink = ToPicture::new(first, (before.layout, mask), &taps, self.end(), out, to_picture);
-                self.convolve(index, before.layout, input, sink, scratch);
+                self.convolve(weights, before.layout, input, sink, scratch);
                 sink.finish(self.job.threads.count());
                 return Arrived::Input;
             }
@@ -221,7 +222,7 @@ impl<'g> Pass<'g> {
             (None, None) => unreachable!("the first layer of all is direct"),
         };
         clear_border(self.job.isa(), &self.job.threads, layout, target);
-        self.convolve(index, layout, input, Masked { plane: PlaneMut::new(layout, target), signs }, scratch);
+        self.convolve(weights, layout, input, Masked { plane: PlaneMut::new(layout, target), signs }, scratch);
         becomes
     }
 
@@ -230,13 +231,10 @@ impl<'g> Pass<'g> {
         End { scale: self.job.scale, border: self.job.border }
     }
 
-    fn convolve<O: Sink>(&self, index: usize, layout: Layout, source: Input<'_>, sink: O, scratch: &mut [f32]) {
-        let Weights::Winograd { backward, .. } = &self.job.trunk.convolutions[self.first + index].weights else {
-            unreachable!("only the first layer is direct")
-        };
+    fn convolve<O: Sink>(&self, weights: &Packed, layout: Layout, source: Input<'_>, sink: O, scratch: &mut [f32]) {
         match source {
-            Input::Feature(source) => self.winograd(backward, layout, source, sink, scratch),
-            Input::Pooled(source) => self.winograd(backward, layout, source, sink, scratch),
+            Input::Feature(source) => self.winograd(weights, layout, source, sink, scratch),
+            Input::Pooled(source) => self.winograd(weights, layout, source, sink, scratch),
         }
     }
 
@@ -251,7 +249,7 @@ impl<'g> Pass<'g> {
         let layer = layers[0];
         let weights: &Direct = match &self.job.trunk.convolutions[0].weights {
             Weights::Direct(weights) => weights,
-            Weights::Winograd { .. } => unreachable!("the first layer of all is direct"),
+            Weights::Winograd { .. } | Weights::Plain(_) => unreachable!("the first layer of all is direct"),
         };
         let (arenas, kept) = planes.split_at_mut(ARENAS);
         let feature = (layer.layout, &*signs[0]);

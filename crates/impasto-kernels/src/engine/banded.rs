@@ -1,13 +1,15 @@
 //! The shallow stretch of a network in bands of rows.
 //!
 //! Features in front of the second pooling are large and cheap to make. They are made a band at a time; of each band,
-//! what the deep stretch reads is copied to where that finds it, moments at taps are added up, and nothing else is
-//! kept. On the way back each band is made once more, the gradients of what counts of it flow in, and what arrives at
-//! its rows of the picture, halo included, is added to the gradient of the picture. All that is not in the interior of
-//! a band is in that of another, so the sum is the gradient of the whole picture.
+//! what the deep stretch reads is copied to where that finds it, moments at taps are added up, and nothing else is kept
+//! but masks behind the deepest tap. On the way back each band is made once more up to that tap, the gradients of what
+//! counts of it flow in, and what arrives at its rows of the picture, halo included, is added to the gradient of the
+//! picture. All that is not in the interior of a band is in that of another, so the sum is the gradient of the whole
+//! picture.
 
 use super::backward::Flow;
 use super::job::Job;
+use super::masks::Masks;
 use super::plan::{Blueprint, Scope};
 use super::stretch::Stretch;
 use super::window::{Window, Windows};
@@ -31,6 +33,8 @@ pub(super) struct Banded {
     picture: Buffer<f32>,
     /// The gradient of a window of it.
     gradient: Buffer<f32>,
+    /// What going back needs of the convolutions that are not made once more.
+    masks: Masks,
     /// Moments of all taps, without weights, and what they were added up in.
     moments: Vec<(usize, Moments)>,
     /// The window that the stretch holds with all that going back needs.
@@ -41,13 +45,15 @@ impl Banded {
     /// Bytes that it would hold.
     pub(super) fn planned_bytes(job: &Job, scope: &Scope, windows: &Windows, shape: Shape) -> usize {
         let window = Shape { height: windows.window, ..shape };
-        Blueprint::new(job, scope, window).bytes() + size_of::<f32>() * (shape.len() + window.len())
+        let masks = Masks::planned_bytes(job, scope, shape);
+        Blueprint::new(job, scope, window).bytes() + size_of::<f32>() * (shape.len() + window.len()) + masks
     }
 
     /// Makes the buffers for a picture of this shape.
     pub(super) fn new(job: &Job, scope: Scope, windows: Windows, shape: Shape) -> Self {
         let window = Shape { height: windows.window, ..shape };
         Self {
+            masks: Masks::new(job, &scope, shape),
             stretch: Stretch::new(job, scope, window),
             windows,
             shape,
@@ -60,7 +66,8 @@ impl Banded {
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        self.stretch.plan.bytes() + size_of_val(&*self.picture) + size_of_val(&*self.gradient)
+        let own = size_of_val(&*self.picture) + size_of_val(&*self.gradient);
+        self.stretch.plan.bytes() + own + self.masks.bytes()
     }
 
     /// Whether it has this tap.
@@ -82,14 +89,19 @@ impl Banded {
         let wanted: Vec<Wanted<'_>> = taps.iter().map(|&tap| (tap, None)).collect();
         let mut sums = self.sums(job, &wanted);
         let deepest = self.stretch.scope.convolutions.end - 1;
+        let mut masks = std::mem::take(&mut self.masks);
         self.sweep(job, (deepest, keep), profile, |stretch, window| {
             add_moments(job, stretch, window, &wanted, &mut sums);
+            if keep {
+                masks.save(&stretch.plan, window);
+            }
             let layer = &stretch.plan.layers[stretch.plan.layers.len() - 1];
             let ((layout, plane), level) = (layer.output(), layer.level + 1);
             let rows = window.interior(level, layout.shape.height);
             let first = window.first_row(level) + rows.start;
             copy_rows(&job.threads, Plane::new(layout, &stretch.plan.planes[plane]), rows, target, first);
         });
+        self.masks = masks;
         let found = self.finish(job, &wanted, &sums);
         self.moments = taps.into_iter().zip(found).collect();
     }
@@ -147,12 +159,12 @@ impl Banded {
         if pooled.is_none() && !gradients.iter().any(|gradient| self.has(gradient.tap)) {
             return;
         }
-        let deepest = self.stretch.scope.convolutions.end - 1;
         // Backwards, as the last window may still be there.
         for index in (0..self.windows.count).rev() {
             let window = self.windows.get(index);
             if self.held != Some(index) {
-                self.run(job, &window, (deepest, true), (profile, Part::Again));
+                self.run(job, &window, (self.masks.deepest, true), (profile, Part::Again));
+                self.masks.load(&mut self.stretch.plan, &window);
                 self.held = Some(index);
             }
             let flow = Flow { gradients, window: &window, pooled };
@@ -161,7 +173,8 @@ impl Banded {
         }
     }
 
-    /// Runs all windows, each up to convolution `deepest`, and shows what is there; the last one with `keep`.
+    /// Runs all windows, each up to convolution `deepest`, and shows what is there, with `keep` also what going back
+    /// needs.
     fn sweep(
         &mut self,
         job: &Job,
@@ -172,10 +185,9 @@ impl Banded {
         self.held = None;
         for index in 0..self.windows.count {
             let window = self.windows.get(index);
-            let keep = keep && index + 1 == self.windows.count;
             self.run(job, &window, (deepest, keep), (profile, Part::Forward));
             see(&self.stretch, &window);
-            self.held = keep.then_some(index);
+            self.held = Some(index).filter(|_| keep);
         }
     }
 

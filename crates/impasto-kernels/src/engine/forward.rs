@@ -11,7 +11,7 @@ use crate::profile::{Part, Profile};
 use crate::sinks::Activation;
 use crate::threads::part;
 use crate::trunk::{PackedConvolution, Weights};
-use crate::winograd::{self, Packed, Winograd};
+use crate::winograd::{self, Direction, Winograd};
 use crate::{Border, Shape};
 use std::ops::Range;
 
@@ -36,7 +36,7 @@ impl Stretch {
                 pass.clear_borders(plan, index);
                 match &convolution.weights {
                     Weights::Direct(weights) => pass.first(plan, convolution, weights),
-                    Weights::Winograd { forward, .. } => pass.layer(plan, index, convolution, forward),
+                    Weights::Winograd { .. } | Weights::Plain(_) => pass.layer(plan, index, number),
                 }
             });
         }
@@ -113,7 +113,9 @@ impl Pass<'_> {
     }
 
     /// Any other layer, by Winograd's convolution.
-    fn layer(&self, plan: &mut Plan, index: usize, convolution: &PackedConvolution, weights: &Packed) {
+    fn layer(&self, plan: &mut Plan, index: usize, number: usize) {
+        let convolution = &self.job.trunk.convolutions[number];
+        let weights = plan.room.weights(self.job, number, Direction::Forward);
         let (input_layout, input) = match (index.checked_sub(1), plan.source) {
             (Some(before), _) => plan.layers[before].output(),
             (None, Some(source)) => (source.layout, source.arena),

@@ -7,6 +7,7 @@ mod backward;
 mod banded;
 mod forward;
 mod job;
+mod masks;
 mod plan;
 mod stretch;
 mod window;

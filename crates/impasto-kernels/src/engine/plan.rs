@@ -9,8 +9,9 @@ use crate::direct::Padded;
 use crate::layout::Layout;
 use crate::memory::Buffer;
 use crate::pool::pooled_shape;
-use crate::trunk::{PackedTrunk, Weights};
-use crate::{Pooling, Shape, moments, taps, to_picture, winograd};
+use crate::trunk::{PackedConvolution, PackedTrunk, Weights};
+use crate::winograd::{Direction, Packed};
+use crate::{Isa, Pooling, Shape, moments, taps, to_picture, winograd};
 use std::ops::Range;
 
 /// The two buffers that features and gradients pass through.
@@ -77,6 +78,8 @@ pub(super) struct Blueprint {
     scratch: usize,
     to_picture: usize,
     sums: usize,
+    /// The most floats of weights that are packed whenever they are used.
+    room: usize,
     /// Whether places of the largest values are kept.
     places: bool,
 }
@@ -104,6 +107,28 @@ pub(super) struct Plan {
     pub(super) to_picture: Buffer<f32>,
     /// Where all workers add up moments.
     pub(super) sums: Buffer<f64>,
+    /// Where weights are packed that are not kept so.
+    pub(super) room: Room,
+}
+
+/// Room for the weights of one layer in one direction.
+pub(super) struct Room(Packed);
+
+impl Room {
+    /// The weights of a convolution in a direction, packed here unless they are kept so.
+    pub(super) fn weights<'a>(&'a mut self, job: &'a Job, convolution: usize, direction: Direction) -> &'a Packed {
+        match &job.trunk.convolutions[convolution].weights {
+            Weights::Direct(_) => unreachable!("only the first layer is direct, and it is not asked for here"),
+            Weights::Winograd { forward, backward } => match direction {
+                Direction::Forward => forward,
+                Direction::Backward => backward,
+            },
+            Weights::Plain(plain) => {
+                self.0.hold(job.isa(), &job.threads, plain, direction);
+                &self.0
+            }
+        }
+    }
 }
 
 /// The shapes of the convolutions' features for a picture of this size.
@@ -141,7 +166,8 @@ impl Blueprint {
             source: plane.map(|layout| Source { layout, arena, gradient }),
             planes,
             picture: if picture { Padded::len(input.height, input.width) } else { 0 },
-            scratch: workers * scratch_len(trunk, first..end),
+            scratch: workers * scratch_len(job, first..end),
+            room: trunk.convolutions[first..end].iter().map(room).max().unwrap_or(0),
             to_picture: if picture {
                 workers * to_picture::scratch_len(layers[0].layout.shape.channels, input.width)
             } else {
@@ -161,7 +187,7 @@ impl Blueprint {
     /// Bytes of all buffers.
     pub(super) fn bytes(&self) -> usize {
         let planes: usize = self.planes.iter().sum();
-        let floats = planes + self.picture + self.scratch + self.to_picture;
+        let floats = planes + self.picture + self.scratch + self.to_picture + self.room;
         let signs: usize = self.layers.iter().map(|layer| layer.layout.signs()).sum();
         let places: usize = self.layers.iter().filter_map(|layer| self.places(layer)).sum();
         size_of::<f32>() * floats + size_of::<f64>() * self.sums + size_of::<u16>() * signs + size_of::<u32>() * places
@@ -185,7 +211,7 @@ fn layers(trunk: &PackedTrunk, scope: &Scope, input: Shape) -> Vec<Layer> {
 
 impl Plan {
     /// The buffers of a blueprint.
-    pub(super) fn new(blueprint: Blueprint) -> Self {
+    pub(super) fn new(isa: Isa, blueprint: Blueprint) -> Self {
         let places = |layer| blueprint.places(layer).map(Buffer::new);
         Self {
             first: blueprint.first,
@@ -198,6 +224,7 @@ impl Plan {
             scratch: Buffer::new(blueprint.scratch),
             to_picture: Buffer::new(blueprint.to_picture),
             sums: Buffer::new(blueprint.sums),
+            room: Room(Packed::room(isa, blueprint.room)),
             layers: blueprint.layers,
         }
     }
@@ -208,7 +235,7 @@ impl Plan {
         let signs: usize = self.signs.iter().map(|signs| size_of_val(&**signs)).sum();
         let places: usize = self.places.iter().flatten().map(|places| size_of_val(&**places)).sum();
         let scratch = size_of_val(&*self.scratch) + size_of_val(&*self.sums) + size_of_val(&*self.to_picture);
-        planes + signs + places + size_of_val(&*self.picture) + scratch
+        planes + signs + places + size_of_val(&*self.picture) + scratch + self.room.0.bytes()
     }
 }
 
@@ -277,11 +304,21 @@ fn place_features(
     first
 }
 
+/// Floats of a layer's weights where they are packed whenever they are used.
+fn room(convolution: &PackedConvolution) -> usize {
+    match &convolution.weights {
+        Weights::Plain(plain) => winograd::pack::floats(plain),
+        Weights::Direct(_) | Weights::Winograd { .. } => 0,
+    }
+}
+
 /// The most scratch that any operation of a worker needs.
-fn scratch_len(trunk: &PackedTrunk, convolutions: Range<usize>) -> usize {
-    let layers = trunk.convolutions[convolutions].iter().map(|convolution| match &convolution.weights {
+fn scratch_len(job: &Job, convolutions: Range<usize>) -> usize {
+    let of_depth = |depth| winograd::scratch_of_depth(depth, job.isa().panel_blocks());
+    let layers = job.trunk.convolutions[convolutions].iter().map(|convolution| match &convolution.weights {
         Weights::Direct(_) => 0,
         Weights::Winograd { forward, backward } => winograd::scratch_len(forward).max(winograd::scratch_len(backward)),
+        Weights::Plain(plain) => of_depth(plain.in_channels).max(of_depth(plain.out_channels)),
     });
     layers.max().unwrap_or(0).max(taps::scratch_len())
 }

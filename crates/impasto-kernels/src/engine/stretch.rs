@@ -17,7 +17,7 @@ pub(super) struct Stretch {
 impl Stretch {
     /// Makes the buffers for an input of this shape.
     pub(super) fn new(job: &Job, scope: Scope, input: Shape) -> Self {
-        let plan = Plan::new(Blueprint::new(job, &scope, input));
+        let plan = Plan::new(job.isa(), Blueprint::new(job, &scope, input));
         Self { scope, plan }
     }
 

@@ -92,7 +92,7 @@ fn halo(trunk: &PackedTrunk, scope: &Scope) -> (usize, usize) {
             aligned *= 2;
             rows *= 2;
         }
-        if matches!(convolution.weights, Weights::Winograd { .. }) {
+        if !matches!(convolution.weights, Weights::Direct(_)) {
             rows = rows.next_multiple_of(TILE);
         }
         rows += 1;

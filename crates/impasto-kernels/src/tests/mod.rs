@@ -4,6 +4,7 @@ mod bands;
 mod edges;
 mod networks;
 mod repeatable;
+mod sparing;
 mod vectors;
 mod vgg;
 
@@ -185,6 +186,15 @@ impl Case {
         engine.set_border(self.border);
         engine.set_pooling_scale(self.pooling_scale);
         engine
+    }
+
+    /// Whether the reference's gradient is the slope of its own loss.
+    pub(crate) fn check_reference(&self) {
+        let mut engine = self.engine(Isa::best(), &Threads::new(1));
+        engine.forward(&self.picture(), self.height, self.width, true);
+        let pulls = self.pulls(&mut engine);
+        let error = self.slope_error(&pulls);
+        assert!(error < 1e-4, "{:?}: {error:e}", self.pooling);
     }
 
     pub(crate) fn picture(&self) -> Vec<f32> {

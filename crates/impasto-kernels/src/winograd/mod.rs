@@ -132,8 +132,13 @@ pub(crate) fn scratch_for(channels: usize) -> usize {
 
 /// Floats of scratch that each worker needs.
 pub(crate) fn scratch_len(weights: &Packed) -> usize {
-    let tiles = tiles_at_a_time(weights.depth);
-    FREQUENCIES * (frequency_stride(weights.depth, tiles) + frequency_stride(weights.panel_blocks() * LANES, tiles))
+    scratch_of_depth(weights.depth, weights.panel_blocks())
+}
+
+/// The same for weights of so many channels in that are not packed yet.
+pub(crate) fn scratch_of_depth(depth: usize, panel_blocks: usize) -> usize {
+    let tiles = tiles_at_a_time(depth);
+    FREQUENCIES * (frequency_stride(depth, tiles) + frequency_stride(panel_blocks * LANES, tiles))
 }
 
 /// Floats from one frequency to the next: an odd number of cache lines, so that the 36 streams of a transform do not

@@ -29,14 +29,23 @@ pub(crate) struct Packed {
 impl Packed {
     /// Transforms and packs with all threads.
     pub(crate) fn new(isa: Isa, threads: &Threads, convolution: &Convolution, direction: Direction) -> Self {
-        let (depth, channels) = match direction {
-            Direction::Forward => (convolution.in_channels, convolution.out_channels),
-            Direction::Backward => (convolution.out_channels, convolution.in_channels),
-        };
-        let data = Buffer::new(FREQUENCIES * depth * channels);
+        let (depth, channels) = depth_and_channels(convolution, direction);
+        let data = Buffer::new(floats(convolution));
         let mut packed = Self { depth, channels, panel_blocks: isa.panel_blocks(), data };
         packed.set(isa, threads, convolution, direction);
         packed
+    }
+
+    /// Nothing yet, and room for weights of so many floats at most ([`floats`]).
+    pub(crate) fn room(isa: Isa, floats: usize) -> Self {
+        Self { depth: 0, channels: 0, panel_blocks: isa.panel_blocks(), data: Buffer::new(floats) }
+    }
+
+    /// Packs other weights, for which there must be room.
+    pub(crate) fn hold(&mut self, isa: Isa, threads: &Threads, convolution: &Convolution, direction: Direction) {
+        (self.depth, self.channels) = depth_and_channels(convolution, direction);
+        assert!(self.data.len() >= floats(convolution), "there is room for these weights");
+        self.set(isa, threads, convolution, direction);
     }
 
     /// The same for new weights of the same shape.
@@ -84,6 +93,18 @@ impl Packed {
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.data)
+    }
+}
+
+/// Floats of a convolution packed in one direction.
+pub(crate) fn floats(convolution: &Convolution) -> usize {
+    FREQUENCIES * convolution.in_channels * convolution.out_channels
+}
+
+fn depth_and_channels(convolution: &Convolution, direction: Direction) -> (usize, usize) {
+    match direction {
+        Direction::Forward => (convolution.in_channels, convolution.out_channels),
+        Direction::Backward => (convolution.out_channels, convolution.in_channels),
     }
 }
 
