@@ -75,6 +75,18 @@ pub struct Evaluator {
     size: Option<usize>,
     content: Picture,
     style: Picture,
+    /// Those of the size that was measured at last.
+    targets: Option<Targets>,
+}
+
+/// What a painting of one size is held against.
+struct Targets {
+    size: (usize, usize),
+    content: Picture,
+    /// Of each content layer.
+    features: Vec<Vec<f32>>,
+    /// Of each style layer.
+    styles: Vec<StyleLayer>,
 }
 
 /// A style at one layer.
@@ -98,7 +110,7 @@ impl Evaluator {
         let style_layers: Vec<(usize, String)> = named(settings.style_layers.taps(network.kind)?);
         let taps: Vec<usize> = content_layers.iter().chain(&style_layers).map(|(tap, _)| *tap).collect();
         let trunk = Machine::new(network, settings, &taps)?.trunk;
-        Ok(Self { trunk, content_layers, style_layers, size: settings.size, content, style })
+        Ok(Self { trunk, content_layers, style_layers, size: settings.size, content, style, targets: None })
     }
 
     /// Measures a painting: the photograph is brought to its size, the style to its longer side, as in painting.
@@ -114,10 +126,23 @@ impl Evaluator {
         if height.min(width) < LEAST_SIDE {
             return Err(EvalError::TooSmall { width, height });
         }
-        let content = self.content.resized(height, width);
-        let targets = self.content_features(&content);
-        let styles = self.style_features(height.max(width));
+        let targets = self.targets.take().filter(|targets| targets.size == (height, width));
+        let targets = targets.unwrap_or_else(|| self.targets(height, width));
+        let found = self.measure(&painting, &targets);
+        self.targets = Some(targets);
+        Ok(found)
+    }
 
+    /// Looks at photograph and style for paintings of one size.
+    fn targets(&mut self, height: usize, width: usize) -> Targets {
+        let content = self.content.resized(height, width);
+        let features = self.content_features(&content);
+        let styles = self.style_features(height.max(width));
+        Targets { size: (height, width), content, features, styles }
+    }
+
+    fn measure(&mut self, painting: &Picture, Targets { size, content, features, styles }: &Targets) -> Evaluation {
+        let (height, width) = *size;
         self.trunk.forward(painting.data(), height, width, false);
         let mut found = Evaluation {
             width,
@@ -126,14 +151,14 @@ impl Evaluator {
             gram: BTreeMap::new(),
             wasserstein: BTreeMap::new(),
             sliced_wasserstein: BTreeMap::new(),
-            ssim: ssim(&painting, &content),
-            border: border(&painting) / border(&content),
-            checkerboard: checkerboard(&painting),
+            ssim: ssim(painting, content),
+            border: border(painting) / border(content),
+            checkerboard: checkerboard(painting),
         };
-        for ((tap, name), target) in self.content_layers.iter().zip(&targets) {
+        for ((tap, name), target) in self.content_layers.iter().zip(features) {
             found.content.insert(name.clone(), distance(&self.trunk.features(*tap), target));
         }
-        for ((tap, name), style) in self.style_layers.iter().zip(&styles) {
+        for ((tap, name), style) in self.style_layers.iter().zip(styles) {
             let moments = self.trunk.moments(*tap, None);
             let channels = moments.channels;
             let energy = (0..channels).map(|i| f64::from(style.moments.second[i * channels + i])).sum::<f64>();
@@ -144,7 +169,7 @@ impl Evaluator {
             let sliced = sliced_wasserstein(&samples, &style.samples, channels);
             found.sliced_wasserstein.insert(name.clone(), share(sliced));
         }
-        Ok(found)
+        found
     }
 
     fn content_features(&mut self, content: &Picture) -> Vec<Vec<f32>> {
