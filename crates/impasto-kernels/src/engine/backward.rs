@@ -1,5 +1,6 @@
 //! The backward pass, from the taps to the picture.
 
+use super::forward::remake;
 use super::job::Job;
 use super::plan::{ARENAS, Layer, Plan};
 use super::stretch::Stretch;
@@ -59,6 +60,9 @@ impl Stretch {
             if arrived == Arrived::Pooled && written {
                 profile.time(Part::Unpool, number, || pass.unpool(plan, index));
                 arrived = Arrived::Feature;
+            }
+            if plan.layers[index].remade && pass.at(index).next().is_some() {
+                profile.time(Part::Again, number, || remake(plan, job));
             }
             for gradient in pass.at(index).filter(|_| written) {
                 profile.time(Part::Tap, number, || pass.tap(plan, index, gradient, arrived == Arrived::Feature));
@@ -150,8 +154,10 @@ impl<'g> Pass<'g> {
             clear_around(self.job.isa(), &self.job.threads, layer.layout, &rows, &mut arenas[arena]);
         }
         let packed = self.packed(&layer, gradient);
-        let inflow = self.inflow(&layer, kept, &plan.signs[index], gradient, &packed);
-        let target = Target { plane: PlaneMut::new(layer.layout, &mut arenas[arena]), first_row: 0, add };
+        let (target, other) = one(arenas, arena);
+        let feature = if layer.remade { &*other } else { kept_feature(&layer, kept) };
+        let inflow = self.inflow(&layer, feature, &plan.signs[index], gradient, &packed);
+        let target = Target { plane: PlaneMut::new(layer.layout, target), first_row: 0, add };
         inflow.run(self.job.isa(), &self.job.threads, target, &mut plan.scratch);
     }
 
@@ -168,12 +174,11 @@ impl<'g> Pass<'g> {
     fn inflow<'a>(
         &self,
         layer: &Layer,
-        kept: &'a [Buffer<f32>],
+        feature: &'a [f32],
         signs: &'a [u16],
         gradient: &TapGradient<'a>,
         moments: &'a Option<PackedMoments<'a>>,
     ) -> Inflow<'a> {
-        let Some(feature) = layer.feature else { unreachable!("the feature of a tap is kept") };
         let first_row = self.window.first_row(layer.level);
         let content = gradient.content.map(|content| Content {
             target: Plane::new(Layout::new(content.target.shape), &content.target.data),
@@ -182,7 +187,7 @@ impl<'g> Pass<'g> {
             weights: content.weights.map(|weights| View::new(&weights[first_row * layer.layout.shape.width..])),
         });
         let rows = self.window.of_layer(layer);
-        let feature = Plane::new(layer.layout, &kept[feature - ARENAS]);
+        let feature = Plane::new(layer.layout, feature);
         let (rows, signs) = ((rows.start, rows.end), View::new(signs));
         Inflow { feature, signs, rows, moments: moments.as_ref(), content }
     }
@@ -209,7 +214,7 @@ impl<'g> Pass<'g> {
                     unreachable!("the first layer of all is direct")
                 };
                 let packed: Vec<_> = self.at(0).map(|tap| self.packed(&before, tap)).collect();
-                let inflow = |(tap, packed)| self.inflow(&before, kept, mask, tap, packed);
+                let inflow = |(tap, packed)| self.inflow(&before, kept_feature(&before, kept), mask, tap, packed);
                 let taps: Vec<_> = self.at(0).zip(&packed).map(inflow).collect();
                 let sink = ToPicture::new(first, (before.layout, mask), &taps, self.end(), out, to_picture);
                 self.convolve(weights, before.layout, input, sink, scratch);
@@ -259,7 +264,7 @@ impl<'g> Pass<'g> {
             end.run(self.job.isa(), &self.job.threads, Plane::new(layer.layout, gradient));
         } else {
             let packed: Vec<_> = self.at(0).map(|tap| self.packed(&layer, tap)).collect();
-            let inflow = |(tap, packed)| self.inflow(&layer, kept, &signs[0], tap, packed);
+            let inflow = |(tap, packed)| self.inflow(&layer, kept_feature(&layer, kept), &signs[0], tap, packed);
             let taps: Vec<_> = self.at(0).zip(&packed).map(inflow).collect();
             let end = ToPicture::new(weights, feature, &taps, self.end(), out, to_picture);
             end.run_taps(self.job.isa(), &self.job.threads);
@@ -274,6 +279,18 @@ enum Input<'a> {
     Feature(Plane<'a>),
     /// The gradient of its pooled feature.
     Pooled(Unpool<'a>),
+}
+
+/// The feature of a tap that is kept.
+fn kept_feature<'a>(layer: &Layer, kept: &'a [Buffer<f32>]) -> &'a [f32] {
+    let Some(plane) = layer.feature else { unreachable!("the feature of a tap is kept") };
+    &kept[plane - ARENAS]
+}
+
+/// An arena to write to, and the other one.
+fn one(arenas: &mut [Buffer<f32>], arena: usize) -> (&mut [f32], &mut [f32]) {
+    let [first, second] = arenas else { unreachable!("there are two arenas") };
+    if arena == 0 { (first, second) } else { (second, first) }
 }
 
 /// The arena a gradient lies in, and the other one.

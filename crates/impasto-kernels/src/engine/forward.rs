@@ -12,7 +12,7 @@ use crate::sinks::Activation;
 use crate::threads::part;
 use crate::trunk::{PackedConvolution, Weights};
 use crate::winograd::{self, Direction, Winograd};
-use crate::{Border, Shape};
+use crate::{Border, Moments, Shape, moments};
 use std::ops::Range;
 
 impl Stretch {
@@ -27,7 +27,7 @@ impl Stretch {
         let plan = &mut self.plan;
         if let Some(source) = plan.source {
             let rows = 0..source.layout.shape.height;
-            clear_around(job.isa(), &job.threads, source.layout, &rows, &mut plan.planes[source.arena]);
+            clear_around(job.isa(), &job.threads, source.layout, &rows, &mut plan.planes[source.plane]);
         }
         let pass = Pass { job, keep };
         for number in plan.first..=deepest {
@@ -39,8 +39,27 @@ impl Stretch {
                     Weights::Winograd { .. } | Weights::Plain(_) => pass.layer(plan, index, number),
                 }
             });
+            if index == 0 && plan.layers[0].remade {
+                self.passed = Some(moments_of_first(plan, job));
+            }
         }
     }
+}
+
+/// Makes a remade first feature once more, where nothing else lies at that time.
+pub(super) fn remake(plan: &mut Plan, job: &Job) {
+    if plan.layers[0].remade {
+        let pass = Pass { job, keep: false };
+        pass.clear_borders(plan, 0);
+        pass.layer(plan, 0, plan.first);
+    }
+}
+
+/// The moments of the first feature while it is there.
+fn moments_of_first(plan: &mut Plan, job: &Job) -> Moments {
+    let Layer { layout, feature: Some(plane), .. } = plan.layers[0] else { unreachable!("it was just written") };
+    let feature = Plane::new(layout, &plan.planes[plane]);
+    moments::moments(job.isa(), &job.threads, feature, None, &mut plan.sums)
 }
 
 /// `x = (p − mean) · scale` of the rows of a picture of this height from `first` on, with its border around.
@@ -118,7 +137,7 @@ impl Pass<'_> {
         let weights = plan.room.weights(self.job, number, Direction::Forward);
         let (input_layout, input) = match (index.checked_sub(1), plan.source) {
             (Some(before), _) => plan.layers[before].output(),
-            (None, Some(source)) => (source.layout, source.arena),
+            (None, Some(source)) => (source.layout, source.plane),
             (None, None) => unreachable!("the first layer of all is direct"),
         };
         let Layer { layout, feature, pooled, .. } = plan.layers[index];

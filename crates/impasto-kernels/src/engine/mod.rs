@@ -188,7 +188,10 @@ impl Engine {
         let Some(Planned { banded, rest, .. }) = &mut self.planned else { unreachable!("the tap has a feature") };
         match banded {
             Some(banded) if banded.has(tap) => banded.capture(&self.job, tap, shape),
-            _ => Features { shape, data: rest.data(tap).to_vec() },
+            _ => {
+                rest.look_at(&self.job, tap);
+                Features { shape, data: rest.data(tap).to_vec() }
+            }
         }
     }
 
@@ -237,7 +240,10 @@ impl Engine {
         };
         match banded {
             Some(banded) if banded.has(tap) => banded.squared_distance(&self.job, tap, target, weights),
-            _ => rest.squared_distance(&self.job, &Window::whole(*height), (tap, target), weights),
+            _ => {
+                rest.look_at(&self.job, tap);
+                rest.squared_distance(&self.job, &Window::whole(*height), (tap, target), weights)
+            }
         }
     }
 

@@ -37,6 +37,8 @@ pub(super) struct Layer {
     pub(super) level: u32,
     /// The plane it is written to, if it is written at all.
     pub(super) feature: Option<usize>,
+    /// Whether that is an arena though it is looked at, so that it is made once more whenever it is.
+    pub(super) remade: bool,
     /// The pooled feature and its plane, if a pooling follows that belongs to the stretch.
     pub(super) pooled: Option<(Layout, usize)>,
     /// The arena that its gradient goes through, if it is ever written out.
@@ -60,8 +62,8 @@ impl Layer {
 #[derive(Clone, Copy)]
 pub(super) struct Source {
     pub(super) layout: Layout,
-    /// The arena it lies in when the stretch begins.
-    pub(super) arena: usize,
+    /// The plane it lies in: an arena, when the stretch begins, or its own, if the first feature is remade.
+    pub(super) plane: usize,
     /// The arena that its gradient lies in when the stretch has been gone back through.
     pub(super) gradient: usize,
 }
@@ -157,13 +159,13 @@ impl Blueprint {
         let taps: Vec<usize> = scope.taps.iter().map(|tap| tap - first).collect();
         let plane = (first > 0).then(|| Layout::new(input));
         let (mut planes, gradient) = place_gradients(&mut layers, &taps, plane);
-        let arena = place_features(&mut layers, &taps, job.pooling, plane, &mut planes);
+        let source = place_features(&mut layers, &taps, job.pooling, plane, &mut planes);
         let channels = taps.iter().map(|&tap| layers[tap].layout.shape.channels).max().unwrap_or(0);
         let picture = plane.is_none();
         Self {
             first,
             input,
-            source: plane.map(|layout| Source { layout, arena, gradient }),
+            source: plane.map(|layout| Source { layout, plane: source, gradient }),
             planes,
             picture: if picture { Padded::len(input.height, input.width) } else { 0 },
             scratch: workers * scratch_len(job, first..end),
@@ -203,7 +205,8 @@ fn layers(trunk: &PackedTrunk, scope: &Scope, input: Shape) -> Vec<Layer> {
         let pool = trunk.convolutions[number].pool && (number + 1 < end || scope.pooled);
         let pooled = pool.then(|| (Layout::new(pooled_shape(shape)), usize::MAX));
         let layout = Layout::new(shape);
-        layers.push(Layer { layout, level, feature: None, pooled, gradient: None, pooled_gradient: None });
+        let layer = Layer { layout, level, feature: None, remade: false, pooled, gradient: None, pooled_gradient: None };
+        layers.push(layer);
         level += u32::from(pool);
     }
     layers
@@ -270,7 +273,10 @@ fn place_gradients(layers: &mut [Layer], taps: &[usize], input: Option<Layout>) 
 }
 
 /// Gives every feature that is written a plane: its own if it is looked at, otherwise an arena that its input does not
-/// lie in, rather a large one. The arena of the input where that is a plane.
+/// lie in, rather a large one. The plane of the input where the picture is not the input.
+///
+/// Behind a pooling the first feature has twice the channels of its input: where it is looked at, the input is kept
+/// instead, and the feature is made once more, in the arena that its gradient does not go through.
 fn place_features(
     layers: &mut [Layer],
     taps: &[usize],
@@ -284,11 +290,23 @@ fn place_features(
         sizes[arena] = sizes[arena].max(layout.len());
         arena
     };
-    let first = plane.map_or(usize::MAX, |layout| place(layout, usize::MAX, sizes));
+    let remade = plane.is_some() && taps.contains(&0) && layers[0].pooled.is_none();
+    let first = match plane {
+        Some(layout) if remade => {
+            sizes.push(layout.len());
+            sizes.len() - 1
+        }
+        Some(layout) => place(layout, usize::MAX, sizes),
+        None => usize::MAX,
+    };
     let mut input = first;
     for (index, layer) in layers.iter_mut().enumerate() {
         let direct = index == 0 && plane.is_none();
-        if taps.contains(&index) || (layer.pooled.is_some() && pooling == Pooling::L2) {
+        layer.remade = remade && index == 0;
+        if let Some(gradient) = layer.gradient.filter(|_| layer.remade) {
+            layer.feature = Some(1 - gradient);
+            sizes[1 - gradient] = sizes[1 - gradient].max(layer.layout.len());
+        } else if taps.contains(&index) || (layer.pooled.is_some() && pooling == Pooling::L2) {
             sizes.push(layer.layout.len());
             layer.feature = Some(sizes.len() - 1);
         } else if layer.pooled.is_none() || direct {

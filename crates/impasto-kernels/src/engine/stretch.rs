@@ -1,5 +1,6 @@
 //! A stretch of a network with its buffers, and what can be asked of it between its passes.
 
+use super::forward::remake;
 use super::job::Job;
 use super::plan::{Blueprint, Plan, Scope};
 use super::window::Window;
@@ -12,13 +13,15 @@ use crate::{Features, Moments, Shape};
 pub(super) struct Stretch {
     pub(super) scope: Scope,
     pub(super) plan: Plan,
+    /// The moments that the first feature had, if it is remade and there was one.
+    pub(super) passed: Option<Moments>,
 }
 
 impl Stretch {
     /// Makes the buffers for an input of this shape.
     pub(super) fn new(job: &Job, scope: Scope, input: Shape) -> Self {
         let plan = Plan::new(job.isa(), Blueprint::new(job, &scope, input));
-        Self { scope, plan }
+        Self { scope, plan, passed: None }
     }
 
     /// Whether it has this tap.
@@ -29,7 +32,7 @@ impl Stretch {
     /// The plane that the stretch reads, to be written, borders left and right included.
     pub(super) fn source_mut(&mut self) -> PlaneMut<'_> {
         let Some(source) = self.plan.source else { unreachable!("this stretch reads a plane") };
-        PlaneMut::new(source.layout, &mut self.plan.planes[source.arena])
+        PlaneMut::new(source.layout, &mut self.plan.planes[source.plane])
     }
 
     /// The gradient of that plane after a backward pass.
@@ -38,21 +41,34 @@ impl Stretch {
         Plane::new(source.layout, &self.plan.planes[source.gradient])
     }
 
-    /// The feature of a tap, and how many poolings of the stretch come before it.
+    /// Sees to it that the feature of a tap is there, between the passes.
+    pub(super) fn look_at(&mut self, job: &Job, tap: usize) {
+        if self.plan.layers[tap - self.plan.first].remade {
+            remake(&mut self.plan, job);
+        }
+    }
+
+    /// The feature of a tap that is there, and how many poolings of the stretch come before it.
     pub(super) fn feature(&self, tap: usize) -> (Plane<'_>, u32) {
         let layer = &self.plan.layers[tap - self.plan.first];
         (Plane::new(layer.layout, self.data(tap)), layer.level)
     }
 
-    /// The feature of a tap as it lies.
+    /// The feature of a tap that is there, as it lies.
     pub(super) fn data(&self, tap: usize) -> &[f32] {
         let layer = &self.plan.layers[tap - self.plan.first];
         let Some(plane) = layer.feature else { unreachable!("the feature of a tap is kept") };
-        &self.plan.planes[plane]
+        &self.plan.planes[plane][..layer.layout.len()]
     }
 
     /// The moments of a tap over all of its positions.
     pub(super) fn moments(&mut self, job: &Job, tap: usize, weights: Option<&[f32]>) -> Moments {
+        if let (Some(passed), None) = (&self.passed, weights)
+            && self.plan.layers[tap - self.plan.first].remade
+        {
+            return passed.clone();
+        }
+        self.look_at(job, tap);
         let Plan { layers, planes, sums, first, .. } = &mut self.plan;
         let layer = &layers[tap - *first];
         let Some(plane) = layer.feature else { unreachable!("the feature of a tap is kept") };
