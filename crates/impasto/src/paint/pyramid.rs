@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::picture::{MIN_SIDE, size_with_longer_side};
 use crate::settings::Settings;
 
+/// The least number of iterations at half the side of the last size, and below.
+const LEAST: usize = 20;
+
 /// One size of the pyramid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scale {
@@ -49,6 +52,9 @@ pub fn scales(size: (usize, usize), settings: &Settings) -> Vec<Scale> {
 /// The iterations of the size so many steps below the last: with all of them a painting of 1024 pixels costs 1.29 times
 /// its last size. More of them only lower what the next size does not keep: its first loss is mostly that of the finest
 /// layers, whatever came before.
+///
+/// Where that would be few, half the side and less get [`LEAST`], or as many as the last size: they cost next to nothing,
+/// and colours that they leave in the wrong place stay there.
 fn iterations(last: usize, below: usize) -> usize {
     let share = match below {
         0 => 1.0,
@@ -57,7 +63,8 @@ fn iterations(last: usize, below: usize) -> usize {
         3 => 0.4,
         _ => 0.5,
     };
-    (last as f64 * share).ceil() as usize
+    let least = if below < 2 { 0 } else { LEAST.min(last) };
+    ((last as f64 * share).ceil() as usize).max(least)
 }
 
 #[cfg(test)]
