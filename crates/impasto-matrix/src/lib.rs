@@ -55,6 +55,29 @@ impl Matrix {
     }
 }
 
+/// The orthogonal part of a row-major `rows × columns` matrix: with its singular values `M = U·Σ·Vᵀ` this is `U·Vᵀ`,
+/// where values below a thousandth of the largest keep that share of their smallness. Nothing where a value is no number
+/// or all are nothing.
+///
+/// # Panics
+/// If there are not `rows · columns` values.
+pub fn orthogonal_part(rows: usize, columns: usize, values: &[f32]) -> Option<Vec<f32>> {
+    assert_eq!(values.len(), rows * columns);
+    let wide = rows <= columns;
+    let at = |i: usize, j: usize| values[if wide { i * columns + j } else { j * columns + i }];
+    let (short, long) = (rows.min(columns), rows.max(columns));
+    let matrix = Mat::from_fn(short, long, |i, j| f64::from(at(i, j)));
+    let gram = Matrix(&matrix * matrix.transpose());
+    let least = 1e-6 * gram.trace() / short as f64;
+    if least.is_nan() || least <= 0.0 {
+        return None;
+    }
+    let (root, _) = gram.function(least, |value| 1.0 / value.sqrt())?;
+    let part = root.0 * matrix;
+    let value = |i: usize| if wide { part[(i / columns, i % columns)] } else { part[(i % columns, i / columns)] };
+    Some((0..values.len()).map(|i| value(i) as f32).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +92,31 @@ mod tests {
         let back = root.times(&root);
         assert!((0..81).all(|at| (back.get(at / 9, at % 9) - matrix.get(at / 9, at % 9)).abs() < 1e-12));
         assert!((values.iter().sum::<f64>() - matrix.trace()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_orthogonal_part_is_orthogonal_and_turned_like_the_matrix() {
+        for (rows, columns) in [(5, 12), (12, 5), (7, 7)] {
+            let values: Vec<f32> = (0..rows * columns).map(|i| ((i * i) as f32 * 0.7).sin() * 1e-12).collect();
+            let part = orthogonal_part(rows, columns, &values).unwrap();
+            let (short, long) = (rows.min(columns), rows.max(columns));
+            let at = |i: usize, j: usize| part[if rows <= columns { i * columns + j } else { j * columns + i }];
+            for i in 0..short {
+                for j in 0..short {
+                    let product: f32 = (0..long).map(|k| at(i, k) * at(j, k)).sum();
+                    assert!((product - f32::from(u8::from(i == j))).abs() < 1e-5, "{rows}×{columns}: {product}");
+                }
+            }
+            // Partᵀ·M is symmetric and positive, as with no other orthogonal matrix.
+            let m = |i: usize, j: usize| values[if rows <= columns { i * columns + j } else { j * columns + i }];
+            let product = |i: usize, j: usize| (0..long).map(|k| at(i, k) * m(j, k)).sum::<f32>();
+            assert!((0..short).all(|i| product(i, i) > 0.0));
+            assert!(
+                (0..short * short)
+                    .all(|k| { (product(k / short, k % short) - product(k % short, k / short)).abs() < 1e-17 })
+            );
+        }
+        assert!(orthogonal_part(2, 3, &[0.0; 6]).is_none() && orthogonal_part(1, 2, &[f32::NAN, 1.0]).is_none());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use impasto::settings::{LayerWeights, PoolingKind};
-use impasto::train::{Every, Schedule, TrainOverrides, TrainStyle};
+use impasto::train::{Every, Schedule, TrainOptimizer, TrainOverrides, TrainStyle};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrainArgs {
@@ -57,7 +57,11 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) minutes: Option<f64>,
 
-    /// Adam's step size at its height [default: 0.001].
+    /// What takes the steps: `muon` for the 3×3 convolutions with Adam for all else [default], or `adam` alone.
+    #[arg(long, help_heading = "Settings")]
+    pub(crate) optimizer: Option<TrainOptimizer>,
+
+    /// The optimiser's step size at its height [default: 0.001].
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,
 
@@ -164,6 +168,7 @@ impl TrainArgs {
             batch: self.batch,
             steps: self.steps,
             minutes: self.minutes,
+            optimizer: self.optimizer,
             learning_rate: self.learning_rate,
             schedule: self.schedule,
             content_weight: self.content_weight,

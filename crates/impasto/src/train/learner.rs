@@ -1,12 +1,14 @@
 //! The network in training, the losses it is trained under, and the step between two networks.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use impasto_nn::kernels::{StyleNetShape, StyleNetTrainer, vector};
 use impasto_nn::vgg::Vgg;
 
 use super::TrainError;
-use super::settings::TrainSettings;
+use super::muon::{self, Matrix};
+use super::settings::{TrainOptimizer, TrainSettings};
 use crate::device::{Cpu, Machine};
 use crate::objective::{ContentTarget, Losses, Perceptual, StyleTarget, Weights};
 use crate::picture::Picture;
@@ -16,14 +18,14 @@ const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 
-/// Adam's state for a network's parameters.
+/// The optimiser's state for a network's parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Moments {
     /// Steps that are in them.
     pub(super) steps: u32,
     /// Of the gradient.
     pub(super) first: Vec<f32>,
-    /// Of its squares.
+    /// Of its squares, where Adam moves the parameter.
     pub(super) second: Vec<f32>,
 }
 
@@ -37,6 +39,8 @@ impl Moments {
 /// The network that is trained and what it is trained under.
 pub(super) struct Learner {
     trainer: StyleNetTrainer,
+    /// The parameters that are moved as matrices, ascending.
+    matrices: Vec<Matrix>,
     perceptual: Perceptual,
     cpu: Cpu,
     styles: Vec<StyleTarget>,
@@ -71,7 +75,11 @@ impl Learner {
         let pixels = 3 * size * size;
         let gradient = vec![0.0; shape.parameter_count()];
         let (painted, painted_gradient) = (vec![0.0; pixels], vec![0.0; pixels]);
-        Ok(Self { trainer, perceptual, cpu, styles, size, painted, painted_gradient, gradient, device })
+        let matrices = match settings.optimizer {
+            TrainOptimizer::Muon => muon::matrices(shape),
+            TrainOptimizer::Adam => Vec::new(),
+        };
+        Ok(Self { trainer, matrices, perceptual, cpu, styles, size, painted, painted_gradient, gradient, device })
     }
 
     /// The parameters that are used from here on.
@@ -124,7 +132,7 @@ impl Learner {
         self.cpu.dot(&self.gradient, &self.gradient).sqrt()
     }
 
-    /// A step of Adam along the gradient of the last batch.
+    /// A step along the gradient of the last batch.
     pub(super) fn step(
         &mut self,
         learning_rate: f64,
@@ -134,8 +142,31 @@ impl Learner {
         moments.steps += 1;
         let (step, learning_rate) = (moments.steps, learning_rate as f32);
         let adam = vector::Adam { step, learning_rate, beta1: BETA1, beta2: BETA2, epsilon: EPSILON };
-        self.cpu.adam_step(adam, &self.gradient, parameters, &mut moments.first, &mut moments.second);
+        let Moments { first, second, .. } = moments;
+        let mut at = 0;
+        for matrix in &self.matrices {
+            let (before, own) = (at..matrix.range.start, matrix.range.clone());
+            at = own.end;
+            let (values, first) = (&mut *parameters, &mut *first);
+            self.adam_step(adam, before, values, (first, second));
+            matrix.step(learning_rate, &self.gradient[own.clone()], &mut values[own.clone()], &mut first[own]);
+        }
+        self.adam_step(adam, at..parameters.len(), parameters, (first, second));
         self.set_parameters(parameters)
+    }
+}
+
+impl Learner {
+    /// A step of Adam for some parameters.
+    fn adam_step(
+        &self,
+        adam: vector::Adam,
+        range: Range<usize>,
+        parameters: &mut [f32],
+        (first, second): (&mut [f32], &mut [f32]),
+    ) {
+        let (gradient, values) = (&self.gradient[range.clone()], &mut parameters[range.clone()]);
+        self.cpu.adam_step(adam, gradient, values, &mut first[range.clone()], &mut second[range]);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Training: Johnson et al. 2016. A network learns to paint any photograph like a painting, or like several of them.
 //!
 //! What the network paints is held against the photograph and the painting by the very losses of
-//! [`paint`](crate::paint()); a step of Adam follows the mean gradient of a batch. Samples take the styles in turn.
+//! [`paint`](crate::paint()); a step of Muon or Adam follows the mean gradient of a batch. Samples take the styles in turn.
 //!
 //! ```no_run
 //! use impasto::progress::Flow;
@@ -29,6 +29,7 @@ mod error;
 mod events;
 mod job;
 mod learner;
+mod muon;
 mod overrides;
 mod photos;
 mod run;
@@ -47,7 +48,7 @@ pub use error::TrainError;
 pub use events::{Skipped, StyleLosses, TrainEnd, TrainEvent};
 pub use job::TrainJob;
 pub use overrides::TrainOverrides;
-pub use settings::{Every, Schedule, TrainSettings, TrainStyle};
+pub use settings::{Every, Schedule, TrainOptimizer, TrainSettings, TrainStyle};
 
 use crate::curve;
 use crate::network::network;

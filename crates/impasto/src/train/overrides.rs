@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::settings::{Every, Schedule, TrainSettings, TrainStyle};
+use super::settings::{Every, Schedule, TrainOptimizer, TrainSettings, TrainStyle};
 use crate::settings::{LayerWeights, PoolingKind, SettingsError, overrides, to_toml};
 
 overrides! {
@@ -24,6 +24,7 @@ overrides! {
         style_size: usize,
         batch: usize,
         steps: usize,
+        optimizer: TrainOptimizer,
         learning_rate: f64,
         schedule: Schedule,
         content_weight: f64,
