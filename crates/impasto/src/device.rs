@@ -34,6 +34,8 @@ pub struct Machine {
     pub device: String,
     /// Bytes of the network as it runs.
     pub weights: u64,
+    /// Bytes that it would take with all weights packed, less the room that it has for packing them.
+    pub packed_weights: u64,
 }
 
 impl Machine {
@@ -43,13 +45,28 @@ impl Machine {
     /// If a tap is beyond the network or there is none, or [`ISA_VARIABLE`] asks for what is not there.
     pub fn new(network: &Vgg, settings: &Settings, taps: &[usize]) -> Result<Self, DeviceError> {
         let threads = settings.threads.unwrap_or_else(cores);
-        let mut trunk = CpuTrunk::new(network, settings.pooling.into(), taps, threads, forced_isa()?)?;
+        let trunk = CpuTrunk::new(network, settings.pooling.into(), taps, threads, forced_isa()?)?;
+        Ok(Self::with(trunk, network, settings))
+    }
+
+    /// The same in less memory: large weights are packed whenever they are used, which large pictures hardly notice.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn sparing(network: &Vgg, settings: &Settings, taps: &[usize]) -> Result<Self, DeviceError> {
+        let threads = settings.threads.unwrap_or_else(cores);
+        let trunk = CpuTrunk::sparing(network, settings.pooling.into(), taps, threads, forced_isa()?)?;
+        Ok(Self::with(trunk, network, settings))
+    }
+
+    fn with(mut trunk: CpuTrunk, network: &Vgg, settings: &Settings) -> Self {
         trunk.set_pooling_scale(settings.pooling_scale as f32);
         trunk.set_border(settings.border.into());
-        let device = cpu_name(trunk.isa(), threads);
+        let device = cpu_name(trunk.isa(), trunk.threads().count());
         let cpu = Cpu { isa: trunk.isa(), threads: trunk.threads().clone() };
-        let weights = packed_bytes(network, taps);
-        Ok(Self { trunk: Box::new(trunk), cpu, device, weights })
+        let weights = trunk.weights().bytes() as u64;
+        let packed_weights = packed_bytes(network, trunk.taps()).saturating_sub(trunk.weights().room() as u64);
+        Self { trunk: Box::new(trunk), cpu, device, weights, packed_weights }
     }
 }
 

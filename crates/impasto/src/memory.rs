@@ -24,7 +24,7 @@ const PLANES: u64 = 12;
 const SHARE: f64 = 0.75;
 
 /// Rows of the bands, the faster choice first.
-const BANDS: [usize; 2] = [256, 128];
+const BANDS: [usize; 3] = [256, 128, 64];
 
 /// How pictures pass through the network. The results are the same to rounding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +96,9 @@ pub struct Demand {
 pub struct Plan {
     /// How pictures pass through the network.
     pub layout: Layout,
+    /// Whether large weights are packed whenever they are used, rather than kept so.
+    #[serde(default)]
+    pub sparing: bool,
     /// The most memory that the program will take, in bytes.
     pub peak: u64,
 }
@@ -108,7 +111,7 @@ pub fn plan(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: 
     }
     let mut plans = layouts(demand.size, perceptual.reach()).map(|layout| {
         let peak = peak(perceptual, settings, weights, demand, layout);
-        Plan { layout, peak }
+        Plan { layout, sparing: false, peak }
     });
     plans.find(|plan| plan.peak <= limit)
 }
@@ -129,29 +132,52 @@ fn layouts(size: (usize, usize), reach: Reach) -> impl Iterator<Item = Layout> {
     std::iter::once(Layout::Whole).chain(BANDS.map(|rows| Layout::Bands { rows })).chain(tiles)
 }
 
-/// What is there whatever the layout.
+/// What is there while the picture is painted, whatever the layout.
 fn standing(settings: &Settings, weights: u64, demand: &Demand) -> u64 {
-    let pixels = (demand.size.0 * demand.size.1) as u64;
-    let planes = PLANES * state_planes(settings, pixels as usize) + size_of::<f32>() as u64 * demand.planes as u64;
-    // While content and styles are looked at they are there, and the gradient is not yet.
+    let pixels = demand.size.0 * demand.size.1;
+    let State { picture, memory } = state(settings, pixels);
+    let planes = picture + memory + size_of::<f32>() as u64 * demand.planes as u64;
+    PROGRAM + weights + demand.waiting + pixels as u64 * planes
+}
+
+/// What is there while content and styles are looked at, whatever the layout: both, the picture, and what the optimiser
+/// knows from the last size.
+fn looking(settings: &Settings, weights: u64, demand: &Demand) -> u64 {
+    let pixels = demand.size.0 * demand.size.1;
     let styles: usize = demand.styles.iter().map(|(height, width)| height * width).sum();
-    let looking = PLANES * (2 * pixels + styles as u64);
-    PROGRAM + weights + demand.waiting + (pixels * planes).max(looking)
+    let planes = state(settings, pixels).memory + size_of::<f32>() as u64 * demand.planes as u64;
+    PROGRAM + weights + demand.waiting + pixels as u64 * planes + PLANES * (2 * pixels + styles) as u64
 }
 
 fn peak(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: &Demand, layout: Layout) -> u64 {
-    let running = standing(settings, weights, demand);
-    let running = running + perceptual.planned_bytes(layout, demand.size, &demand.styles);
-    running.max(PROGRAM + weights + RAW_NETWORK + demand.read)
+    let targets = perceptual.planned_targets(layout, demand.size);
+    let running = standing(settings, weights, demand) + perceptual.planned_bytes(layout, demand.size);
+    let of_styles = demand.styles.iter().map(|style| perceptual.planned_bytes(layout, *style)).max();
+    let looking = looking(settings, weights, demand) + of_styles.unwrap_or(0);
+    let making_ready = PROGRAM + weights + RAW_NETWORK + demand.read;
+    (running.max(looking) + targets).max(making_ready)
 }
 
-/// Pictures that the optimiser and the run keep beside each other: the picture, its gradient, and what is shown of it.
-fn state_planes(settings: &Settings, pixels: usize) -> u64 {
+/// Bytes a pixel that a run keeps beside its network.
+struct State {
+    /// The picture, its gradient, and where a search stands.
+    picture: u64,
+    /// What the optimiser takes from size to size.
+    memory: u64,
+}
+
+fn state(settings: &Settings, pixels: usize) -> State {
     match settings.optimizer {
-        // The moments, the last good picture, the average.
-        OptimizerKind::Adam => 2 + 3 + u64::from(settings.average > 0.0),
-        // Steps and changes, the search's origin, gradient and direction, the best picture, a change in the making.
-        OptimizerKind::Lbfgs => 2 + 2 * remembered(3 * pixels) as u64 + 3 + 1 + 1,
+        // The average; the moments and the last good picture.
+        OptimizerKind::Adam => {
+            State { picture: PLANES * (2 + u64::from(settings.average > 0.0)), memory: PLANES * 3 }
+        }
+        // The search's origin, gradient and direction; steps and changes.
+        OptimizerKind::Lbfgs => {
+            let (steps, halves) = remembered(3 * pixels);
+            let of_a_step = if halves { PLANES } else { 2 * PLANES };
+            State { picture: PLANES * (2 + 3), memory: of_a_step * steps as u64 }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use half::f16;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 use crate::picture::{WriteError, write_durable};
@@ -15,6 +16,7 @@ const LONGEST_HEADER: u64 = 16 << 20;
 
 /// One tensor to write.
 pub(crate) enum Values<'a> {
+    Halves(&'a [f16]),
     Floats(&'a [f32]),
     Doubles(&'a [f64]),
 }
@@ -22,6 +24,7 @@ pub(crate) enum Values<'a> {
 impl Values<'_> {
     fn kind(&self) -> (Dtype, usize, usize) {
         match self {
+            Self::Halves(values) => (Dtype::F16, values.len(), 2),
             Self::Floats(values) => (Dtype::F32, values.len(), 4),
             Self::Doubles(values) => (Dtype::F64, values.len(), 8),
         }
@@ -29,6 +32,7 @@ impl Values<'_> {
 
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
+            Self::Halves(values) => write_all(values, |v| v.to_le_bytes(), out),
             Self::Floats(values) => write_all(values, |v| v.to_le_bytes(), out),
             Self::Doubles(values) => write_all(values, |v| v.to_le_bytes(), out),
         }
@@ -110,6 +114,12 @@ impl Tensors {
         self.header.metadata().as_ref().and_then(|texts| texts.get(key)).map_or("", String::as_str)
     }
 
+    /// A tensor of halves, if there is one of this name.
+    pub(crate) fn halves(&mut self, name: &str) -> Option<Vec<f16>> {
+        let bytes = self.bytes(name, Dtype::F16)?;
+        Some(bytes.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]])).collect())
+    }
+
     /// A tensor of `f32`, if there is one of this name.
     pub(crate) fn floats(&mut self, name: &str) -> Option<Vec<f32>> {
         let bytes = self.bytes(name, Dtype::F32)?;
@@ -141,14 +151,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.safetensors");
         let (floats, doubles) = ([0.1f32, f32::MIN_POSITIVE, -0.0], [1.0 / 3.0, f64::INFINITY, f64::NAN]);
-        let tensors = [("b".to_owned(), Values::Doubles(&doubles)), ("a".to_owned(), Values::Floats(&floats))];
+        let halves = [f16::MIN_POSITIVE_SUBNORMAL, f16::NEG_ZERO, f16::MAX];
+        let tensors = [
+            ("b".to_owned(), Values::Doubles(&doubles)),
+            ("h".to_owned(), Values::Halves(&halves)),
+            ("a".to_owned(), Values::Floats(&floats)),
+        ];
         write(&path, [("key".to_owned(), "größe".to_owned())].into(), &tensors).unwrap();
         let mut read = Tensors::open(&path).unwrap().unwrap();
         assert_eq!(read.text("key"), "größe");
         assert_eq!(read.floats("a").unwrap().map_bits(), floats.to_vec().map_bits());
         let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&read.doubles("b").unwrap()), bits(&doubles));
-        assert_eq!((read.floats("b"), read.doubles("c")), (None, None));
+        assert_eq!(read.halves("h").unwrap(), halves);
+        assert_eq!((read.floats("b"), read.doubles("c"), read.halves("a")), (None, None, None));
         let whole = std::fs::read(&path).unwrap();
         for len in [0, 7, 9, whole.len() / 2, whole.len() - 1] {
             std::fs::write(&path, &whole[..len]).unwrap();

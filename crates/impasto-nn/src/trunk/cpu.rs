@@ -14,7 +14,7 @@ use crate::vgg::Vgg;
 #[derive(Debug)]
 pub struct CpuTrunk {
     engine: Engine,
-    isa: Isa,
+    weights: Arc<PackedTrunk>,
 }
 
 impl CpuTrunk {
@@ -30,21 +30,52 @@ impl CpuTrunk {
         threads: usize,
         isa: Option<Isa>,
     ) -> Result<Self, TrunkError> {
+        Self::with_weights(vgg, pooling, taps, threads, isa, false)
+    }
+
+    /// The same in less memory, for large pictures: large weights are packed whenever they are used, see
+    /// [`PackedTrunk::sparing`]. Results are the same bits.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn sparing(
+        vgg: &Vgg,
+        pooling: Pooling,
+        taps: &[usize],
+        threads: usize,
+        isa: Option<Isa>,
+    ) -> Result<Self, TrunkError> {
+        Self::with_weights(vgg, pooling, taps, threads, isa, true)
+    }
+
+    fn with_weights(
+        vgg: &Vgg,
+        pooling: Pooling,
+        taps: &[usize],
+        threads: usize,
+        isa: Option<Isa>,
+        sparing: bool,
+    ) -> Result<Self, TrunkError> {
         let convolutions = vgg.convolutions.len();
         let deepest = *taps.iter().max().ok_or(TrunkError::NoTaps)?;
         if deepest >= convolutions {
             return Err(TrunkError::NoSuchTap { tap: deepest, convolutions });
         }
         let (isa, threads) = (isa.unwrap_or_else(Isa::best), Threads::new(threads));
-        let packed = packed(vgg, deepest, isa, &threads)?;
+        let weights = shared(vgg, deepest, isa, &threads, sparing)?;
         let preprocessing = vgg.preprocessing;
-        let engine = Engine::new(packed, threads, pooling, preprocessing.mean, preprocessing.scale, taps)?;
-        Ok(Self { engine, isa })
+        let engine = Engine::new(weights.clone(), threads, pooling, preprocessing.mean, preprocessing.scale, taps)?;
+        Ok(Self { engine, weights })
     }
 
     /// The instruction set it runs on.
     pub fn isa(&self) -> Isa {
-        self.isa
+        self.weights.isa()
+    }
+
+    /// Its weights, which other trunks of the same network share.
+    pub fn weights(&self) -> &PackedTrunk {
+        &self.weights
     }
 
     /// The threads it works with, for whoever works between its passes.
@@ -142,6 +173,7 @@ impl Trunk for CpuTrunk {
 /// Packed weights that some trunk holds, and the fingerprints of the convolutions in them.
 struct Shared {
     isa: Isa,
+    sparing: bool,
     convolutions: Vec<u64>,
     packed: Weak<PackedTrunk>,
 }
@@ -149,17 +181,24 @@ struct Shared {
 static SHARED: Mutex<Vec<Shared>> = Mutex::new(Vec::new());
 
 /// The network up to convolution `deepest`, or further if another trunk holds it so; packed now if none does.
-fn packed(vgg: &Vgg, deepest: usize, isa: Isa, threads: &Threads) -> Result<Arc<PackedTrunk>, TrunkError> {
+fn shared(
+    vgg: &Vgg,
+    deepest: usize,
+    isa: Isa,
+    threads: &Threads,
+    sparing: bool,
+) -> Result<Arc<PackedTrunk>, TrunkError> {
     let convolutions = vgg.convolutions[..=deepest].iter().map(fingerprint).collect::<Vec<_>>();
     // Held while packing, so that two jobs that start together pack once.
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     shared.retain(|s| s.packed.strong_count() > 0);
-    let fits = |s: &&Shared| s.isa == isa && s.convolutions.starts_with(&convolutions);
+    let fits = |s: &&Shared| (s.isa, s.sparing) == (isa, sparing) && s.convolutions.starts_with(&convolutions);
     if let Some(packed) = shared.iter().filter(fits).find_map(|s| s.packed.upgrade()) {
         return Ok(packed);
     }
-    let packed = Arc::new(PackedTrunk::new(isa, threads, &vgg.trunk_layers(deepest))?);
-    shared.push(Shared { isa, convolutions, packed: Arc::downgrade(&packed) });
+    let make = if sparing { PackedTrunk::sparing } else { PackedTrunk::new };
+    let packed = Arc::new(make(isa, threads, &vgg.trunk_layers(deepest))?);
+    shared.push(Shared { isa, sparing, convolutions, packed: Arc::downgrade(&packed) });
     Ok(packed)
 }
 
@@ -182,14 +221,18 @@ mod tests {
         let mut vgg = Vgg::builtin();
         vgg.convolutions[0].bias[0] = 0.125; // a network that no other test holds
         let threads = Threads::new(1);
-        let deep = packed(&vgg, 2, Isa::best(), &threads).unwrap();
-        assert!(Arc::ptr_eq(&deep, &packed(&vgg, 2, Isa::best(), &threads).unwrap()));
-        assert!(Arc::ptr_eq(&deep, &packed(&vgg, 1, Isa::best(), &threads).unwrap()), "a deeper one does as well");
-        let deeper = packed(&vgg, 3, Isa::best(), &threads).unwrap();
+        let deep = shared(&vgg, 2, Isa::best(), &threads, false).unwrap();
+        assert!(Arc::ptr_eq(&deep, &shared(&vgg, 2, Isa::best(), &threads, false).unwrap()));
+        assert!(
+            Arc::ptr_eq(&deep, &shared(&vgg, 1, Isa::best(), &threads, false).unwrap()),
+            "a deeper one does as well"
+        );
+        let deeper = shared(&vgg, 3, Isa::best(), &threads, false).unwrap();
         assert!(!Arc::ptr_eq(&deep, &deeper));
         let mut other = vgg.clone();
         other.convolutions[1].weight[77] += 1e-6;
-        assert!(!Arc::ptr_eq(&deep, &packed(&other, 2, Isa::best(), &threads).unwrap()), "another network");
+        assert!(!Arc::ptr_eq(&deep, &shared(&other, 2, Isa::best(), &threads, false).unwrap()), "another network");
+        assert!(!Arc::ptr_eq(&deep, &shared(&vgg, 2, Isa::best(), &threads, true).unwrap()), "packed otherwise");
         let gone = Arc::downgrade(&deep);
         drop(deep);
         assert!(gone.upgrade().is_none());

@@ -113,22 +113,23 @@ impl Perceptual {
         self.weights.reach()
     }
 
-    /// Bytes that one evaluation takes on top of the picture and its gradient, for contents and styles of these sizes.
-    pub fn planned_bytes(&self, layout: Layout, content: (usize, usize), styles: &[(usize, usize)]) -> u64 {
-        let reach = self.weights.reach();
-        let tiles = layout.tiles(content, reach);
+    /// Bytes that looking at a picture of this size, and going back, takes on top of the picture and its gradient.
+    pub fn planned_bytes(&self, layout: Layout, size: (usize, usize)) -> u64 {
+        let tiles = layout.tiles(size, self.weights.reach());
+        let mut sizes: Vec<_> = tiles.iter().map(Tile::size).collect();
+        sizes.dedup();
         let engine = |(height, width)| self.trunk.planned_bytes(height, width, layout.bands());
-        let largest = |tiles: &[Tile]| {
-            let mut sizes: Vec<_> = tiles.iter().map(Tile::size).collect();
-            sizes.dedup();
-            sizes.into_iter().map(engine).max().unwrap_or(0)
-        };
-        let of_styles = styles.iter().map(|size| largest(&layout.tiles(*size, reach))).max();
+        let largest = sizes.into_iter().map(engine).max().unwrap_or(0);
         let windows = tiles.iter().filter(|tile| !tile.is_whole()).map(|tile| 6 * tile.pixels()).max().unwrap_or(0);
+        (largest + size_of::<f32>() * windows) as u64
+    }
+
+    /// Bytes that the features of a content of this size take.
+    pub fn planned_targets(&self, layout: Layout, content: (usize, usize)) -> u64 {
+        let tiles = layout.tiles(content, self.weights.reach());
         let target = |tile: &Tile, tap| self.trunk.tap_shape(tap, tile.size().0, tile.size().1).len();
-        let targets = self.weights.content.iter().map(|(tap, _)| tiles.iter().map(|t| target(t, *tap)).sum::<usize>());
-        let floats = windows + targets.sum::<usize>();
-        (largest(&tiles).max(of_styles.unwrap_or(0)) + size_of::<f32>() * floats) as u64
+        let taps = self.weights.content.iter().map(|(tap, _)| tiles.iter().map(|t| target(t, *tap)).sum::<usize>());
+        (size_of::<f32>() * taps.sum::<usize>()) as u64
     }
 
     /// Looks at a content, all of which counts.

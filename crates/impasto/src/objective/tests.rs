@@ -178,7 +178,8 @@ fn another_trunk_is_the_same_in_tiles() {
     let whole = case.evaluate(Layout::Whole);
     let isa = impasto_nn::kernels::Isa::by_name("portable");
     let trunk = CpuTrunk::new(&case.network, PoolingKind::Max.into(), &case.weights.taps(), 1, isa).unwrap();
-    let machine = Machine { trunk: Box::new(trunk), cpu: Cpu::new(1), device: String::new(), weights: 0 };
+    let machine =
+        Machine { trunk: Box::new(trunk), cpu: Cpu::new(1), device: String::new(), weights: 0, packed_weights: 0 };
     let mut objective =
         Objective::within(machine, &case.weights, window(40, 40), &case.content, &case.styles, Regions::default());
     let losses = objective.value(&case.picture());

@@ -2,7 +2,7 @@
 
 use impasto_nn::kernels::vector;
 
-use super::{Memory, Optimizer, Outcome, enlarged, is_finite, shrinkage};
+use super::{Memory, Numbers, Optimizer, Outcome, Slice, enlarged, is_finite, shrinkage};
 use crate::device::Cpu;
 
 const BETA1: f32 = 0.9;
@@ -70,11 +70,12 @@ impl Optimizer for Adam {
 
     fn memory(&self) -> Memory<'_> {
         let numbers = vec![self.learning_rate, f64::from(self.steps)];
-        Memory { numbers, slices: vec![&self.first, &self.second, &self.good] }
+        Memory { numbers, slices: [&self.first, &self.second, &self.good].map(|slice| Slice::Floats(slice)).into() }
     }
 
-    fn recall(&mut self, numbers: &[f64], slices: Vec<Vec<f32>>) -> Option<()> {
+    fn recall(&mut self, numbers: &[f64], slices: Vec<Numbers>) -> Option<()> {
         let &[learning_rate, steps] = numbers else { return None };
+        let slices: Vec<_> = slices.into_iter().map(Numbers::floats).collect::<Option<_>>()?;
         [self.first, self.second, self.good] = slices.try_into().ok()?;
         (self.learning_rate, self.steps) = (learning_rate, steps as u32);
         Some(())

@@ -4,20 +4,28 @@
 use std::collections::VecDeque;
 
 use super::line_search::{LineSearch, Next, Point};
-use super::{Memory, Optimizer, Outcome, enlarged, is_finite, shrinkage};
+use super::vector::Vector;
+use super::{Memory, Numbers, Optimizer, Outcome, Slice, is_finite, shrinkage};
 use crate::device::Cpu;
 
 /// How many steps are remembered of a picture, and the least of a large one.
 const HISTORY: usize = 10;
 const LEAST_HISTORY: usize = 3;
 
-/// Bytes that steps and changes take at most, down to the least number of them: ten steps of a megapixel.
+/// Bytes that steps and changes take at most where they are exact: ten steps of a megapixel. Those of larger pictures
+/// are kept in halves: that is as good (`docs/performance.md`).
 const MOST_BYTES: usize = 240 << 20;
 
-/// How many steps are remembered of a picture with so many values. Nothing but its size counts, so that a run that is
-/// gone on with remembers as many.
-pub fn remembered(values: usize) -> usize {
-    (MOST_BYTES / (2 * size_of::<f32>() * values.max(1))).clamp(LEAST_HISTORY, HISTORY)
+/// Bytes that they take at most in halves, down to the least number of them.
+const MOST_BYTES_IN_HALVES: usize = 120 << 20;
+
+/// How many steps are remembered of a picture with so many values, and whether in halves. Nothing but its size counts,
+/// so that a run that is gone on with remembers as many.
+pub fn remembered(values: usize) -> (usize, bool) {
+    if 2 * size_of::<f32>() * values * HISTORY <= MOST_BYTES {
+        return (HISTORY, false);
+    }
+    ((MOST_BYTES_IN_HALVES / (2 * size_of::<u16>() * values)).clamp(LEAST_HISTORY, HISTORY), true)
 }
 
 /// L-BFGS' state for one picture.
@@ -32,8 +40,8 @@ pub struct Lbfgs {
 /// A step, the change of the gradient along it, and `1 / (step · change)`.
 #[derive(Debug)]
 struct Pair {
-    step: Vec<f32>,
-    change: Vec<f32>,
+    step: Vector,
+    change: Vector,
     rho: f64,
 }
 
@@ -88,31 +96,43 @@ impl Lbfgs {
         let mut q: Vec<f32> = gradient.iter().map(|g| -g).collect();
         let mut alphas = Vec::with_capacity(self.history.len());
         for pair in self.history.iter().rev() {
-            let alpha = pair.rho * self.cpu.dot(&pair.step, &q);
-            self.cpu.add_scaled(&mut q, -alpha, &pair.change);
+            let alpha = pair.rho * pair.step.dot(&q, &self.cpu);
+            pair.change.add_to(&mut q, -alpha, &self.cpu);
             alphas.push(alpha);
         }
         if let Some(last) = self.history.back() {
-            self.cpu.scale(&mut q, 1.0 / (last.rho * self.cpu.dot(&last.change, &last.change)));
+            self.cpu.scale(&mut q, 1.0 / (last.rho * last.change.dot_vector(&last.change, &self.cpu)));
         }
         for (pair, alpha) in self.history.iter().zip(alphas.iter().rev()) {
-            let beta = pair.rho * self.cpu.dot(&pair.change, &q);
-            self.cpu.add_scaled(&mut q, alpha - beta, &pair.step);
+            let beta = pair.rho * pair.change.dot(&q, &self.cpu);
+            pair.step.add_to(&mut q, alpha - beta, &self.cpu);
         }
         q
     }
 
     /// Remembers the step that a search took.
     fn learn(&mut self, search: Search, picture: &[f32], gradient: &[f32]) {
-        let Search { origin: mut step, gradient: mut change, .. } = search;
+        let Search { origin: mut step, gradient: mut change, direction, .. } = search;
+        drop(direction);
         step.iter_mut().zip(picture).for_each(|(s, x)| *s = x - *s);
         change.iter_mut().zip(gradient).for_each(|(y, g)| *y = g - *y);
         let curvature = self.cpu.dot(&step, &change);
-        if curvature > 1e-10 * self.cpu.dot(&change, &change) {
-            if self.history.len() == remembered(picture.len()) {
-                self.history.pop_front();
-            }
-            self.history.push_back(Pair { step, change, rho: 1.0 / curvature });
+        if curvature <= 1e-10 * self.cpu.dot(&change, &change) {
+            return;
+        }
+        let (most, halves) = remembered(picture.len());
+        if self.history.len() == most {
+            self.history.pop_front();
+        }
+        let step = Vector::new(step, halves);
+        self.remember(step, Vector::new(change, halves));
+    }
+
+    /// Remembers a step and the change of the gradient along it, if the curvature is above 0 as they are stored.
+    fn remember(&mut self, step: Vector, change: Vector) {
+        let rho = 1.0 / step.dot_vector(&change, &self.cpu);
+        if rho.is_finite() && rho > 0.0 {
+            self.history.push_back(Pair { step, change, rho });
         }
     }
 
@@ -176,43 +196,46 @@ impl Optimizer for Lbfgs {
 
     fn enlarge(&mut self, from: (usize, usize), to: (usize, usize)) {
         self.search = None;
-        let kept = remembered(3 * to.0 * to.1);
-        self.history.drain(..self.history.len().saturating_sub(kept));
-        let factor = shrinkage(from, to);
-        for pair in &mut self.history {
-            enlarged(&mut pair.step, from, to, 1.0);
-            enlarged(&mut pair.change, from, to, factor);
-            pair.rho = 1.0 / self.cpu.dot(&pair.step, &pair.change);
+        let (most, halves) = remembered(3 * to.0 * to.1);
+        let pairs = std::mem::take(&mut self.history);
+        let forgotten = pairs.len().saturating_sub(most);
+        for mut pair in pairs.into_iter().skip(forgotten) {
+            pair.step.enlarge(from, to, 1.0, halves);
+            pair.change.enlarge(from, to, shrinkage(from, to), halves);
+            self.remember(pair.step, pair.change);
         }
-        self.history.retain(|pair| pair.rho.is_finite() && pair.rho > 0.0);
     }
 
     fn memory(&self) -> Memory<'_> {
         let mut memory = Memory { numbers: vec![self.first_step, self.history.len() as f64], slices: Vec::new() };
         for pair in &self.history {
-            memory.numbers.push(pair.rho);
-            memory.slices.extend([&pair.step[..], &pair.change]);
+            memory.numbers.extend([pair.rho, pair.step.factor, pair.change.factor]);
+            memory.slices.extend([pair.step.numbers.as_slice(), pair.change.numbers.as_slice()]);
         }
         if let Some(search) = &self.search {
             memory.numbers.extend([search.step, f64::from(u8::from(search.last_resort))]);
             memory.numbers.extend(search.line.numbers());
-            memory.slices.extend([&search.origin[..], &search.gradient, &search.direction]);
+            let slices = [&search.origin, &search.gradient, &search.direction];
+            memory.slices.extend(slices.map(|slice| Slice::Floats(slice)));
         }
         memory
     }
 
-    fn recall(&mut self, numbers: &[f64], slices: Vec<Vec<f32>>) -> Option<()> {
+    fn recall(&mut self, numbers: &[f64], slices: Vec<Numbers>) -> Option<()> {
         let (mut numbers, mut slices) = (numbers.iter().copied(), slices.into_iter());
         self.first_step = numbers.next()?;
         self.history.clear();
         for _ in 0..numbers.next()? as usize {
-            self.history.push_back(Pair { rho: numbers.next()?, step: slices.next()?, change: slices.next()? });
+            let rho = numbers.next()?;
+            let mut vector = || Some(Vector { factor: numbers.next()?, numbers: slices.next()? });
+            self.history.push_back(Pair { rho, step: vector()?, change: vector()? });
         }
         self.search = None;
         if let Some(step) = numbers.next() {
             let last_resort = numbers.next()? != 0.0;
             let line = LineSearch::from_numbers(&mut numbers)?;
-            let (origin, gradient, direction) = (slices.next()?, slices.next()?, slices.next()?);
+            let mut floats = || slices.next()?.floats();
+            let (origin, gradient, direction) = (floats()?, floats()?, floats()?);
             self.search = Some(Search { line, origin, gradient, direction, step, last_resort });
         }
         (numbers.next().is_none() && slices.next().is_none()).then_some(())
@@ -220,6 +243,20 @@ impl Optimizer for Lbfgs {
 
     fn keeps_best(&self) -> bool {
         true
+    }
+
+    fn best_loss(&self) -> Option<f64> {
+        self.search.as_ref().map(|search| search.line.lowest().loss)
+    }
+
+    fn best(&self) -> Option<Vec<f32>> {
+        let search = self.search.as_ref()?;
+        let mut picture = search.origin.clone();
+        let step = search.line.lowest().step;
+        if step > 0.0 {
+            self.cpu.add_scaled(&mut picture, step, &search.direction);
+        }
+        Some(picture)
     }
 }
 
@@ -259,7 +296,7 @@ mod tests {
     fn large_pictures_are_remembered_for_fewer_steps() {
         assert_eq!(
             [512 * 512, 1024 * 1024, 2048 * 1536, 4096 * 3072].map(|pixels| remembered(3 * pixels)),
-            [10, 10, 3, 3]
+            [(10, false), (10, false), (3, true), (3, true)]
         );
     }
 
@@ -294,7 +331,11 @@ mod tests {
                 step(&mut runs[0], &mut x, &mut gradient);
             }
             let memory = runs[0].memory();
-            let (numbers, slices) = (memory.numbers, memory.slices.iter().map(|slice| slice.to_vec()).collect());
+            let owned = |slice: &Slice<'_>| match slice {
+                Slice::Floats(values) => Numbers::Floats(values.to_vec()),
+                Slice::Halves(values) => Numbers::Halves(values.to_vec()),
+            };
+            let (numbers, slices) = (memory.numbers, memory.slices.iter().map(owned).collect());
             runs[1].recall(&numbers, slices).unwrap();
             let (mut y, mut other) = (x.clone(), gradient.clone());
             for _ in 0..30 {

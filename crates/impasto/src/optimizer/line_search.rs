@@ -50,6 +50,11 @@ impl LineSearch {
         self.start.loss
     }
 
+    /// The best point so far: the start, or a point that decreases the loss sufficiently.
+    pub(super) fn lowest(&self) -> Point {
+        self.low
+    }
+
     /// The search as numbers.
     pub(super) fn numbers(&self) -> Vec<f64> {
         let point = |point: Point| [point.step, point.loss, point.slope];

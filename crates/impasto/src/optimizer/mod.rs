@@ -7,11 +7,13 @@
 mod adam;
 mod lbfgs;
 mod line_search;
+mod vector;
 
 use serde::Serialize;
 
 pub use adam::Adam;
 pub use lbfgs::{Lbfgs, remembered};
+pub use vector::{Numbers, Slice};
 
 use crate::device::Cpu;
 use crate::picture::Picture;
@@ -37,7 +39,7 @@ pub struct Memory<'a> {
     /// Exact where they are stored as they are.
     pub numbers: Vec<f64>,
     /// Each of the picture's length.
-    pub slices: Vec<&'a [f32]>,
+    pub slices: Vec<Slice<'a>>,
 }
 
 /// Something that moves a picture downhill.
@@ -57,11 +59,21 @@ pub trait Optimizer: Send {
 
     /// Takes back what [`Optimizer::memory`] gave, for a picture of as many values; nothing where it is not from an
     /// optimiser of this kind.
-    fn recall(&mut self, numbers: &[f64], slices: Vec<Vec<f32>>) -> Option<()>;
+    fn recall(&mut self, numbers: &[f64], slices: Vec<Numbers>) -> Option<()>;
 
-    /// Adam's moments move the picture beyond what was evaluated last, and the last place is the best guess. A line
-    /// search visits places it will not keep, and the best place evaluated is the answer.
+    /// Whether the answer is the best place evaluated: a line search visits places it will not keep. Adam's moments move
+    /// the picture beyond what was evaluated last, and the last place is the best guess.
     fn keeps_best(&self) -> bool;
+
+    /// The loss at the best place evaluated; nothing where that is the picture as it stands.
+    fn best_loss(&self) -> Option<f64> {
+        None
+    }
+
+    /// The best place evaluated, made anew; nothing where that is the picture as it stands.
+    fn best(&self) -> Option<Vec<f32>> {
+        None
+    }
 }
 
 /// Whether an evaluation can be built on.

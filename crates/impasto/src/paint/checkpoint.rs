@@ -1,12 +1,12 @@
 //! The checkpoint: everything that a painting needs to go on as if it had never stopped, in one safetensors file.
 //!
 //! ```text
-//! picture, best, average          the picture, the best one, the average, where there are
-//! optimizer.0, optimizer.1, …     what the optimiser knows, each as long as the picture
+//! picture, average                the picture that is evaluated next; the average, where there is one
+//! optimizer.0, optimizer.1, …     what the optimiser knows, each as long as the picture, in floats or halves
 //! optimizer                       f64: its numbers
 //! numbers                         f64: seconds, the weight of the average, the losses of the best
 //! history                         f64, evaluations × 5: seconds, loss, content, style, total variation
-//! metadata  format                impasto-painting 1
+//! metadata  format                impasto-painting 2
 //!           settings              TOML, as `impasto paint --print-config` writes it
 //!           progress              JSON: the sizes, how far the run is, hashes of the pictures
 //! ```
@@ -24,12 +24,12 @@ use super::Scale;
 use super::state::{Average, State};
 use crate::memory::Plan;
 use crate::objective::Losses;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Numbers, Optimizer, Slice};
 use crate::picture::WriteError;
 use crate::settings::Overrides;
 use crate::tensors::{self, Tensors, Values};
 
-const FORMAT: &str = "impasto-painting 1";
+const FORMAT: &str = "impasto-painting 2";
 
 /// Writing may take one part of so many of the time.
 const SHARE: f64 = 20.0;
@@ -175,26 +175,31 @@ impl Keeper {
             [*seconds, losses.loss, losses.content, losses.style, losses.total_variation]
         };
         let history: Vec<f64> = state.history.iter().flat_map(row).collect();
-        let best = state.best.as_ref().map_or_else(Losses::default, |(losses, _)| *losses);
+        let best = state.best.unwrap_or(Losses { loss: f64::NAN, ..Losses::default() });
         let weight = state.average.as_ref().map_or(0.0, |average| average.weight);
         let numbers = [elapsed, weight, best.loss, best.content, best.style, best.total_variation];
         let memory = optimizer.memory();
         let floats = [
             ("picture".to_owned(), Some(&state.picture)),
-            ("best".to_owned(), state.best.as_ref().map(|(_, picture)| picture)),
             ("average".to_owned(), state.average.as_ref().map(|average| &average.sum)),
         ];
         let doubles = [("numbers", &numbers[..]), ("history", &history), ("optimizer", &memory.numbers)];
         let mut all: Vec<(String, Values<'_>)> =
             doubles.map(|(name, values)| (name.to_owned(), Values::Doubles(values))).into();
         all.extend(floats.into_iter().filter_map(|(name, values)| Some((name, Values::Floats(values?)))));
-        all.extend(
-            memory.slices.iter().enumerate().map(|(i, slice)| (format!("optimizer.{i}"), Values::Floats(slice))),
-        );
+        all.extend(memory.slices.iter().enumerate().map(|(i, slice)| (format!("optimizer.{i}"), values(slice))));
         let written = tensors::write(&self.path, texts, &all);
         self.last = Instant::now();
         self.cost = begun.elapsed().as_secs_f64();
         written
+    }
+}
+
+/// What an optimiser knows, to be written.
+fn values<'a>(slice: &Slice<'a>) -> Values<'a> {
+    match *slice {
+        Slice::Floats(values) => Values::Floats(values),
+        Slice::Halves(values) => Values::Halves(values),
     }
 }
 
@@ -275,8 +280,13 @@ impl Kept {
         let len = 3 * scales[scale].height * scales[scale].width;
         let mut floats = |name: &str| self.tensors.floats(name).filter(|values| values.len() == len);
         let picture = floats("picture")?;
-        let (best, sum) = (floats("best"), floats("average"));
-        let slices: Vec<_> = (0..).map_while(|i| self.tensors.floats(&format!("optimizer.{i}"))).collect();
+        let sum = floats("average");
+        let slice = |i| {
+            let name = format!("optimizer.{i}");
+            let floats = self.tensors.floats(&name).map(Numbers::Floats);
+            floats.or_else(|| self.tensors.halves(&name).map(Numbers::Halves))
+        };
+        let slices: Vec<_> = (0..).map_while(slice).collect();
         if slices.iter().any(|slice| slice.len() != len && !slice.is_empty()) {
             return None;
         }
@@ -286,7 +296,7 @@ impl Kept {
         let losses = |r: &[f64]| Losses { loss: r[0], content: r[1], style: r[2], total_variation: r[3] };
         let history = self.tensors.doubles("history")?;
         let history = history.chunks_exact(5).map(|r| (r[0], losses(&r[1..]))).collect();
-        let best = best.map(|picture| (losses(&best_losses), picture));
+        let best = Some(losses(&best_losses)).filter(|best| !best.loss.is_nan());
         let average = sum.map(|sum| Average { sum, weight });
         Some((State { scale, iteration, picture, best, average, history, begun }, elapsed))
     }

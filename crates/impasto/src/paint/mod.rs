@@ -7,6 +7,7 @@ mod job;
 mod masks;
 mod plan;
 mod pyramid;
+mod ready;
 mod run;
 mod start;
 mod state;
@@ -17,21 +18,23 @@ use std::sync::Arc;
 
 use impasto_nn::vgg::Vgg;
 
-use crate::device::{DeviceError, Machine};
-use crate::memory::{self, Bytes};
-use crate::objective::{Losses, Objective, Weights};
+use crate::device::DeviceError;
+use crate::memory::Bytes;
+use crate::objective::{Losses, Weights};
 use crate::picture::{MIN_SIDE, Picture};
 use crate::progress::{End, Event, Observer};
 use crate::settings::{Settings, SettingsError};
 
 pub use again::{AgainError, again, shown};
+use checkpoint::Kept;
 pub use checkpoint::{CheckpointError, checkpoint_path};
 use finish::paint_kept;
 pub use job::{JobError, PaintJob};
 pub use masks::{Mask, MaskError, Masks, NO_MASK};
 pub use plan::{PaintPlan, ScalePlan, plan};
 pub use pyramid::{Scale, scales};
-use run::{Computing, Keeping, Run};
+use ready::Ready;
+use run::{Keeping, Run};
 pub use start::start;
 pub use sweep::{Axis, SweepError, sweep};
 
@@ -148,25 +151,15 @@ fn paint_prepared(
     };
     scene.check(&scales)?;
     let scene = scene.with_shares();
-    let machine = Machine::new(&network, settings, &weights.taps())?;
-    let preprocessing = network.preprocessing;
-    // The trunk has its own copy, packed: 80 MB less where the caller keeps none.
+    let kept = keeping.kept.as_ref().map(Kept::plans);
+    let Ready { computing, plans, smaller, .. } = Ready::new(&network, (&scene, &scales), (settings, &weights), kept)?;
+    let (preprocessing, device) = (network.preprocessing, computing.device.clone());
+    // The trunk has its own copy: 80 MB less where the caller keeps none.
     drop(network);
-    let network_bytes = machine.weights;
-    let (device, cpu) = (machine.device.clone(), machine.cpu.clone());
-    let objective = Objective::blank(machine, &weights);
-    let limits = (network_bytes, memory::limit(settings));
-    let mut plans = plan::plans(objective.perceptual(), &scene, settings, &scales, limits)?;
-    if let Some(kept) = &keeping.kept {
-        let now = std::mem::replace(&mut plans, kept.plans().to_vec());
-        if plans.iter().any(|plan| limits.1.is_some_and(|limit| plan.peak > limit)) && plans != now {
-            plans = now;
-            let message =
-                "there is less memory than when this painting was begun, so it goes on in smaller parts: the \
-                           picture will differ in its last bits"
-                    .into();
-            observer.event(&Event::Warning { message });
-        }
+    if smaller {
+        let message = "there is less memory than when this painting was begun, so it goes on in smaller parts: the \
+                       picture will differ in its last bits";
+        observer.event(&Event::Warning { message: message.into() });
     }
     let last = scales[scales.len() - 1];
     observer.event(&Event::Started {
@@ -181,7 +174,6 @@ fn paint_prepared(
         let message = format!("begun on {was} and gone on with on {is}: the picture will differ in its last bits");
         observer.event(&Event::Warning { message });
     }
-    let computing = Computing { objective, cpu, device };
     Run::new(scene, settings, (scales, plans), computing, &preprocessing, keeping, observer)?.run()
 }
 

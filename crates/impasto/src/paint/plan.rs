@@ -7,21 +7,16 @@ use std::time::Instant;
 use impasto_nn::vgg::Vgg;
 use serde::Serialize;
 
+use super::ready::{Ready, packing, work};
+use super::run::Computing;
 use super::{PaintError, Scale, Scene, scales, style_side};
-use crate::device::Machine;
-use crate::memory::{self, Bytes, Demand, Layout, Plan};
-use crate::objective::{Objective, Perceptual, Regions, Weights};
-use crate::picture::{MIN_SIDE, size_with_longer_side};
-use crate::settings::{OptimizerKind, Settings};
+use crate::memory::{Bytes, Demand, Layout, Plan};
+use crate::objective::{Objective, Regions, Weights};
+use crate::picture::size_with_longer_side;
+use crate::settings::Settings;
 
 /// The longer side of the picture that a step is timed with.
 const TIMED_SIDE: usize = 256;
-
-/// What bands cost: the shallow part is made twice (`docs/performance.md`).
-const BANDS_COST: f64 = 1.2;
-
-/// What tiles cost for each pixel that they look at: a second forward pass, which is a little less than half of all.
-const TILES_COST: f64 = 1.46;
 
 /// One size of a painting that is planned.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -91,25 +86,16 @@ pub fn plan(scene: &Scene, settings: &Settings, network: Arc<Vgg>) -> Result<Pai
     let weights = Weights::new(&settings.with_strength(), network.kind)?;
     let scales = scales(scene.working_size(settings.size), settings);
     scene.check(&scales)?;
-    let machine = Machine::new(&network, settings, &weights.taps())?;
+    let Ready { computing: Computing { mut objective, device, .. }, plans, limit, .. } =
+        Ready::new(&network, (scene, &scales), (settings, &weights), None)?;
     drop(network);
-    let (device, network_bytes) = (machine.device.clone(), machine.weights);
-    let mut objective = Objective::blank(machine, &weights);
-    let limit = memory::limit(settings);
-    let plans = plans(objective.perceptual(), scene, settings, &scales, (network_bytes, limit))?;
     let reach = objective.perceptual().reach();
-    let pixel = seconds_of_a_pixel(&mut objective, scene, settings);
-    let planned = scales.iter().zip(plans).map(|(scale, Plan { layout, peak })| {
-        let tiles = layout.tiles((scale.height, scale.width), reach);
-        let looked_at: usize = tiles.iter().map(|tile| tile.pixels()).sum();
-        let cost = match layout {
-            Layout::Whole => 1.0,
-            Layout::Bands { .. } => BANDS_COST,
-            Layout::Tiles { .. } => TILES_COST,
-        };
-        let seconds = pixel * cost * (looked_at * scale.iterations) as f64;
-        let &Scale { width, height, iterations } = scale;
-        ScalePlan { width, height, iterations, layout, tiles: tiles.len(), peak, seconds }
+    let pixel = seconds_of_a_pixel(&mut objective, scene, settings, plans[0].sparing);
+    let planned = scales.iter().zip(&plans).map(|(scale, plan)| {
+        let tiles = plan.layout.tiles((scale.height, scale.width), reach).len();
+        let seconds = pixel * work(*scale, plan, reach);
+        let (&Scale { width, height, iterations }, &Plan { layout, peak, .. }) = (scale, plan);
+        ScalePlan { width, height, iterations, layout, tiles, peak, seconds }
     });
     let scales: Vec<ScalePlan> = planned.collect();
     let peak = scales.iter().map(|scale| scale.peak).max().unwrap_or(0);
@@ -117,36 +103,8 @@ pub fn plan(scene: &Scene, settings: &Settings, network: Arc<Vgg>) -> Result<Pai
     Ok(PaintPlan { device, scales, peak, limit, seconds })
 }
 
-/// How each size is painted within a limit, for a network that takes so many bytes.
-pub(super) fn plans(
-    perceptual: &Perceptual,
-    scene: &Scene,
-    settings: &Settings,
-    scales: &[Scale],
-    (network, limit): (u64, Option<u64>),
-) -> Result<Vec<Plan>, PaintError> {
-    let limit = limit.unwrap_or(u64::MAX);
-    let demand = |size, last| scene.demand(size, settings.style_scale, last);
-    let plan = |demand: &Demand| memory::plan(perceptual, settings, network, demand, limit);
-    let one = |(index, scale): (usize, &Scale)| {
-        let size = (scale.height, scale.width);
-        let demanded = demand(size, index + 1 == scales.len());
-        plan(&demanded).ok_or_else(|| {
-            let longer = size.0.max(size.1) as f64 * 0.95;
-            let smaller = std::iter::successors(Some(longer), |side| Some(side * 0.95));
-            let mut sides = smaller.map(|side| side as usize).take_while(|side| *side >= MIN_SIDE);
-            let fitting = sides.find(|side| plan(&demand(size_with_longer_side(size, *side), true)).is_some());
-            let needed = memory::least(perceptual, settings, network, &demanded);
-            let with_adam = Settings { optimizer: OptimizerKind::Adam, ..settings.clone() };
-            let adam = memory::plan(perceptual, &with_adam, network, &demanded, limit).is_some();
-            PaintError::Memory { width: size.1, height: size.0, needed, limit, fitting, adam }
-        })
-    };
-    scales.iter().enumerate().map(one).collect()
-}
-
-/// Seconds that one evaluation takes for each pixel, by one of a small picture.
-fn seconds_of_a_pixel(objective: &mut Objective, scene: &Scene, settings: &Settings) -> f64 {
+/// Seconds that one evaluation takes for each pixel, by one of a small picture, for which weights may have been packed.
+fn seconds_of_a_pixel(objective: &mut Objective, scene: &Scene, settings: &Settings, sparing: bool) -> f64 {
     let (height, width) = scene.working_size(settings.size);
     let (height, width) = size_with_longer_side((height, width), height.max(width).min(TIMED_SIDE));
     let small = scene.at(Scale { height, width, iterations: 1 }, settings.style_scale);
@@ -159,12 +117,12 @@ fn seconds_of_a_pixel(objective: &mut Objective, scene: &Scene, settings: &Setti
     };
     // The first one touches its memory for the first time.
     once();
-    once().min(once()) / (height * width) as f64
+    once().min(once()) / ((height * width) as f64 + packing(sparing))
 }
 
 impl Scene {
     /// What the picture asks of the memory at a size; at the last one nothing waits for later.
-    fn demand(&self, size: (usize, usize), style_scale: f64, last: bool) -> Demand {
+    pub(super) fn demand(&self, size: (usize, usize), style_scale: f64, last: bool) -> Demand {
         let side = style_side(size.0.max(size.1), style_scale);
         let styles = self.styles.iter().map(|(style, _)| style.size_with_longer_side(side)).collect();
         let pictures = self.styles.iter().map(|(style, _)| style).chain([&self.content]).chain(&self.start);

@@ -7,9 +7,9 @@ use impasto_nn::vgg::Preprocessing;
 use super::checkpoint::{Keeper, Kept};
 use super::state::{Average, State};
 use super::{PaintError, Painting, Scale, Scene, start, strength};
-use crate::device::Cpu;
+use crate::device::{Cpu, Machine};
 use crate::memory::{Layout, Plan};
-use crate::objective::{Losses, Objective, Regions};
+use crate::objective::{Losses, Objective, Regions, Weights};
 use crate::optimizer::{self, Optimizer, Outcome};
 use crate::picture::Picture;
 use crate::progress::{End, Event, Flow, Observer};
@@ -45,6 +45,14 @@ pub(super) struct Computing {
     pub(super) objective: Objective,
     pub(super) cpu: Cpu,
     pub(super) device: String,
+}
+
+impl Computing {
+    /// On a machine, under these weights.
+    pub(super) fn new(machine: Machine, weights: &Weights) -> Self {
+        let (cpu, device) = (machine.cpu.clone(), machine.device.clone());
+        Self { objective: Objective::blank(machine, weights), cpu, device }
+    }
 }
 
 impl<'a> Run<'a> {
@@ -98,7 +106,7 @@ impl<'a> Run<'a> {
     /// The picture as it would be left now, with what is protected in its place.
     fn shown(&self) -> Picture {
         let now = self.scale();
-        let mut picture = self.state.shown((now.height, now.width));
+        let mut picture = self.state.shown((now.height, now.width), self.optimizer.as_ref());
         self.objective.show(picture.data_mut());
         picture
     }
@@ -119,10 +127,10 @@ impl<'a> Run<'a> {
             if self.state.history.is_empty() && !optimizer::is_finite(&self.cpu, losses.loss, &gradient) {
                 return Err(PaintError::NotFinite);
             }
-            if self.optimizer.keeps_best() {
-                self.state.remember_best(losses);
-            }
             let outcome = self.optimizer.tell(&mut self.state.picture, losses.loss, &gradient);
+            if self.optimizer.keeps_best() {
+                self.state.remember_best(losses, self.optimizer.as_ref());
+            }
             self.average();
             self.state.iteration += 1;
             let flow = self.tell_step(losses);
@@ -220,7 +228,7 @@ impl<'a> Run<'a> {
         self.objective.forget();
         let (now, next) = (self.scale(), self.scales[self.state.scale + 1]);
         let (from, to) = ((now.height, now.width), (next.height, next.width));
-        let mut picture = self.state.shown(from).resized(to.0, to.1).into_data();
+        let mut picture = self.state.shown(from, self.optimizer.as_ref()).resized(to.0, to.1).into_data();
         if self.settings.content_weight > 0.0 {
             let content = &self.scene.content;
             let small = content.resized(from.0, from.1).resized(to.0, to.1);
@@ -236,9 +244,12 @@ impl<'a> Run<'a> {
     fn finish(mut self, end: End) -> Painting {
         let now = self.scale();
         let size = (now.height, now.width);
-        let mut picture = self.state.shown(size);
-        let losses = match &self.state.best {
-            Some((losses, _)) => *losses,
+        let mut picture = self.state.shown(size, self.optimizer.as_ref());
+        let losses = match self.state.best {
+            Some(losses) => {
+                self.objective.forget();
+                losses
+            }
             None => {
                 let losses = self.objective.value(picture.data());
                 let last = self.state.average.is_some().then(|| self.objective.value(&self.state.picture));
@@ -254,7 +265,9 @@ impl<'a> Run<'a> {
         self.objective.show(picture.data_mut());
         // A run that was stopped on the way is worth as much as one that is over: it has the size that was asked for.
         let whole = self.scales[self.scales.len() - 1];
-        let picture = picture.resized(whole.height, whole.width);
+        if size != (whole.height, whole.width) {
+            picture = picture.resized(whole.height, whole.width);
+        }
         let (iteration, elapsed) = (self.state.history.len(), self.clock.elapsed());
         self.observer.event(&Event::Finished { iteration, elapsed, end: end.clone(), losses });
         Painting { picture, losses, history: self.state.history, begun: self.state.begun, end }

@@ -2,6 +2,7 @@
 
 use crate::device::Cpu;
 use crate::objective::Losses;
+use crate::optimizer::Optimizer;
 use crate::picture::Picture;
 
 /// A painting between two evaluations.
@@ -13,8 +14,8 @@ pub(super) struct State {
     pub(super) iteration: usize,
     /// The picture that is evaluated next.
     pub(super) picture: Vec<f32>,
-    /// The lowest loss evaluated at this size, and its picture: the answer of a line search.
-    pub(super) best: Option<(Losses, Vec<f32>)>,
+    /// The losses of the best picture evaluated at this size, which the optimiser knows: the answer of a line search.
+    pub(super) best: Option<Losses>,
     /// The average of the pictures at this size, where the settings want one.
     pub(super) average: Option<Average>,
     /// Seconds and losses of every evaluation.
@@ -29,23 +30,18 @@ impl State {
         Self { picture, begun: vec![0], ..Self::default() }
     }
 
-    /// Keeps the picture if its loss is the lowest so far.
-    pub(super) fn remember_best(&mut self, losses: Losses) {
-        if self.best.as_ref().is_none_or(|(best, _)| losses.loss < best.loss) {
-            let (best, picture) = self.best.get_or_insert_with(|| (losses, Vec::new()));
-            *best = losses;
-            picture.clear();
-            picture.extend_from_slice(&self.picture);
+    /// Keeps the losses that an optimiser was just told if their picture has become its best.
+    pub(super) fn remember_best(&mut self, losses: Losses, optimizer: &dyn Optimizer) {
+        let told = optimizer.best_loss().is_none_or(|best| best == losses.loss);
+        if told && self.best.is_none_or(|best| losses.loss <= best.loss) {
+            self.best = Some(losses);
         }
     }
 
     /// The picture as it would be left now, of so many rows and columns.
-    pub(super) fn shown(&self, (height, width): (usize, usize)) -> Picture {
-        let data = match (&self.best, &self.average) {
-            (Some((_, picture)), _) => picture.clone(),
-            (None, Some(average)) => average.picture(),
-            (None, None) => self.picture.clone(),
-        };
+    pub(super) fn shown(&self, (height, width): (usize, usize), optimizer: &dyn Optimizer) -> Picture {
+        let average = || self.average.as_ref().map(Average::picture);
+        let data = optimizer.best().or_else(average).unwrap_or_else(|| self.picture.clone());
         Picture::from_planar(height, width, data)
     }
 

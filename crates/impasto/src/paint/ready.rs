@@ -1,0 +1,152 @@
+//! What computes a painting and how each of its sizes passes through it, chosen together: weights that are packed when
+//! they are used leave more room for the picture.
+
+use impasto_nn::vgg::Vgg;
+
+use super::run::Computing;
+use super::{PaintError, Scale, Scene};
+use crate::device::Machine;
+use crate::memory::{self, Demand, Layout, Plan};
+use crate::objective::tiles::Reach;
+use crate::objective::{Perceptual, Weights};
+use crate::picture::{MIN_SIDE, size_with_longer_side};
+use crate::settings::{OptimizerKind, Settings};
+
+/// The share of the shallow part, which runs in bands, in a forward or a backward pass: the multiplications of VGG19 up
+/// to its second pooling, of those up to conv5_1.
+const SHALLOW: f64 = 0.26;
+
+/// Rows of halo that each band has beside its own.
+const HALO: f64 = 32.0;
+
+/// What tiles cost for each pixel that they look at: a second forward pass, which is a little less than half of all.
+const TILES_COST: f64 = 1.46;
+
+/// What packing large weights once in each direction costs, in pixels that could be looked at meanwhile
+/// (`docs/performance.md`).
+const PACKING_COST: f64 = 70_000.0;
+
+/// All that a painting needs beside its pictures.
+pub(super) struct Ready {
+    pub(super) computing: Computing,
+    /// How each size passes through the network.
+    pub(super) plans: Vec<Plan>,
+    /// Whether these are others than those that were kept, since there is less memory than when the painting was begun.
+    pub(super) smaller: bool,
+    /// The most memory that the program may take, in bytes, where that is known.
+    pub(super) limit: Option<u64>,
+}
+
+impl Ready {
+    /// Chooses for a painting that begins, or goes on as it was planned when it was kept.
+    pub(super) fn new(
+        network: &Vgg,
+        (scene, scales): (&Scene, &[Scale]),
+        (settings, weights): (&Settings, &Weights),
+        kept: Option<&[Plan]>,
+    ) -> Result<Self, PaintError> {
+        let taps = weights.taps();
+        let machine = Machine::sparing(network, settings, &taps)?;
+        let bytes = (machine.packed_weights, machine.weights);
+        let computing = Computing::new(machine, weights);
+        let limit = memory::limit(settings);
+        let planner = Planner { perceptual: computing.objective.perceptual(), scene, settings, limit };
+        let plans = planner.plans(scales, bytes)?;
+        let too_large = |kept: &[Plan]| kept.iter().any(|plan| limit.is_some_and(|limit| plan.peak > limit));
+        let smaller = kept.is_some_and(|kept| too_large(kept) && kept != plans);
+        let plans = kept.filter(|_| !smaller).map_or(plans, <[Plan]>::to_vec);
+        let computing = if plans.iter().all(|plan| plan.sparing) {
+            computing
+        } else {
+            drop(computing);
+            Computing::new(Machine::new(network, settings, &taps)?, weights)
+        };
+        Ok(Self { computing, plans, smaller, limit })
+    }
+}
+
+/// Plans for a scene within a limit.
+struct Planner<'a> {
+    /// On a sparing trunk.
+    perceptual: &'a Perceptual,
+    scene: &'a Scene,
+    settings: &'a Settings,
+    limit: Option<u64>,
+}
+
+impl Planner<'_> {
+    /// How each size is painted, with weights that take so many bytes packed or sparing: whichever is faster at the last
+    /// size.
+    fn plans(&self, scales: &[Scale], (packed, sparing): (u64, u64)) -> Result<Vec<Plan>, PaintError> {
+        let packed = self.plans_with(scales, packed);
+        if packed.as_ref().is_ok_and(|plans| plans.iter().all(|plan| plan.layout == Layout::Whole)) {
+            return packed;
+        }
+        let mut sparing = self.plans_with(scales, sparing)?;
+        sparing.iter_mut().for_each(|plan| plan.sparing = true);
+        let last = |plans: &[Plan]| work(scales[scales.len() - 1], &plans[plans.len() - 1], self.perceptual.reach());
+        let faster = packed.ok().filter(|packed| last(packed) <= last(&sparing));
+        Ok(faster.unwrap_or(sparing))
+    }
+
+    /// The same with weights that take so many bytes.
+    fn plans_with(&self, scales: &[Scale], weights: u64) -> Result<Vec<Plan>, PaintError> {
+        let one = |(index, scale): (usize, &Scale)| {
+            let size = (scale.height, scale.width);
+            let demand = self.demand(size, index + 1 == scales.len());
+            self.plan(self.settings, &demand, weights).ok_or_else(|| self.refusal(size, &demand, weights))
+        };
+        scales.iter().enumerate().map(one).collect()
+    }
+
+    fn plan(&self, settings: &Settings, demand: &Demand, weights: u64) -> Option<Plan> {
+        memory::plan(self.perceptual, settings, weights, demand, self.limit.unwrap_or(u64::MAX))
+    }
+
+    fn demand(&self, size: (usize, usize), last: bool) -> Demand {
+        self.scene.demand(size, self.settings.style_scale, last)
+    }
+
+    /// That there is no room for a size, and what would help.
+    fn refusal(&self, size: (usize, usize), demand: &Demand, weights: u64) -> PaintError {
+        let smaller = std::iter::successors(Some(size.0.max(size.1) as f64 * 0.95), |side| Some(side * 0.95));
+        let mut sides = smaller.map(|side| side as usize).take_while(|side| *side >= MIN_SIDE);
+        let fits = |side: &usize| {
+            let demand = self.demand(size_with_longer_side(size, *side), true);
+            self.plan(self.settings, &demand, weights).is_some()
+        };
+        let with_adam = Settings { optimizer: OptimizerKind::Adam, ..self.settings.clone() };
+        PaintError::Memory {
+            width: size.1,
+            height: size.0,
+            needed: memory::least(self.perceptual, self.settings, weights, demand),
+            limit: self.limit.unwrap_or(u64::MAX),
+            fitting: sides.find(fits),
+            adam: self.plan(&with_adam, demand, weights).is_some(),
+        }
+    }
+}
+
+/// What a size costs: pixels looked at, each as much as one of a small picture that is looked at whole.
+pub(super) fn work(scale: Scale, plan: &Plan, reach: Reach) -> f64 {
+    let tiles = plan.layout.tiles((scale.height, scale.width), reach);
+    let pixels: usize = tiles.iter().map(|tile| tile.pixels()).sum();
+    let (cost, passes) = match plan.layout {
+        Layout::Whole => (1.0, 1.0),
+        Layout::Bands { rows } => (bands_cost(rows as f64), 1.0),
+        // Two of three passes go forwards.
+        Layout::Tiles { .. } => (TILES_COST, 1.5),
+    };
+    (pixels as f64 * cost + packing(plan.sparing) * passes * tiles.len() as f64) * scale.iterations as f64
+}
+
+/// What bands of so many rows cost: their part runs forwards twice and backwards once, each time with the halo, and
+/// takes no less of both than it did. Bands of 256 rows were measured at 1.19 (`docs/performance.md`).
+fn bands_cost(rows: f64) -> f64 {
+    1.0 + SHALLOW / 2.0 * (3.0 * (rows + HALO) / rows - 2.0)
+}
+
+/// What packing weights costs each time, in pixels.
+pub(super) fn packing(sparing: bool) -> f64 {
+    if sparing { PACKING_COST } else { 0.0 }
+}
