@@ -169,9 +169,7 @@ struct State {
 fn state(settings: &Settings, pixels: usize) -> State {
     match settings.optimizer {
         // The average; the moments and the last good picture.
-        OptimizerKind::Adam => {
-            State { picture: PLANES * (2 + u64::from(settings.average > 0.0)), memory: PLANES * 3 }
-        }
+        OptimizerKind::Adam => State { picture: PLANES * (2 + u64::from(settings.average > 0.0)), memory: PLANES * 3 },
         // The search's origin, gradient and direction; steps and changes.
         OptimizerKind::Lbfgs => {
             let (steps, halves) = remembered(3 * pixels);

@@ -175,7 +175,8 @@ impl Objective {
         let share = self.style.share;
         self.style = self.perceptual.style(styles);
         self.style.share = share;
-        self.content = self.perceptual.content_within(content, &regions);
+        let shares: Vec<f64> = styles.iter().map(|(_, share)| *share).collect();
+        self.content = self.perceptual.content_within(content, &regions, &shares);
         self.protected = regions.protect.map(|stays| Protected::new(content, stays));
     }
 

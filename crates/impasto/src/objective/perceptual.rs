@@ -32,6 +32,8 @@ pub struct ContentTarget {
     places: Vec<Place>,
     /// The place of each style; the first for all beyond the list.
     place_of_style: Vec<usize>,
+    /// A factor of the loss of each style; 1 for all beyond the list.
+    strengths: Vec<f64>,
 }
 
 impl ContentTarget {
@@ -134,14 +136,14 @@ impl Perceptual {
 
     /// Looks at a content, all of which counts.
     pub fn content(&mut self, content: &Picture) -> ContentTarget {
-        self.content_within(content, &Regions::default())
+        self.content_within(content, &Regions::default(), &[])
     }
 
-    /// Looks at a content that counts as the regions say.
+    /// Looks at a content that counts as the regions say, for styles with these shares of the blend.
     ///
     /// # Panics
     /// If a region is not of the content's size.
-    pub fn content_within(&mut self, content: &Picture, regions: &Regions) -> ContentTarget {
+    pub fn content_within(&mut self, content: &Picture, regions: &Regions, shares: &[f64]) -> ContentTarget {
         let size = (content.height(), content.width());
         regions.check(size.0 * size.1);
         let tiles = self.layout.tiles(size, self.weights.reach());
@@ -152,7 +154,8 @@ impl Perceptual {
         };
         let (places, place_of_style) = regions.places(regions.styles.len().max(1));
         let visible = regions.visible().map(<[f32]>::to_vec);
-        ContentTarget { height: size.0, width: size.1, tiles, features, visible, places, place_of_style }
+        let strengths = regions.strengths(shares);
+        ContentTarget { height: size.0, width: size.1, tiles, features, visible, places, place_of_style, strengths }
     }
 
     fn content_features(&mut self, content: &Picture, tile: &Tile) -> Vec<Features> {
@@ -296,7 +299,8 @@ impl Perceptual {
             for (number, (share, target)) in targets.iter().enumerate() {
                 let place = content.place_of_style.get(number).copied().unwrap_or(0);
                 if places[place].weight > 0.0 {
-                    let factor = factor * share * style.share;
+                    let strength = content.strengths.get(number).copied().unwrap_or(1.0);
+                    let factor = factor * share * strength * style.share;
                     let StyleGradient { second, mean, .. } = &mut layer[place];
                     losses.style += target.loss(&places[place], factor, second, mean);
                 }

@@ -52,6 +52,34 @@ impl Regions {
         (places, of_style)
     }
 
+    /// The factor of the loss of each style, for these shares of a blend.
+    ///
+    /// A style's loss is that of its region's mean, so alone it would pull at each pixel the harder the smaller the
+    /// region is. With these factors, whatever the regions are, all styles together pull at a pixel that their masks
+    /// cover as hard as without masks, each by its share among those that are there; where masks fade out, so do they.
+    /// With masks `m`, shares `s` and what can be painted `b`:
+    /// `Σₚ b·mᵢ·min(1, Σⱼ mⱼ) / Σⱼ sⱼ·mⱼ` over `Σₚ b`.
+    pub(super) fn strengths(&self, shares: &[f64]) -> Vec<f64> {
+        let Some(pixels) = self.styles.iter().flatten().map(Vec::len).next() else { return vec![1.0; shares.len()] };
+        let mask = |style: usize, p: usize| {
+            let mask = self.styles.get(style).and_then(Option::as_deref);
+            mask.map_or(1.0, |mask| f64::from(mask[p]))
+        };
+        let paintable = self.paintable(None);
+        let (mut strengths, mut all) = (vec![0.0; shares.len()], 0.0);
+        for p in 0..pixels {
+            let weight = paintable.as_ref().map_or(1.0, |weights| f64::from(weights[p]));
+            let cover: f64 = (0..shares.len()).map(|style| mask(style, p)).sum();
+            let mixed: f64 = shares.iter().enumerate().map(|(style, share)| share * mask(style, p)).sum();
+            all += weight;
+            if mixed > 0.0 {
+                let factor = weight * cover.min(1.0) / mixed;
+                strengths.iter_mut().enumerate().for_each(|(style, sum)| *sum += mask(style, p) * factor);
+            }
+        }
+        strengths.iter().map(|sum| if all > 0.0 { sum / all } else { 0.0 }).collect()
+    }
+
     /// The product of a mask, the opacity, and what is not protected.
     fn paintable(&self, mask: Option<&[f32]>) -> Option<Vec<f32>> {
         let mut weights: Option<Vec<f32>> = mask.map(<[f32]>::to_vec);
@@ -134,6 +162,41 @@ mod tests {
         // One position of a side of one pixel, deep in the network.
         let narrow = Tile { rows: span(0..1, 0..1), columns: span(0..8, 0..8) };
         assert_eq!(position_weights(&narrow, Some((&plane, 10)), (1, 2), 4).unwrap(), [1.5, 5.5]);
+    }
+
+    /// `strength · share · mask / Σ mask` is how hard a style pulls at a pixel; without masks, its share of a pixel.
+    #[test]
+    fn styles_pull_as_hard_in_small_regions_as_in_large_ones() {
+        let pull = |regions: &Regions, shares: &[f64]| -> Vec<f64> {
+            let strengths = regions.strengths(shares);
+            let mut pulls = vec![0.0; 10];
+            for (style, (strength, share)) in strengths.iter().zip(shares).enumerate() {
+                let mask = regions.styles.get(style).cloned().flatten().unwrap_or_else(|| vec![1.0; 10]);
+                let weights = Regions { alpha: regions.alpha.clone(), ..Regions::default() }.paintable(Some(&mask));
+                let weights: Vec<f64> = weights.unwrap().into_iter().map(f64::from).collect();
+                let sum: f64 = weights.iter().sum();
+                pulls.iter_mut().zip(&weights).for_each(|(pull, w)| *pull += 10.0 * strength * share * w / sum);
+            }
+            pulls
+        };
+        let near = |found: Vec<f64>, expected: [f64; 10]| {
+            assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} for {expected:?}");
+        };
+        let one = |mask: [f32; 10]| Regions { styles: vec![Some(mask.to_vec())], ..Regions::default() };
+        near(pull(&Regions::default(), &[0.25, 0.75]), [1.0; 10]);
+        near(pull(&one([1., 0., 0., 0., 0., 0., 0., 0., 0., 0.]), &[1.0]), [1., 0., 0., 0., 0., 0., 0., 0., 0., 0.]);
+        near(pull(&one([1., 1., 0.5, 0., 0., 0., 0., 0., 0., 0.]), &[1.0]), [1., 1., 0.5, 0., 0., 0., 0., 0., 0., 0.]);
+        // Two styles that fade into each other, whatever their shares; and one everywhere under one in a corner.
+        let across = [1., 1., 1., 1., 0.75, 0.25, 0., 0., 0., 0.];
+        let other = across.map(|value: f32| 1.0 - value);
+        let two = Regions { styles: vec![Some(across.to_vec()), Some(other.to_vec())], ..Regions::default() };
+        near(pull(&two, &[0.5, 0.5]), [1.0; 10]);
+        let corner =
+            Regions { styles: vec![None, Some([[1.0; 2], [0.0; 2], [0.0; 2], [0.0; 2], [0.0; 2]].concat())], ..two };
+        assert!((pull(&corner, &[0.5, 0.5]).iter().sum::<f64>() - 10.0).abs() < 1e-6);
+        // What is transparent does not count.
+        let half = Regions { alpha: Some([[1.0; 5], [0.0; 5]].concat()), ..one([1.0; 10]) };
+        assert_eq!(half.strengths(&[1.0]), [1.0]);
     }
 
     #[test]
