@@ -6,7 +6,7 @@ use half::slice::HalfFloatSliceExt;
 use super::enlarged;
 use crate::device::Cpu;
 
-/// How many values are turned from halves to floats at a time.
+/// How many values are turned from halves to floats, or back, at a time.
 const CHUNK: usize = 1 << 16;
 
 /// Numbers as they lie in memory and in a checkpoint.
@@ -72,8 +72,13 @@ impl Vector {
         if !halves || largest == 0.0 || !largest.is_finite() {
             return Self { numbers: Numbers::Floats(values), factor: 1.0 };
         }
-        let mut numbers = Vec::with_capacity(values.len());
-        numbers.extend(values.iter().map(|value| f16::from_f32(value / largest)));
+        let mut numbers = vec![f16::ZERO; values.len()];
+        let mut scaled = Vec::with_capacity(CHUNK);
+        for (values, numbers) in values.chunks(CHUNK).zip(numbers.chunks_mut(CHUNK)) {
+            scaled.clear();
+            scaled.extend(values.iter().map(|value| value / largest));
+            numbers.convert_from_f32_slice(&scaled);
+        }
         Self { numbers: Numbers::Halves(numbers), factor: f64::from(largest) }
     }
 
