@@ -205,7 +205,8 @@ fn layers(trunk: &PackedTrunk, scope: &Scope, input: Shape) -> Vec<Layer> {
         let pool = trunk.convolutions[number].pool && (number + 1 < end || scope.pooled);
         let pooled = pool.then(|| (Layout::new(pooled_shape(shape)), usize::MAX));
         let layout = Layout::new(shape);
-        let layer = Layer { layout, level, feature: None, remade: false, pooled, gradient: None, pooled_gradient: None };
+        let layer =
+            Layer { layout, level, feature: None, remade: false, pooled, gradient: None, pooled_gradient: None };
         layers.push(layer);
         level += u32::from(pool);
     }
