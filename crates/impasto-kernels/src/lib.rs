@@ -99,6 +99,7 @@ mod winograd;
 pub use engine::Engine;
 pub use error::TrunkError;
 pub use isa::Isa;
+pub use memory::{let_go, return_large_blocks};
 pub use profile::{Part, Timing, peak_flops};
 pub use style_net::{LEAST_SIDE, Parameter, StyleNet, StyleNetError, StyleNetLayer, StyleNetShape, StyleNetTrainer};
 pub use threads::Threads;

@@ -3,6 +3,36 @@
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
+/// From here on, freed blocks of 4 MiB and more go back to the system at once, in the whole process. glibc otherwise takes
+/// ever larger ones from a heap that seldom shrinks: 46 MiB more at the peak of a painting of 2048×1536 within 1.5 GiB.
+/// Elsewhere it does nothing.
+pub fn return_large_blocks() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it sets a parameter of the allocator, which may be done at any time.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 4 << 20);
+    }
+}
+
+/// Tells the system that bytes which lie in the program's file will not be read for a while and need not stay in memory.
+/// They may be read at any time all the same. Elsewhere than on Linux it does nothing.
+pub fn let_go(bytes: &'static [u8]) {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: it asks for a number.
+        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+        let range = bytes.as_ptr_range();
+        let (start, end) = (range.start.addr().next_multiple_of(page), range.end.addr() / page * page);
+        if start < end {
+            let start_of_pages = range.start.wrapping_add(start - range.start.addr()).cast_mut();
+            // SAFETY: whole pages of memory that is mapped; whatever they hold stays readable as it is.
+            unsafe { libc::madvise(start_of_pages.cast(), end - start, libc::MADV_PAGEOUT) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = bytes;
+}
+
 /// A zeroed buffer of `T` aligned to 64 bytes, backed by huge pages where it is large and the system has them.
 ///
 /// Only for plain numbers, of which all zeros is a value.
@@ -211,5 +241,20 @@ impl<'a, T> ViewMut<'a, T> {
     pub(crate) unsafe fn slice(self, index: usize, count: usize) -> &'a mut [T] {
         // SAFETY: the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.at(index, count), count) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_were_let_go_are_still_there() {
+        static BYTES: [u8; 40_000] = [7; 40_000];
+        return_large_blocks();
+        for bytes in [&BYTES[..], &BYTES[100..39_000], &BYTES[5000..5001], &[]] {
+            let_go(bytes);
+        }
+        assert!(BYTES.iter().all(|byte| *byte == 7) && vec![0u8; 9 << 20].iter().all(|byte| *byte == 0));
     }
 }

@@ -15,7 +15,9 @@ const NAME: &str = "the built-in VGG19";
 
 /// Expands the built-in network.
 pub(crate) fn vgg19() -> Vgg {
-    file().vgg().expect("the built-in network is whole: a test reads it")
+    let vgg = file().vgg().expect("the built-in network is whole: a test reads it");
+    impasto_kernels::let_go(FILE);
+    vgg
 }
 
 /// Says what the built-in network is, in the words of its file; the path is a name for people.

@@ -1,6 +1,7 @@
 //! What computes a painting and how each of its sizes passes through it, chosen together: weights that are packed when
 //! they are used leave more room for the picture.
 
+use impasto_nn::kernels::return_large_blocks;
 use impasto_nn::vgg::Vgg;
 
 use super::run::Computing;
@@ -45,6 +46,7 @@ impl Ready {
         (settings, weights): (&Settings, &Weights),
         kept: Option<&[Plan]>,
     ) -> Result<Self, PaintError> {
+        return_large_blocks();
         let taps = weights.taps();
         let machine = Machine::sparing(network, settings, &taps)?;
         let bytes = (machine.packed_weights, machine.weights);
