@@ -246,10 +246,7 @@ impl<'a> Run<'a> {
         let size = (now.height, now.width);
         let mut picture = self.state.shown(size, self.optimizer.as_ref());
         let losses = match self.state.best {
-            Some(losses) => {
-                self.objective.forget();
-                losses
-            }
+            Some(losses) => losses,
             None => {
                 let losses = self.objective.value(picture.data());
                 let last = self.state.average.is_some().then(|| self.objective.value(&self.state.picture));
@@ -263,6 +260,7 @@ impl<'a> Run<'a> {
             }
         };
         self.objective.show(picture.data_mut());
+        self.objective.forget();
         // A run that was stopped on the way is worth as much as one that is over: it has the size that was asked for.
         let whole = self.scales[self.scales.len() - 1];
         if size != (whole.height, whole.width) {
