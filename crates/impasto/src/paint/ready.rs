@@ -142,8 +142,8 @@ pub(super) fn work(scale: Scale, plan: &Plan, reach: Reach) -> f64 {
     (pixels as f64 * cost + packing(plan.sparing) * passes * tiles.len() as f64) * scale.iterations as f64
 }
 
-/// What bands of so many rows cost: their part runs forwards twice and backwards once, each time with the halo, and
-/// takes no less of both than it did. Bands of 256 rows were measured at 1.19 (`docs/performance.md`).
+/// What bands of so many rows cost: their part runs forwards twice and backwards once, each time with the halo, where
+/// it ran once each way without. For 128 rows that is 1.23; 1.19 was measured (`docs/performance.md`).
 fn bands_cost(rows: f64) -> f64 {
     1.0 + SHALLOW / 2.0 * (3.0 * (rows + HALO) / rows - 2.0)
 }
