@@ -85,11 +85,7 @@ impl PackedTrunk {
 
     /// Bytes of the room that every engine has for weights that are packed when they are used.
     pub fn room(&self) -> usize {
-        let floats = |convolution: &PackedConvolution| match &convolution.weights {
-            Weights::Plain(plain) => pack::floats(plain),
-            Weights::Direct(_) | Weights::Winograd { .. } => 0,
-        };
-        size_of::<f32>() * self.convolutions.iter().map(floats).max().unwrap_or(0)
+        size_of::<f32>() * self.convolutions.iter().map(PackedConvolution::room).max().unwrap_or(0)
     }
 
     /// Bytes of all weights.
@@ -123,6 +119,14 @@ impl PackedConvolution {
             Weights::Winograd { forward: pack(Direction::Forward), backward: pack(Direction::Backward) }
         };
         Self { out_channels: convolution.out_channels, pool: false, bias, weights }
+    }
+
+    /// Floats of its weights in one direction where they are packed whenever they are used; none where they are kept so.
+    pub(crate) fn room(&self) -> usize {
+        match &self.weights {
+            Weights::Plain(plain) => pack::floats(plain),
+            Weights::Direct(_) | Weights::Winograd { .. } => 0,
+        }
     }
 }
 

@@ -295,10 +295,7 @@ fn one(arenas: &mut [Buffer<f32>], arena: usize) -> (&mut [f32], &mut [f32]) {
 
 /// The arena a gradient lies in, and the other one.
 fn pair(arenas: &mut [Buffer<f32>], arena: Option<usize>) -> (&[f32], &mut [f32]) {
-    let [first, second] = arenas else { unreachable!("there are two arenas") };
-    match arena {
-        Some(0) => (first, second),
-        Some(_) => (second, first),
-        None => unreachable!("this gradient is written out"),
-    }
+    let Some(arena) = arena else { unreachable!("this gradient is written out") };
+    let (source, other) = one(arenas, arena);
+    (source, other)
 }

@@ -187,7 +187,7 @@ impl Banded {
             let window = self.windows.get(index);
             self.run(job, &window, (deepest, keep), (profile, Part::Forward));
             see(&self.stretch, &window);
-            self.held = Some(index).filter(|_| keep);
+            self.held = keep.then_some(index);
         }
     }
 

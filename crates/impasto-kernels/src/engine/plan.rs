@@ -169,7 +169,7 @@ impl Blueprint {
             planes,
             picture: if picture { Padded::len(input.height, input.width) } else { 0 },
             scratch: workers * scratch_len(job, first..end),
-            room: trunk.convolutions[first..end].iter().map(room).max().unwrap_or(0),
+            room: trunk.convolutions[first..end].iter().map(PackedConvolution::room).max().unwrap_or(0),
             to_picture: if picture {
                 workers * to_picture::scratch_len(layers[0].layout.shape.channels, input.width)
             } else {
@@ -321,14 +321,6 @@ fn place_features(
         input = layer.output().1;
     }
     first
-}
-
-/// Floats of a layer's weights where they are packed whenever they are used.
-fn room(convolution: &PackedConvolution) -> usize {
-    match &convolution.weights {
-        Weights::Plain(plain) => winograd::pack::floats(plain),
-        Weights::Direct(_) | Weights::Winograd { .. } => 0,
-    }
 }
 
 /// The most scratch that any operation of a worker needs.
