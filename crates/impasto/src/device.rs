@@ -2,7 +2,7 @@
 
 use impasto_nn::kernels::{Isa, StyleNet, StyleNetError, Threads, vector};
 use impasto_nn::style_model::StyleModel;
-use impasto_nn::trunk::{CpuTrunk, Trunk, TrunkError};
+use impasto_nn::trunk::{CpuTrunk, Packing, Trunk, TrunkError};
 use impasto_nn::vgg::Vgg;
 
 use crate::settings::Settings;
@@ -44,9 +44,7 @@ impl Machine {
     /// # Errors
     /// If a tap is beyond the network or there is none, or [`ISA_VARIABLE`] asks for what is not there.
     pub fn new(network: &Vgg, settings: &Settings, taps: &[usize]) -> Result<Self, DeviceError> {
-        let threads = settings.threads.unwrap_or_else(cores);
-        let trunk = CpuTrunk::new(network, settings.pooling.into(), taps, threads, forced_isa()?)?;
-        Ok(Self::with(trunk, network, settings))
+        Self::packed(network, settings, taps, Packing::Kept)
     }
 
     /// The same in less memory: large weights are packed whenever they are used, which large pictures hardly notice.
@@ -54,19 +52,19 @@ impl Machine {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn sparing(network: &Vgg, settings: &Settings, taps: &[usize]) -> Result<Self, DeviceError> {
-        let threads = settings.threads.unwrap_or_else(cores);
-        let trunk = CpuTrunk::sparing(network, settings.pooling.into(), taps, threads, forced_isa()?)?;
-        Ok(Self::with(trunk, network, settings))
+        Self::packed(network, settings, taps, Packing::Sparing)
     }
 
-    fn with(mut trunk: CpuTrunk, network: &Vgg, settings: &Settings) -> Self {
+    fn packed(network: &Vgg, settings: &Settings, taps: &[usize], packing: Packing) -> Result<Self, DeviceError> {
+        let threads = settings.threads.unwrap_or_else(cores);
+        let mut trunk = CpuTrunk::new(network, settings.pooling.into(), taps, threads, forced_isa()?, packing)?;
         trunk.set_pooling_scale(settings.pooling_scale as f32);
         trunk.set_border(settings.border.into());
-        let device = cpu_name(trunk.isa(), trunk.threads().count());
+        let device = cpu_name(trunk.isa(), threads);
         let cpu = Cpu { isa: trunk.isa(), threads: trunk.threads().clone() };
         let weights = trunk.weights().bytes() as u64;
         let packed_weights = packed_bytes(network, trunk.taps()).saturating_sub(trunk.weights().room() as u64);
-        Self { trunk: Box::new(trunk), cpu, device, weights, packed_weights }
+        Ok(Self { trunk: Box::new(trunk), cpu, device, weights, packed_weights })
     }
 }
 

@@ -17,6 +17,16 @@ pub struct CpuTrunk {
     weights: Arc<PackedTrunk>,
 }
 
+/// How a [`CpuTrunk`] keeps its weights. Results are the same bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Packing {
+    /// All packed, in both directions.
+    #[default]
+    Kept,
+    /// Large ones packed whenever they are used: less memory, for large pictures; see [`PackedTrunk::sparing`].
+    Sparing,
+}
+
 impl CpuTrunk {
     /// The network up to its deepest tap, on `threads` threads of its own (0 counts as 1) and the fastest instruction
     /// set there is unless one is named. The taps come in any order.
@@ -29,32 +39,7 @@ impl CpuTrunk {
         taps: &[usize],
         threads: usize,
         isa: Option<Isa>,
-    ) -> Result<Self, TrunkError> {
-        Self::with_weights(vgg, pooling, taps, threads, isa, false)
-    }
-
-    /// The same in less memory, for large pictures: large weights are packed whenever they are used, see
-    /// [`PackedTrunk::sparing`]. Results are the same bits.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn sparing(
-        vgg: &Vgg,
-        pooling: Pooling,
-        taps: &[usize],
-        threads: usize,
-        isa: Option<Isa>,
-    ) -> Result<Self, TrunkError> {
-        Self::with_weights(vgg, pooling, taps, threads, isa, true)
-    }
-
-    fn with_weights(
-        vgg: &Vgg,
-        pooling: Pooling,
-        taps: &[usize],
-        threads: usize,
-        isa: Option<Isa>,
-        sparing: bool,
+        packing: Packing,
     ) -> Result<Self, TrunkError> {
         let convolutions = vgg.convolutions.len();
         let deepest = *taps.iter().max().ok_or(TrunkError::NoTaps)?;
@@ -62,7 +47,7 @@ impl CpuTrunk {
             return Err(TrunkError::NoSuchTap { tap: deepest, convolutions });
         }
         let (isa, threads) = (isa.unwrap_or_else(Isa::best), Threads::new(threads));
-        let weights = shared(vgg, deepest, isa, &threads, sparing)?;
+        let weights = shared(vgg, deepest, isa, &threads, packing)?;
         let preprocessing = vgg.preprocessing;
         let engine = Engine::new(weights.clone(), threads, pooling, preprocessing.mean, preprocessing.scale, taps)?;
         Ok(Self { engine, weights })
@@ -173,7 +158,7 @@ impl Trunk for CpuTrunk {
 /// Packed weights that some trunk holds, and the fingerprints of the convolutions in them.
 struct Shared {
     isa: Isa,
-    sparing: bool,
+    packing: Packing,
     convolutions: Vec<u64>,
     packed: Weak<PackedTrunk>,
 }
@@ -186,19 +171,22 @@ fn shared(
     deepest: usize,
     isa: Isa,
     threads: &Threads,
-    sparing: bool,
+    packing: Packing,
 ) -> Result<Arc<PackedTrunk>, TrunkError> {
     let convolutions = vgg.convolutions[..=deepest].iter().map(fingerprint).collect::<Vec<_>>();
     // Held while packing, so that two jobs that start together pack once.
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     shared.retain(|s| s.packed.strong_count() > 0);
-    let fits = |s: &&Shared| (s.isa, s.sparing) == (isa, sparing) && s.convolutions.starts_with(&convolutions);
+    let fits = |s: &&Shared| (s.isa, s.packing) == (isa, packing) && s.convolutions.starts_with(&convolutions);
     if let Some(packed) = shared.iter().filter(fits).find_map(|s| s.packed.upgrade()) {
         return Ok(packed);
     }
-    let make = if sparing { PackedTrunk::sparing } else { PackedTrunk::new };
+    let make = match packing {
+        Packing::Kept => PackedTrunk::new,
+        Packing::Sparing => PackedTrunk::sparing,
+    };
     let packed = Arc::new(make(isa, threads, &vgg.trunk_layers(deepest))?);
-    shared.push(Shared { isa, sparing, convolutions, packed: Arc::downgrade(&packed) });
+    shared.push(Shared { isa, packing, convolutions, packed: Arc::downgrade(&packed) });
     Ok(packed)
 }
 
@@ -221,18 +209,24 @@ mod tests {
         let mut vgg = Vgg::builtin();
         vgg.convolutions[0].bias[0] = 0.125; // a network that no other test holds
         let threads = Threads::new(1);
-        let deep = shared(&vgg, 2, Isa::best(), &threads, false).unwrap();
-        assert!(Arc::ptr_eq(&deep, &shared(&vgg, 2, Isa::best(), &threads, false).unwrap()));
+        let deep = shared(&vgg, 2, Isa::best(), &threads, Packing::Kept).unwrap();
+        assert!(Arc::ptr_eq(&deep, &shared(&vgg, 2, Isa::best(), &threads, Packing::Kept).unwrap()));
         assert!(
-            Arc::ptr_eq(&deep, &shared(&vgg, 1, Isa::best(), &threads, false).unwrap()),
+            Arc::ptr_eq(&deep, &shared(&vgg, 1, Isa::best(), &threads, Packing::Kept).unwrap()),
             "a deeper one does as well"
         );
-        let deeper = shared(&vgg, 3, Isa::best(), &threads, false).unwrap();
+        let deeper = shared(&vgg, 3, Isa::best(), &threads, Packing::Kept).unwrap();
         assert!(!Arc::ptr_eq(&deep, &deeper));
         let mut other = vgg.clone();
         other.convolutions[1].weight[77] += 1e-6;
-        assert!(!Arc::ptr_eq(&deep, &shared(&other, 2, Isa::best(), &threads, false).unwrap()), "another network");
-        assert!(!Arc::ptr_eq(&deep, &shared(&vgg, 2, Isa::best(), &threads, true).unwrap()), "packed otherwise");
+        assert!(
+            !Arc::ptr_eq(&deep, &shared(&other, 2, Isa::best(), &threads, Packing::Kept).unwrap()),
+            "another network"
+        );
+        assert!(
+            !Arc::ptr_eq(&deep, &shared(&vgg, 2, Isa::best(), &threads, Packing::Sparing).unwrap()),
+            "packed otherwise"
+        );
         let gone = Arc::downgrade(&deep);
         drop(deep);
         assert!(gone.upgrade().is_none());
@@ -241,7 +235,7 @@ mod tests {
     #[test]
     fn taps_are_checked() {
         let vgg = Vgg::builtin();
-        let make = |taps: &[usize]| CpuTrunk::new(&vgg, Pooling::Max, taps, 1, None).map(|_| ());
+        let make = |taps: &[usize]| CpuTrunk::new(&vgg, Pooling::Max, taps, 1, None, Packing::Kept).map(|_| ());
         assert_eq!(make(&[]), Err(TrunkError::NoTaps));
         assert_eq!(make(&[0, 16]), Err(TrunkError::NoSuchTap { tap: 16, convolutions: 16 }));
         assert_eq!(make(&[0]), Ok(()));

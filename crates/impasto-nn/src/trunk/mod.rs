@@ -6,7 +6,7 @@ pub mod cpu;
 
 #[cfg(feature = "burn")]
 pub use burn::BurnTrunk;
-pub use cpu::CpuTrunk;
+pub use cpu::{CpuTrunk, Packing};
 pub use impasto_kernels::{
     Border, ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, TrunkError,
 };

@@ -4,7 +4,7 @@
 use impasto_nn::trunk::{Border, BurnTrunk};
 use impasto_nn::{
     kernels::Isa,
-    trunk::{CpuTrunk, Pooling, Trunk},
+    trunk::{CpuTrunk, Packing, Pooling, Trunk},
 };
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 const TAPS: [&str; 7] = ["conv1_1", "conv1_2", "conv2_1", "conv3_1", "conv4_2", "conv5_1", "conv5_4"];
 
 fn cpu(pooling: Pooling, threads: usize, isa: Isa) -> CpuTrunk {
-    CpuTrunk::new(&VGG, pooling, &TAPS.map(tap), threads, Some(isa)).unwrap()
+    CpuTrunk::new(&VGG, pooling, &TAPS.map(tap), threads, Some(isa), Packing::Kept).unwrap()
 }
 
 /// The largest picture of the vectors, mirrored at its sides until `height × width` are covered.

@@ -12,7 +12,7 @@ mod suite;
 use impasto_nn::trunk::BurnTrunk;
 use impasto_nn::{
     kernels::Isa,
-    trunk::{CpuTrunk, Pooling},
+    trunk::{CpuTrunk, Packing, Pooling},
     vgg::Vgg,
 };
 use suite::Made;
@@ -54,12 +54,12 @@ fn burn_trunk(vgg: &Vgg, pooling: Pooling, taps: &[usize]) -> Made {
 }
 
 fn cpu_trunk(isa: &'static str) -> impl Fn(&Vgg, Pooling, &[usize]) -> Made {
-    move |vgg, pooling, taps| Box::new(CpuTrunk::new(vgg, pooling, taps, 2, Isa::by_name(isa)).unwrap())
+    move |vgg, pooling, taps| Box::new(CpuTrunk::new(vgg, pooling, taps, 2, Isa::by_name(isa), Packing::Kept).unwrap())
 }
 
 /// The fastest kernels, in the narrowest bands.
 fn banded_trunk(vgg: &Vgg, pooling: Pooling, taps: &[usize]) -> Made {
-    let mut trunk = CpuTrunk::new(vgg, pooling, taps, 2, None).unwrap();
+    let mut trunk = CpuTrunk::new(vgg, pooling, taps, 2, None, Packing::Kept).unwrap();
     trunk.set_bands(Some(8));
     Box::new(trunk)
 }

@@ -5,7 +5,7 @@ use impasto_nn::{
         Isa,
         vector::{Adam, adam_step, total_variation},
     },
-    trunk::{CpuTrunk, Pooling},
+    trunk::{CpuTrunk, Packing, Pooling},
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 #[test]
 fn total_variation_is_pytorchs() {
     for isa in Isa::available() {
-        let trunk = CpuTrunk::new(&VGG, Pooling::Average, &[0], 2, Some(isa)).unwrap();
+        let trunk = CpuTrunk::new(&VGG, Pooling::Average, &[0], 2, Some(isa), Packing::Kept).unwrap();
         for fixture in Fixture::all() {
             let (height, width) = (fixture.height, fixture.width);
             let mut gradient = vec![0.0; 3 * height * width];
@@ -35,7 +35,7 @@ fn total_variation_is_pytorchs() {
 #[test]
 fn twenty_steps_of_adam_are_pytorchs() {
     for isa in Isa::available() {
-        let mut trunk = CpuTrunk::new(&VGG, Pooling::Average, &Article::taps(), 2, Some(isa)).unwrap();
+        let mut trunk = CpuTrunk::new(&VGG, Pooling::Average, &Article::taps(), 2, Some(isa), Packing::Kept).unwrap();
         for fixture in Fixture::all() {
             let (height, width) = (fixture.height, fixture.width);
             let article = Article::new(&mut trunk, &fixture);

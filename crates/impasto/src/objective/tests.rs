@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use impasto_nn::trunk::CpuTrunk;
+use impasto_nn::trunk::{CpuTrunk, Packing};
 use impasto_nn::vgg::Vgg;
 
 use super::*;
@@ -177,7 +177,8 @@ fn another_trunk_is_the_same_in_tiles() {
     let case = Case::new(settings(false, PoolingKind::Max), example("chelsea.png", 70, 61));
     let whole = case.evaluate(Layout::Whole);
     let isa = impasto_nn::kernels::Isa::by_name("portable");
-    let trunk = CpuTrunk::new(&case.network, PoolingKind::Max.into(), &case.weights.taps(), 1, isa).unwrap();
+    let trunk =
+        CpuTrunk::new(&case.network, PoolingKind::Max.into(), &case.weights.taps(), 1, isa, Packing::Kept).unwrap();
     let machine =
         Machine { trunk: Box::new(trunk), cpu: Cpu::new(1), device: String::new(), weights: 0, packed_weights: 0 };
     let mut objective =
