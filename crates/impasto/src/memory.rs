@@ -23,8 +23,8 @@ const PLANES: u64 = 12;
 /// The share of the free memory that a run takes at most where nothing is said.
 const SHARE: f64 = 0.75;
 
-/// Rows of the bands, the faster choice first.
-const BANDS: [usize; 4] = [256, 128, 64, 48];
+/// Rows of the bands, the faster choice first, behind one band for the whole picture.
+const BANDS: [usize; 7] = [512, 384, 256, 128, 96, 64, 48];
 
 /// How pictures pass through the network. The results are the same to rounding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,8 @@ pub enum Layout {
     Whole,
     /// The shallow part of the network in bands of rows, the rest in one piece.
     Bands {
-        /// Rows of a band.
+        /// Rows of a band. One that holds the whole picture saves memory too, see
+        /// [`set_bands`](impasto_nn::kernels::Engine::set_bands).
         rows: usize,
     },
     /// In windows of at most so many pixels, each with what lies around it.
@@ -109,7 +110,7 @@ pub fn plan(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: 
     if standing(settings, weights, demand) > limit {
         return None;
     }
-    let mut plans = layouts(demand.size, perceptual.reach()).map(|layout| {
+    let mut plans = layouts(demand, perceptual.reach()).map(|layout| {
         let peak = peak(perceptual, settings, weights, demand, layout);
         Plan { layout, sparing: false, peak }
     });
@@ -118,18 +119,22 @@ pub fn plan(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: 
 
 /// The least limit for which there is a [`plan`], in bytes.
 pub fn least(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: &Demand) -> u64 {
-    let peaks = layouts(demand.size, perceptual.reach());
+    let peaks = layouts(demand, perceptual.reach());
     peaks.map(|layout| peak(perceptual, settings, weights, demand, layout)).min().unwrap_or(u64::MAX)
 }
 
 /// All layouts of a picture, the fastest first.
-fn layouts(size: (usize, usize), reach: Reach) -> impl Iterator<Item = Layout> {
+fn layouts(demand: &Demand, reach: Reach) -> impl Iterator<Item = Layout> {
+    let size = demand.size;
     let least = reach.least_window().min(size.0) * reach.least_window().min(size.1);
     let smaller = move |pixels: &usize| Some(pixels / 8 * 7).filter(|pixels| *pixels >= least);
     let pixels = std::iter::successors(smaller(&(size.0 * size.1)), smaller);
     let windows = pixels.filter_map(move |pixels| window_of(size, pixels, reach));
     let tiles = windows.map(|(height, width)| Layout::Tiles { height, width });
-    std::iter::once(Layout::Whole).chain(BANDS.map(|rows| Layout::Bands { rows })).chain(tiles)
+    // Moments under masks cost one band a second forward pass, many of them only their shallow part.
+    let one_band = Some(Layout::Bands { rows: size.0 }).filter(|_| demand.planes == 0);
+    let bands = BANDS.map(|rows| Layout::Bands { rows });
+    std::iter::once(Layout::Whole).chain(one_band).chain(bands).chain(tiles)
 }
 
 /// What is there while the picture is painted, whatever the layout.

@@ -2,12 +2,12 @@
 
 use super::forward::remake;
 use super::job::Job;
-use super::plan::{ARENAS, Layer, Plan};
-use super::stretch::Stretch;
+use super::plan::{Layer, Plan};
+use super::stretch::{Held, Stretch};
 use super::window::Window;
 use crate::direct::Direct;
 use crate::layout::{Layout, Plane, PlaneMut, clear_around, clear_border, copy_rows};
-use crate::memory::{Buffer, View};
+use crate::memory::View;
 use crate::pool::Pool;
 use crate::profile::{Part, Profile};
 use crate::sinks::Masked;
@@ -44,11 +44,15 @@ pub(super) struct Flow<'a> {
 
 impl Stretch {
     /// Runs every layer backwards; whether anything has arrived. The gradient of the picture goes to `out`, that of a
-    /// source plane to its arena.
+    /// source plane to its own.
     pub(super) fn backward(&mut self, job: &Job, flow: Flow<'_>, profile: &mut Profile, out: &mut [f32]) -> bool {
         let Flow { gradients, window, pooled } = flow;
+        self.renew(job);
+        self.held = Held::Nothing;
         let plan = &mut self.plan;
         let pass = Pass { job, gradients, window, first: plan.first };
+        // Of the very first feature the next convolution's gradient goes straight on to the picture.
+        let remade = usize::from(plan.source.is_none());
         let mut arrived = Arrived::Nothing;
         if let Some(pooled) = pooled {
             pass.inject(plan, pooled);
@@ -61,8 +65,8 @@ impl Stretch {
                 profile.time(Part::Unpool, number, || pass.unpool(plan, index));
                 arrived = Arrived::Feature;
             }
-            if plan.layers[index].remade && pass.at(index).next().is_some() {
-                profile.time(Part::Again, number, || remake(plan, job));
+            if index == remade && plan.layers[0].remade && pass.at(0).next().is_some() {
+                profile.time(Part::Again, plan.first, || remake(plan, job));
             }
             for gradient in pass.at(index).filter(|_| written) {
                 profile.time(Part::Tap, number, || pass.tap(plan, index, gradient, arrived == Arrived::Feature));
@@ -101,12 +105,12 @@ impl<'g> Pass<'g> {
     /// Takes over the gradient of what counts of the pooled feature behind the last layer, zero elsewhere.
     fn inject(&self, plan: &mut Plan, whole: Plane<'_>) {
         let Some(layer) = plan.layers.last() else { unreachable!("a stretch has layers") };
-        let (Some((layout, _)), Some(arena)) = (layer.pooled, layer.pooled_gradient) else {
+        let (Some((layout, _)), Some(gradient)) = (layer.pooled, layer.pooled_gradient) else {
             unreachable!("the stretch ends behind a pooling")
         };
         let level = layer.level + 1;
         let rows = self.window.interior(level, layout.shape.height);
-        let target = &mut plan.planes[arena];
+        let target = plan.planes.plane_mut(gradient);
         clear_around(self.job.isa(), &self.job.threads, layout, &rows, target);
         let (first, target) = (self.window.first_row(level), PlaneMut::new(layout, target));
         let from = rows.start + first..rows.end + first;
@@ -116,11 +120,16 @@ impl<'g> Pass<'g> {
     /// Carries the gradient of a pooled feature to the feature, and writes it out.
     fn unpool(&self, plan: &mut Plan, index: usize) {
         let layer = plan.layers[index];
-        let (arenas, kept) = plan.planes.split_at_mut(ARENAS);
-        let (source, target) = pair(arenas, layer.pooled_gradient);
+        let [source, target, feature] =
+            plan.planes.several([layer.pooled_gradient, layer.gradient, self.divided_by(&layer)]);
         clear_border(self.job.isa(), &self.job.threads, layer.layout, target);
-        let job = self.unpooled(&layer, source, kept, &plan.signs[index], plan.places[index].as_deref());
+        let job = self.unpooled(&layer, source, feature, &plan.signs[index], plan.places[index].as_deref());
         unpool(self.job.isa(), &self.job.threads, job, PlaneMut::new(layer.layout, target));
+    }
+
+    /// The plane of a feature that its pooling divides by on the way back.
+    fn divided_by(&self, layer: &Layer) -> Option<usize> {
+        layer.feature.filter(|_| layer.pooled.is_some() && self.job.pooling == Pooling::L2)
     }
 
     /// The gradient of a feature whose pooled gradient is `source`.
@@ -128,17 +137,16 @@ impl<'g> Pass<'g> {
         &self,
         layer: &Layer,
         source: &'a [f32],
-        kept: &'a [Buffer<f32>],
+        feature: &'a [f32],
         signs: &'a [u16],
         places: Option<&'a [u32]>,
     ) -> Unpool<'a> {
         let Some((pooled, _)) = layer.pooled else { unreachable!("this layer is followed by a pooling") };
-        let feature = layer.feature.filter(|_| self.job.pooling == Pooling::L2);
         Unpool {
             gradient: Plane::new(pooled, source),
             pool: Pool { pooling: self.job.pooling, scale: self.job.pooling_scale },
             places: places.map(View::new),
-            feature: feature.map(|plane| Plane::new(layer.layout, &kept[plane - ARENAS])),
+            feature: self.divided_by(layer).map(|_| Plane::new(layer.layout, feature)),
             layout: layer.layout,
             signs: View::new(signs),
         }
@@ -147,15 +155,12 @@ impl<'g> Pass<'g> {
     /// Adds what flows in at a tap to the gradient of its feature, or begins it.
     fn tap(&self, plan: &mut Plan, index: usize, gradient: &TapGradient<'_>, add: bool) {
         let layer = plan.layers[index];
-        let Some(arena) = layer.gradient else { unreachable!("this gradient is written out") };
-        let (arenas, kept) = plan.planes.split_at_mut(ARENAS);
+        let [target, feature] = plan.planes.several([layer.gradient, layer.feature]);
         if !add {
             let rows = self.window.of_layer(&layer);
-            clear_around(self.job.isa(), &self.job.threads, layer.layout, &rows, &mut arenas[arena]);
+            clear_around(self.job.isa(), &self.job.threads, layer.layout, &rows, target);
         }
         let packed = self.packed(&layer, gradient);
-        let (target, other) = one(arenas, arena);
-        let feature = if layer.remade { &*other } else { kept_feature(&layer, kept) };
         let inflow = self.inflow(&layer, feature, &plan.signs[index], gradient, &packed);
         let target = Target { plane: PlaneMut::new(layer.layout, target), first_row: 0, add };
         inflow.run(self.job.isa(), &self.job.threads, target, &mut plan.scratch);
@@ -198,25 +203,28 @@ impl<'g> Pass<'g> {
         let Plan { layers, planes, signs, places, scratch, to_picture, source, room, .. } = plan;
         let weights = room.weights(self.job, self.first + index, Direction::Backward);
         let layer = layers[index];
-        let (arenas, kept) = planes.split_at_mut(ARENAS);
-        let arena = if arrived == Arrived::Pooled { layer.pooled_gradient } else { layer.gradient };
-        let (gradient, target) = pair(arenas, arena);
+        let before = index.checked_sub(1).map(|before| (layers[before], &*signs[before]));
+        let arrives = if arrived == Arrived::Pooled { layer.pooled_gradient } else { layer.gradient };
+        let leaves = match (before, *source) {
+            (Some((before, _)), _) if before.pooled.is_some() => before.pooled_gradient,
+            (Some((before, _)), _) => before.gradient,
+            (None, source) => source.map(|source| source.gradient),
+        };
+        // The first feature of all, where something flows in on the way to the picture.
+        let first = layers[0].feature.filter(|_| leaves.is_none() && self.at(0).next().is_some());
+        let [gradient, target, feature, first] = planes.several([arrives, leaves, self.divided_by(&layer), first]);
         let input = match arrived {
             Arrived::Pooled => {
-                Input::Pooled(self.unpooled(&layer, gradient, kept, &signs[index], places[index].as_deref()))
+                Input::Pooled(self.unpooled(&layer, gradient, feature, &signs[index], places[index].as_deref()))
             }
             _ => Input::Feature(Plane::new(layer.layout, gradient)),
         };
-        let before = index.checked_sub(1).map(|before| (layers[before], &*signs[before]));
         let (layout, signs, becomes) = match (before, *source) {
-            (Some((before, mask)), None) if index == 1 && before.pooled.is_none() => {
-                let Weights::Direct(first) = &self.job.trunk.convolutions[0].weights else {
-                    unreachable!("the first layer of all is direct")
-                };
+            (Some((before, mask)), None) if leaves.is_none() => {
                 let packed: Vec<_> = self.at(0).map(|tap| self.packed(&before, tap)).collect();
-                let inflow = |(tap, packed)| self.inflow(&before, kept_feature(&before, kept), mask, tap, packed);
+                let inflow = |(tap, packed)| self.inflow(&before, first, mask, tap, packed);
                 let taps: Vec<_> = self.at(0).zip(&packed).map(inflow).collect();
-                let sink = ToPicture::new(first, (before.layout, mask), &taps, self.end(), out, to_picture);
+                let sink = ToPicture::new(self.direct(), (before.layout, mask), &taps, self.end(), out, to_picture);
                 self.convolve(weights, before.layout, input, sink, scratch);
                 sink.finish(self.job.threads.count());
                 return Arrived::Input;
@@ -229,6 +237,14 @@ impl<'g> Pass<'g> {
         clear_border(self.job.isa(), &self.job.threads, layout, target);
         self.convolve(weights, layout, input, Masked { plane: PlaneMut::new(layout, target), signs }, scratch);
         becomes
+    }
+
+    /// The first convolution of all.
+    fn direct(&self) -> &Direct {
+        match &self.job.trunk.convolutions[0].weights {
+            Weights::Direct(weights) => weights,
+            Weights::Winograd { .. } | Weights::Plain(_) => unreachable!("the first layer of all is direct"),
+        }
     }
 
     /// How gradients enter the picture.
@@ -252,21 +268,17 @@ impl<'g> Pass<'g> {
     fn first(&self, plan: &mut Plan, arrived: Arrived, out: &mut [f32]) -> Arrived {
         let Plan { layers, planes, signs, to_picture, .. } = plan;
         let layer = layers[0];
-        let weights: &Direct = match &self.job.trunk.convolutions[0].weights {
-            Weights::Direct(weights) => weights,
-            Weights::Winograd { .. } | Weights::Plain(_) => unreachable!("the first layer of all is direct"),
-        };
-        let (arenas, kept) = planes.split_at_mut(ARENAS);
-        let feature = (layer.layout, &*signs[0]);
+        let (weights, mask) = (self.direct(), (layer.layout, &*signs[0]));
         if arrived == Arrived::Feature {
-            let (gradient, _) = pair(arenas, layer.gradient);
-            let end = ToPicture::new(weights, feature, &[], self.end(), out, to_picture);
+            let [gradient] = planes.several([layer.gradient]);
+            let end = ToPicture::new(weights, mask, &[], self.end(), out, to_picture);
             end.run(self.job.isa(), &self.job.threads, Plane::new(layer.layout, gradient));
         } else {
             let packed: Vec<_> = self.at(0).map(|tap| self.packed(&layer, tap)).collect();
-            let inflow = |(tap, packed)| self.inflow(&layer, kept_feature(&layer, kept), &signs[0], tap, packed);
+            let [feature] = planes.several([layer.feature]);
+            let inflow = |(tap, packed)| self.inflow(&layer, feature, &signs[0], tap, packed);
             let taps: Vec<_> = self.at(0).zip(&packed).map(inflow).collect();
-            let end = ToPicture::new(weights, feature, &taps, self.end(), out, to_picture);
+            let end = ToPicture::new(weights, mask, &taps, self.end(), out, to_picture);
             end.run_taps(self.job.isa(), &self.job.threads);
         }
         Arrived::Input
@@ -279,23 +291,4 @@ enum Input<'a> {
     Feature(Plane<'a>),
     /// The gradient of its pooled feature.
     Pooled(Unpool<'a>),
-}
-
-/// The feature of a tap that is kept.
-fn kept_feature<'a>(layer: &Layer, kept: &'a [Buffer<f32>]) -> &'a [f32] {
-    let Some(plane) = layer.feature else { unreachable!("the feature of a tap is kept") };
-    &kept[plane - ARENAS]
-}
-
-/// An arena to write to, and the other one.
-fn one(arenas: &mut [Buffer<f32>], arena: usize) -> (&mut [f32], &mut [f32]) {
-    let [first, second] = arenas else { unreachable!("there are two arenas") };
-    if arena == 0 { (first, second) } else { (second, first) }
-}
-
-/// The arena a gradient lies in, and the other one.
-fn pair(arenas: &mut [Buffer<f32>], arena: Option<usize>) -> (&[f32], &mut [f32]) {
-    let Some(arena) = arena else { unreachable!("this gradient is written out") };
-    let (source, other) = one(arenas, arena);
-    (source, other)
 }

@@ -8,6 +8,7 @@
 //! picture.
 
 use super::backward::Flow;
+use super::forward::LookingOn;
 use super::job::Job;
 use super::masks::Masks;
 use super::plan::{Blueprint, Scope};
@@ -90,8 +91,11 @@ impl Banded {
         let mut sums = self.sums(job, &wanted);
         let deepest = self.stretch.scope.convolutions.end - 1;
         let mut masks = std::mem::take(&mut self.masks);
-        self.sweep(job, (deepest, keep), profile, |stretch, window| {
-            add_moments(job, stretch, window, &wanted, &mut sums);
+        self.sweep(job, (deepest, keep), profile, |stretch, window, made| {
+            add_moments(job, stretch, (window, made), &wanted, &mut sums);
+            if made != deepest {
+                return;
+            }
             if keep {
                 masks.save(&stretch.plan, window);
             }
@@ -99,7 +103,7 @@ impl Banded {
             let ((layout, plane), level) = (layer.output(), layer.level + 1);
             let rows = window.interior(level, layout.shape.height);
             let first = window.first_row(level) + rows.start;
-            copy_rows(&job.threads, Plane::new(layout, &stretch.plan.planes[plane]), rows, target, first);
+            copy_rows(&job.threads, Plane::new(layout, stretch.plan.planes.plane(plane)), rows, target, first);
         });
         self.masks = masks;
         let found = self.finish(job, &wanted, &sums);
@@ -111,8 +115,8 @@ impl Banded {
         let weighted: Vec<Wanted<'_>> = wanted.iter().copied().filter(|(_, weights)| weights.is_some()).collect();
         let mut sums = self.sums(job, &weighted);
         if let Some(deepest) = weighted.iter().map(|&(tap, _)| tap).max() {
-            self.sweep(job, (deepest, false), &mut Profile::default(), |stretch, window| {
-                add_moments(job, stretch, window, &weighted, &mut sums);
+            self.sweep(job, (deepest, false), &mut Profile::default(), |stretch, window, made| {
+                add_moments(job, stretch, (window, made), &weighted, &mut sums);
             });
         }
         let mut found = self.finish(job, &weighted, &sums).into_iter();
@@ -125,8 +129,10 @@ impl Banded {
         let layout = Layout::new(shape);
         let mut data = vec![0.0; layout.len()];
         let whole = PlaneMut::new(layout, &mut data);
-        self.sweep(job, (tap, false), &mut Profile::default(), |stretch, window| {
-            stretch.copy_feature(job, window, tap, whole);
+        self.sweep(job, (tap, false), &mut Profile::default(), |stretch, window, made| {
+            if made == tap {
+                stretch.copy_feature(job, window, tap, whole);
+            }
         });
         Features { shape, data }
     }
@@ -140,8 +146,10 @@ impl Banded {
         weights: Option<&[f32]>,
     ) -> f64 {
         let mut sum = 0.0;
-        self.sweep(job, (tap, false), &mut Profile::default(), |stretch, window| {
-            sum += stretch.squared_distance(job, window, (tap, target), weights);
+        self.sweep(job, (tap, false), &mut Profile::default(), |stretch, window, made| {
+            if made == tap {
+                sum += stretch.squared_distance(job, window, (tap, target), weights);
+            }
         });
         sum
     }
@@ -163,38 +171,45 @@ impl Banded {
         for index in (0..self.windows.count).rev() {
             let window = self.windows.get(index);
             if self.held != Some(index) {
-                self.run(job, &window, (self.masks.deepest, true), (profile, Part::Again));
+                self.run(job, &window, (self.masks.deepest, true), (profile, Part::Again), &mut |_, _| ());
                 self.masks.load(&mut self.stretch.plan, &window);
-                self.held = Some(index);
             }
             let flow = Flow { gradients, window: &window, pooled };
             self.stretch.backward(job, flow, profile, &mut self.gradient);
+            self.held = None;
             self.add_gradient(job, &window, out);
         }
     }
 
-    /// Runs all windows, each up to convolution `deepest`, and shows what is there, with `keep` also what going back
-    /// needs.
+    /// Runs all windows, each up to convolution `deepest`, and shows each convolution's feature as soon as it is made;
+    /// with `keep` also what going back needs is there in the end.
     fn sweep(
         &mut self,
         job: &Job,
         (deepest, keep): (usize, bool),
         profile: &mut Profile,
-        mut see: impl FnMut(&Stretch, &Window),
+        mut see: impl FnMut(&Stretch, &Window, usize),
     ) {
         self.held = None;
         for index in 0..self.windows.count {
             let window = self.windows.get(index);
-            self.run(job, &window, (deepest, keep), (profile, Part::Forward));
-            see(&self.stretch, &window);
+            let look = &mut |stretch: &Stretch, made| see(stretch, &window, made);
+            self.run(job, &window, (deepest, keep), (profile, Part::Forward), look);
             self.held = keep.then_some(index);
         }
     }
 
     /// Runs a window.
-    fn run(&mut self, job: &Job, window: &Window, (deepest, keep): (usize, bool), profile: (&mut Profile, Part)) {
+    fn run(
+        &mut self,
+        job: &Job,
+        window: &Window,
+        pass: (usize, bool),
+        profile: (&mut Profile, Part),
+        looking_on: LookingOn<'_>,
+    ) {
         self.stretch.load(job, (&self.picture, self.shape), &window.rows);
-        self.stretch.forward(job, keep, deepest, profile);
+        self.stretch.forward(job, pass, profile, Some(looking_on));
     }
 
     /// Zeros to add up moments in.
@@ -229,9 +244,15 @@ impl Banded {
     }
 }
 
-/// Adds what counts of a window to all sums.
-fn add_moments(job: &Job, stretch: &Stretch, window: &Window, wanted: &[Wanted<'_>], sums: &mut [Vec<f64>]) {
-    for (&wanted, sums) in wanted.iter().zip(sums) {
+/// Adds what counts of a window at the tap that was just made to its sums.
+fn add_moments(
+    job: &Job,
+    stretch: &Stretch,
+    (window, made): (&Window, usize),
+    wanted: &[Wanted<'_>],
+    sums: &mut [Vec<f64>],
+) {
+    for (&wanted, sums) in wanted.iter().zip(sums).filter(|((tap, _), _)| *tap == made) {
         stretch.add_moments(job, window, wanted, sums);
     }
 }

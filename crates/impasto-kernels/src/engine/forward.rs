@@ -2,9 +2,9 @@
 
 use super::job::Job;
 use super::plan::{Layer, Plan};
-use super::stretch::Stretch;
+use super::stretch::{Held, Stretch};
 use crate::direct::{self, Direct, Padded};
-use crate::layout::{Layout, Plane, PlaneMut, clear_around, clear_border};
+use crate::layout::{Plane, PlaneMut, clear_around, clear_border};
 use crate::memory::{View, ViewMut};
 use crate::pool::{Pool, PoolTarget, pool};
 use crate::profile::{Part, Profile};
@@ -21,44 +21,49 @@ impl Stretch {
         prepare(&mut self.plan, job, (picture, shape.height), rows.start);
     }
 
-    /// Runs the layers up to the convolution `deepest` on what was loaded or lies in the source plane. With `keep` it
-    /// also keeps what going back needs.
-    pub(super) fn forward(&mut self, job: &Job, keep: bool, deepest: usize, (profile, part): (&mut Profile, Part)) {
+    /// Runs the layers up to the convolution `deepest` on what was loaded or lies in the source plane. With `keep` it also
+    /// keeps what going back needs. Whoever looks on sees each convolution's feature as soon as it is made.
+    pub(super) fn forward(
+        &mut self,
+        job: &Job,
+        (deepest, keep): (usize, bool),
+        (profile, part): (&mut Profile, Part),
+        mut looking_on: Option<LookingOn<'_>>,
+    ) {
+        self.held = Held::Kept;
         let plan = &mut self.plan;
         if let Some(source) = plan.source {
             let rows = 0..source.layout.shape.height;
-            clear_around(job.isa(), &job.threads, source.layout, &rows, &mut plan.planes[source.plane]);
+            clear_around(job.isa(), &job.threads, source.layout, &rows, plan.planes.plane_mut(source.plane));
         }
         let pass = Pass { job, keep };
         for number in plan.first..=deepest {
-            let (index, convolution) = (number - plan.first, &job.trunk.convolutions[number]);
-            profile.time(part, number, || {
-                pass.clear_borders(plan, index);
-                match &convolution.weights {
-                    Weights::Direct(weights) => pass.first(plan, convolution, weights),
-                    Weights::Winograd { .. } | Weights::Plain(_) => pass.layer(plan, index, number),
-                }
-            });
-            if index == 0 && plan.layers[0].remade {
-                self.passed = Some(moments_of_first(plan, job));
+            let plan = &mut self.plan;
+            let index = number - plan.first;
+            profile.time(part, number, || pass.run(plan, index));
+            match &mut looking_on {
+                Some(look) => look(self, number),
+                None if index == 0 && plan.layers[0].remade => self.passed = Some(moments_of_first(plan, job)),
+                None => {}
             }
         }
     }
 }
 
+/// Who looks on while a stretch runs: sees the stretch, and which convolution has just been made.
+pub(super) type LookingOn<'a> = &'a mut dyn FnMut(&Stretch, usize);
+
 /// Makes a remade first feature once more, where nothing else lies at that time.
 pub(super) fn remake(plan: &mut Plan, job: &Job) {
     if plan.layers[0].remade {
-        let pass = Pass { job, keep: false };
-        pass.clear_borders(plan, 0);
-        pass.layer(plan, 0, plan.first);
+        Pass { job, keep: false }.run(plan, 0);
     }
 }
 
 /// The moments of the first feature while it is there.
 fn moments_of_first(plan: &mut Plan, job: &Job) -> Moments {
     let Layer { layout, feature: Some(plane), .. } = plan.layers[0] else { unreachable!("it was just written") };
-    let feature = Plane::new(layout, &plan.planes[plane]);
+    let feature = Plane::new(layout, plan.planes.plane(plane));
     moments::moments(job.isa(), &job.threads, feature, None, &mut plan.sums)
 }
 
@@ -101,10 +106,21 @@ impl Pass<'_> {
         Pool { pooling: self.job.pooling, scale: self.job.pooling_scale }
     }
 
+    /// Runs a layer.
+    fn run(&self, plan: &mut Plan, index: usize) {
+        let number = plan.first + index;
+        let convolution = &self.job.trunk.convolutions[number];
+        self.clear_borders(plan, index);
+        match &convolution.weights {
+            Weights::Direct(weights) => self.first(plan, convolution, weights),
+            Weights::Winograd { .. } | Weights::Plain(_) => self.layer(plan, index, number),
+        }
+    }
+
     fn clear_borders(&self, plan: &mut Plan, index: usize) {
         let Layer { layout, feature, pooled, .. } = plan.layers[index];
         for (layout, plane) in feature.map(|plane| (layout, plane)).into_iter().chain(pooled) {
-            clear_border(self.job.isa(), &self.job.threads, layout, &mut plan.planes[plane]);
+            clear_border(self.job.isa(), &self.job.threads, layout, plan.planes.plane_mut(plane));
         }
     }
 
@@ -117,14 +133,12 @@ impl Pass<'_> {
             bias: View::new(&convolution.bias),
             picture: Padded { data: View::new(&plan.picture), height: plan.input.height, width: plan.input.width },
             layout,
-            feature: ViewMut::new(&mut plan.planes[feature]),
+            feature: ViewMut::new(plan.planes.plane_mut(feature)),
             signs: self.keep.then(|| ViewMut::new(&mut plan.signs[0])),
         };
         job.run(self.job.isa(), &self.job.threads);
         if let Some((pooled, plane)) = pooled {
-            let Ok([source, target]) = plan.planes.get_disjoint_mut([feature, plane]) else {
-                unreachable!("a plane is pooled into another one")
-            };
+            let [source, target] = plan.planes.several([Some(feature), Some(plane)]);
             let places = plan.places[0].as_deref_mut().filter(|_| self.keep).map(ViewMut::new);
             let target = PoolTarget { plane: PlaneMut::new(pooled, target), pool: self.pool(), places };
             pool(self.job.isa(), &self.job.threads, Plane::new(layout, source), target);
@@ -141,15 +155,16 @@ impl Pass<'_> {
             (None, None) => unreachable!("the first layer of all is direct"),
         };
         let Layer { layout, feature, pooled, .. } = plan.layers[index];
-        let Planes { input, feature, pooled } = borrow(&mut plan.planes, input, feature, pooled);
+        let written = pooled.map(|(_, plane)| plane);
+        let [input, feature_plane, pooled_plane] = plan.planes.several([Some(input), feature, written]);
         let places = plan.places[index].as_deref_mut().filter(|_| self.keep).map(ViewMut::new);
         let sink = Activation {
             layout,
             bias: View::new(&convolution.bias),
-            feature: feature.map(ViewMut::new),
+            feature: feature.map(|_| ViewMut::new(feature_plane)),
             signs: self.keep.then(|| ViewMut::new(&mut plan.signs[index])),
-            pooled: pooled.map(|(layout, plane)| PoolTarget {
-                plane: PlaneMut::new(layout, plane),
+            pooled: pooled.map(|(layout, _)| PoolTarget {
+                plane: PlaneMut::new(layout, pooled_plane),
                 pool: self.pool(),
                 places,
             }),
@@ -158,31 +173,4 @@ impl Pass<'_> {
         let job = Winograd { weights, height: layout.shape.height, width: layout.shape.width, source, sink };
         winograd::run(self.job.isa(), &self.job.threads, &job, &mut plan.scratch);
     }
-}
-
-/// The planes of one layer.
-struct Planes<'a> {
-    input: &'a [f32],
-    feature: Option<&'a mut [f32]>,
-    pooled: Option<(Layout, &'a mut [f32])>,
-}
-
-/// Borrows the planes of one layer, which are never the same.
-fn borrow(
-    planes: &mut [crate::memory::Buffer<f32>],
-    input: usize,
-    feature: Option<usize>,
-    pooled: Option<(Layout, usize)>,
-) -> Planes<'_> {
-    let mut found = Planes { input: &[], feature: None, pooled: None };
-    for (index, plane) in planes.iter_mut().enumerate() {
-        if index == input {
-            found.input = plane;
-        } else if Some(index) == feature {
-            found.feature = Some(plane);
-        } else if let Some((layout, _)) = pooled.filter(|&(_, place)| place == index) {
-            found.pooled = Some((layout, plane));
-        }
-    }
-    found
 }

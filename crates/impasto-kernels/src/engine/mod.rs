@@ -8,6 +8,7 @@ mod banded;
 mod forward;
 mod job;
 mod masks;
+mod places;
 mod plan;
 mod stretch;
 mod window;
@@ -87,9 +88,14 @@ impl Engine {
     /// gradients the same to rounding. Bands take less than half the memory, the less the fewer rows they have, and
     /// make the shallow part twice.
     ///
+    /// In bands, moments without weights at shallow taps cost nothing more; features, distances and weighted moments at
+    /// those run the shallow part once more ([`moments_of`](Engine::moments_of) once for many).
+    ///
     /// A picture that is hardly higher than a band runs whole, and so does a network without a pooling before its
-    /// deepest tap. In bands, moments without weights at shallow taps cost nothing more; features, distances and
-    /// weighted moments at those run the shallow part once more ([`moments_of`](Engine::moments_of) once for many).
+    /// deepest tap, but the feature of the very first convolution is not kept: it is made once more, which takes hardly
+    /// any time and saves more memory than anything else. Between the passes only its moments without weights cost
+    /// nothing more; to look at it otherwise takes the other features' places, and they are made once more when they are
+    /// needed.
     pub fn set_bands(&mut self, rows: Option<usize>) {
         if self.bands != rows {
             self.bands = rows;
@@ -170,7 +176,7 @@ impl Engine {
             Some(banded) => banded.forward(job, picture, rest.source_mut(), keep, profile),
             None => rest.load(job, (picture, rest.plan.input), &(0..height)),
         }
-        rest.forward(job, keep, rest.scope.convolutions.end - 1, (profile, Part::Forward));
+        rest.forward(job, (rest.scope.convolutions.end - 1, keep), (profile, Part::Forward), None);
     }
 
     /// The feature of the last forward pass, planar `channels × height × width`.
@@ -314,7 +320,7 @@ impl Engine {
         let trunk = &self.job.trunk;
         let scope = |convolutions: std::ops::Range<usize>, pooled| {
             let taps = self.taps.iter().copied().filter(|tap| convolutions.contains(tap)).collect();
-            Scope { convolutions, taps, pooled }
+            Scope { convolutions, taps, pooled, lean: bands.is_some() }
         };
         let whole =
             Division { banded: None, rest: scope(0..depth, false), input: Shape { channels: 3, height, width } };
@@ -324,6 +330,12 @@ impl Engine {
         let Some(windows) = Windows::new(trunk, &shallow, height, rows) else { return whole };
         let input = crate::pool::pooled_shape(plan::shapes(trunk, height, width)[last]);
         Division { banded: Some((shallow, windows)), rest: scope(last + 1..depth, false), input }
+    }
+
+    /// Whether the last picture ran in more than one band.
+    #[cfg(test)]
+    pub(crate) fn ran_in_bands(&self) -> bool {
+        self.planned.as_ref().is_some_and(|planned| planned.banded.is_some())
     }
 
     /// The ReLU signs of the last forward pass for each convolution and the places of the largest values for each

@@ -1,10 +1,14 @@
 //! Where everything of one stretch of a network lies for one size of its input, decided once.
 //!
 //! A stretch is some consecutive convolutions. It reads the picture, or, behind a pooling, a plane that another stretch
-//! has left in one of its arenas; it ends at its deepest tap, or behind a pooling. A network that runs whole is one
-//! stretch; one that runs in bands of rows is two, of which the first is planned for a band (`banded`).
+//! has left; it ends at its deepest tap, or behind a pooling. A network that runs whole is one stretch; one that runs in
+//! bands of rows is two, of which the first is planned for a band (`banded`).
+//!
+//! Going back takes the places of features that are no longer needed; whoever wants those again runs the stretch again
+//! from what it reads, which stays.
 
 use super::job::Job;
+use super::places::{Places, Planes, Step, Tenant, Times};
 use crate::direct::Padded;
 use crate::layout::Layout;
 use crate::memory::Buffer;
@@ -13,9 +17,6 @@ use crate::trunk::{PackedConvolution, PackedTrunk, Weights};
 use crate::winograd::{Direction, Packed};
 use crate::{Isa, Pooling, Shape, moments, taps, to_picture, winograd};
 use std::ops::Range;
-
-/// The two buffers that features and gradients pass through.
-pub(super) const ARENAS: usize = 2;
 
 /// Some consecutive convolutions of a network.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,9 @@ pub(super) struct Scope {
     pub(super) taps: Vec<usize>,
     /// Whether the pooling behind the last one belongs to them.
     pub(super) pooled: bool,
+    /// Whether the very first feature is made once more where it is looked at, rather than kept: it is the largest, and
+    /// the cheapest to make.
+    pub(super) lean: bool,
 }
 
 /// One convolution of a plan.
@@ -37,13 +41,13 @@ pub(super) struct Layer {
     pub(super) level: u32,
     /// The plane it is written to, if it is written at all.
     pub(super) feature: Option<usize>,
-    /// Whether that is an arena though it is looked at, so that it is made once more whenever it is.
+    /// Whether that is not kept though it is looked at, so that it is made once more whenever it is.
     pub(super) remade: bool,
     /// The pooled feature and its plane, if a pooling follows that belongs to the stretch.
     pub(super) pooled: Option<(Layout, usize)>,
-    /// The arena that its gradient goes through, if it is ever written out.
+    /// The plane of its gradient, if that is ever written out.
     pub(super) gradient: Option<usize>,
-    /// The arena that the gradient of the pooled feature goes through.
+    /// The plane of the gradient of the pooled feature.
     pub(super) pooled_gradient: Option<usize>,
 }
 
@@ -62,9 +66,9 @@ impl Layer {
 #[derive(Clone, Copy)]
 pub(super) struct Source {
     pub(super) layout: Layout,
-    /// The plane it lies in: an arena, when the stretch begins, or its own, if the first feature is remade.
+    /// The plane it lies in.
     pub(super) plane: usize,
-    /// The arena that its gradient lies in when the stretch has been gone back through.
+    /// The plane that its gradient lies in when the stretch has been gone back through.
     pub(super) gradient: usize,
 }
 
@@ -75,7 +79,7 @@ pub(super) struct Blueprint {
     input: Shape,
     source: Option<Source>,
     layers: Vec<Layer>,
-    planes: Vec<usize>,
+    places: Places,
     picture: usize,
     scratch: usize,
     to_picture: usize,
@@ -83,7 +87,7 @@ pub(super) struct Blueprint {
     /// The most floats of weights that are packed whenever they are used.
     room: usize,
     /// Whether places of the largest values are kept.
-    places: bool,
+    largest: bool,
 }
 
 /// All buffers of a stretch for one size.
@@ -95,8 +99,8 @@ pub(super) struct Plan {
     /// Where that lies, if it is not the picture.
     pub(super) source: Option<Source>,
     pub(super) layers: Vec<Layer>,
-    /// Two arenas, then what is kept.
-    pub(super) planes: Vec<Buffer<f32>>,
+    /// Features and gradients.
+    pub(super) planes: Planes,
     /// The padded picture.
     pub(super) picture: Buffer<f32>,
     /// ReLU signs of each convolution.
@@ -158,15 +162,14 @@ impl Blueprint {
         let mut layers = layers(trunk, scope, input);
         let taps: Vec<usize> = scope.taps.iter().map(|tap| tap - first).collect();
         let plane = (first > 0).then(|| Layout::new(input));
-        let (mut planes, gradient) = place_gradients(&mut layers, &taps, plane);
-        let source = place_features(&mut layers, &taps, job.pooling, plane, &mut planes);
+        let (tenants, source) = tenants(&mut layers, &taps, (job.pooling, scope.lean), plane);
         let channels = taps.iter().map(|&tap| layers[tap].layout.shape.channels).max().unwrap_or(0);
         let picture = plane.is_none();
         Self {
             first,
             input,
-            source: plane.map(|layout| Source { layout, plane: source, gradient }),
-            planes,
+            source,
+            places: Places::new(&tenants),
             picture: if picture { Padded::len(input.height, input.width) } else { 0 },
             scratch: workers * scratch_len(job, first..end),
             room: trunk.convolutions[first..end].iter().map(PackedConvolution::room).max().unwrap_or(0),
@@ -176,20 +179,19 @@ impl Blueprint {
                 0
             },
             sums: workers * moments::scratch_len(channels),
-            places: job.pooling == Pooling::Max,
+            largest: job.pooling == Pooling::Max,
             layers,
         }
     }
 
     /// The masks of places behind a layer.
     fn places(&self, layer: &Layer) -> Option<usize> {
-        layer.pooled.filter(|_| self.places).map(|(layout, _)| layout.signs())
+        layer.pooled.filter(|_| self.largest).map(|(layout, _)| layout.signs())
     }
 
     /// Bytes of all buffers.
     pub(super) fn bytes(&self) -> usize {
-        let planes: usize = self.planes.iter().sum();
-        let floats = planes + self.picture + self.scratch + self.to_picture + self.room;
+        let floats = self.places.len() + self.picture + self.scratch + self.to_picture + self.room;
         let signs: usize = self.layers.iter().map(|layer| layer.layout.signs()).sum();
         let places: usize = self.layers.iter().filter_map(|layer| self.places(layer)).sum();
         size_of::<f32>() * floats + size_of::<f64>() * self.sums + size_of::<u16>() * signs + size_of::<u32>() * places
@@ -221,7 +223,6 @@ impl Plan {
             first: blueprint.first,
             input: blueprint.input,
             source: blueprint.source,
-            planes: blueprint.planes.iter().map(|&len| Buffer::new(len)).collect(),
             picture: Buffer::new(blueprint.picture),
             signs: blueprint.layers.iter().map(|layer| Buffer::new(layer.layout.signs())).collect(),
             places: blueprint.layers.iter().map(places).collect(),
@@ -229,98 +230,84 @@ impl Plan {
             to_picture: Buffer::new(blueprint.to_picture),
             sums: Buffer::new(blueprint.sums),
             room: Room(Packed::room(isa, blueprint.room)),
+            planes: Planes::new(blueprint.places),
             layers: blueprint.layers,
         }
     }
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let planes: usize = self.planes.iter().map(|plane| size_of_val(&**plane)).sum();
         let signs: usize = self.signs.iter().map(|signs| size_of_val(&**signs)).sum();
         let places: usize = self.places.iter().flatten().map(|places| size_of_val(&**places)).sum();
         let scratch = size_of_val(&*self.scratch) + size_of_val(&*self.sums) + size_of_val(&*self.to_picture);
-        planes + signs + places + size_of_val(&*self.picture) + scratch + self.room.0.bytes()
+        self.planes.bytes() + signs + places + size_of_val(&*self.picture) + scratch + self.room.0.bytes()
     }
 }
 
-/// Gives every gradient an arena, from the deepest layer to the input, never the one of the gradient before it. The
-/// sizes of the arenas, and that of the input's gradient where the input is a plane.
-fn place_gradients(layers: &mut [Layer], taps: &[usize], input: Option<Layout>) -> (Vec<usize>, usize) {
-    let mut sizes = vec![0; ARENAS];
-    let mut arena = 0;
-    let mut place = |layout: Layout| {
-        sizes[arena] = sizes[arena].max(layout.len());
-        arena = 1 - arena;
-        1 - arena
-    };
-    for (index, layer) in layers.iter_mut().enumerate().rev() {
-        // The first layer of all.
-        let direct = index == 0 && input.is_none();
-        if let Some((pooled, _)) = layer.pooled {
-            layer.pooled_gradient = Some(place(pooled));
-        }
-        let written = match layer.pooled {
-            // A pooled gradient is read as it is, but where something is to be added to it.
-            Some(_) => direct || taps.contains(&index),
-            // The first feature's goes straight on to the picture.
-            None => !direct,
-        };
-        if written {
-            layer.gradient = Some(place(layer.layout));
-        }
-    }
-    let input = input.map_or(0, place);
-    (sizes, input)
-}
-
-/// Gives every feature that is written a plane: its own if it is looked at, otherwise an arena that its input does not
-/// lie in, rather a large one. The plane of the input where the picture is not the input.
+/// Gives every feature and gradient that is written a plane, and tells when each of them is needed; the source where the
+/// picture is not the input.
 ///
-/// Behind a pooling the first feature has twice the channels of its input: where it is looked at, the input is kept
-/// instead, and the feature is made once more, in the arena that its gradient does not go through.
-fn place_features(
+/// A feature is needed until the next layer has read it, or, at a tap, until something has flown in there. Behind a
+/// pooling the first feature has twice the channels of its input, which stays in any case: where it is looked at, it is
+/// made once more, on the way back and between the passes. So is the first of all in a `lean` stretch, but between the
+/// passes it takes the places of others.
+fn tenants(
     layers: &mut [Layer],
     taps: &[usize],
-    pooling: Pooling,
-    plane: Option<Layout>,
-    sizes: &mut Vec<usize>,
-) -> usize {
-    let place = |layout: Layout, busy: usize, sizes: &mut Vec<usize>| {
-        let free = (0..ARENAS).filter(|&arena| arena != busy);
-        let Some(arena) = free.max_by_key(|&arena| sizes[arena]) else { unreachable!("there are two arenas") };
-        sizes[arena] = sizes[arena].max(layout.len());
-        arena
+    (pooling, lean): (Pooling, bool),
+    source: Option<Layout>,
+) -> (Vec<Tenant>, Option<Source>) {
+    let times = Times { layers: layers.len() };
+    let (last, end) = (layers.len() - 1, times.end());
+    let mut tenants = Vec::new();
+    let mut plane = |layout: Layout, stays: Vec<std::ops::RangeInclusive<usize>>| {
+        tenants.push(Tenant { len: layout.len(), stays });
+        tenants.len() - 1
     };
-    let remade = plane.is_some() && taps.contains(&0) && layers[0].pooled.is_none();
-    let first = match plane {
-        Some(layout) if remade => {
-            sizes.push(layout.len());
-            sizes.len() - 1
-        }
-        Some(layout) => place(layout, usize::MAX, sizes),
-        None => usize::MAX,
-    };
-    let mut input = first;
     for (index, layer) in layers.iter_mut().enumerate() {
-        let direct = index == 0 && plane.is_none();
-        layer.remade = remade && index == 0;
-        if let Some(gradient) = layer.gradient.filter(|_| layer.remade) {
-            layer.feature = Some(1 - gradient);
-            sizes[1 - gradient] = sizes[1 - gradient].max(layer.layout.len());
-        } else if taps.contains(&index) || (layer.pooled.is_some() && pooling == Pooling::L2) {
-            sizes.push(layer.layout.len());
-            layer.feature = Some(sizes.len() - 1);
-        } else if layer.pooled.is_none() || direct {
-            layer.feature = Some(place(layer.layout, input, sizes));
+        let (tapped, pooled) = (taps.contains(&index), layer.pooled.is_some());
+        // The first layer of all; its feature's gradient goes straight on to the picture.
+        let direct = index == 0 && source.is_none();
+        let back = |step| times.back(index, step);
+        let (made, next) = (times.forward(index), times.forward(index + 1));
+        // When the gradient of what the layer puts out is begun.
+        let begun = if index == last { back(Step::Inject) } else { times.back(index + 1, Step::Convolve) };
+
+        layer.remade = index == 0 && tapped && !pooled && (!direct || (lean && last > 0));
+        let divided_by = pooled && pooling == Pooling::L2;
+        let needed = if layer.remade && direct {
+            vec![made..=next, times.back(1, Step::Again)..=back(Step::Convolve)]
+        } else if layer.remade {
+            vec![made..=next, times.between()..=times.between(), back(Step::Again)..=back(Step::Tap)]
+        } else if divided_by || (direct && tapped) {
+            vec![made..=back(Step::Convolve)]
+        } else if tapped {
+            vec![made..=back(Step::Tap)]
+        } else {
+            vec![made..=next]
+        };
+        if direct || tapped || !pooled || divided_by {
+            layer.feature = Some(plane(layer.layout, needed));
         }
         if let Some((layout, target)) = &mut layer.pooled {
-            // The first layer of all is pooled from its feature, all others from their input.
-            let busy = if direct { layer.feature.unwrap_or(input) } else { input };
-            *target = place(*layout, busy, sizes);
+            *target = plane(*layout, vec![made..=next]);
+            // It is read as it is, but where something is to be added to it.
+            let written = direct || tapped;
+            let read = if written { Step::Unpool } else { Step::Convolve };
+            layer.pooled_gradient = Some(plane(*layout, vec![begun..=back(read)]));
+            if written {
+                layer.gradient = Some(plane(layer.layout, vec![back(Step::Unpool)..=back(Step::Convolve)]));
+            }
+        } else if !direct {
+            layer.gradient = Some(plane(layer.layout, vec![begun..=back(Step::Convolve)]));
         }
-        input = layer.output().1;
     }
-    first
+    let source = source.map(|layout| Source {
+        layout,
+        plane: plane(layout, vec![Times::BEFORE..=end]),
+        gradient: plane(layout, vec![times.back(0, Step::Convolve)..=end]),
+    });
+    (tenants, source)
 }
 
 /// The most scratch that any operation of a worker needs.

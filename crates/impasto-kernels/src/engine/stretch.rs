@@ -6,6 +6,7 @@ use super::plan::{Blueprint, Plan, Scope};
 use super::window::Window;
 use crate::layout::{Layout, Plane, PlaneMut, copy_rows};
 use crate::moments;
+use crate::profile::{Part, Profile};
 use crate::{Features, Moments, Shape};
 
 /// Some consecutive convolutions and everything they need for one size of their input, of which a window may be run at
@@ -13,15 +14,27 @@ use crate::{Features, Moments, Shape};
 pub(super) struct Stretch {
     pub(super) scope: Scope,
     pub(super) plan: Plan,
-    /// The moments that the first feature had, if it is remade and there was one.
+    /// The moments that the first feature had, if it is remade and nobody looked on.
     pub(super) passed: Option<Moments>,
+    pub(super) held: Held,
+}
+
+/// Which of the features that are kept or remade are there, between the passes.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Held {
+    /// Those that are kept.
+    Kept,
+    /// The very first, which was made once more in the place of others.
+    First,
+    /// None: going back has taken their places.
+    Nothing,
 }
 
 impl Stretch {
     /// Makes the buffers for an input of this shape.
     pub(super) fn new(job: &Job, scope: Scope, input: Shape) -> Self {
         let plan = Plan::new(job.isa(), Blueprint::new(job, &scope, input));
-        Self { scope, plan, passed: None }
+        Self { scope, plan, passed: None, held: Held::Nothing }
     }
 
     /// Whether it has this tap.
@@ -32,19 +45,36 @@ impl Stretch {
     /// The plane that the stretch reads, to be written, borders left and right included.
     pub(super) fn source_mut(&mut self) -> PlaneMut<'_> {
         let Some(source) = self.plan.source else { unreachable!("this stretch reads a plane") };
-        PlaneMut::new(source.layout, &mut self.plan.planes[source.plane])
+        PlaneMut::new(source.layout, self.plan.planes.plane_mut(source.plane))
     }
 
     /// The gradient of that plane after a backward pass.
     pub(super) fn source_gradient(&self) -> Plane<'_> {
         let Some(source) = self.plan.source else { unreachable!("this stretch reads a plane") };
-        Plane::new(source.layout, &self.plan.planes[source.gradient])
+        Plane::new(source.layout, self.plan.planes.plane(source.gradient))
     }
 
     /// Sees to it that the feature of a tap is there, between the passes.
     pub(super) fn look_at(&mut self, job: &Job, tap: usize) {
-        if self.plan.layers[tap - self.plan.first].remade {
+        let remade = self.plan.layers[tap - self.plan.first].remade;
+        if remade && self.plan.source.is_none() {
+            if self.held != Held::First {
+                remake(&mut self.plan, job);
+                self.held = Held::First;
+            }
+            return;
+        }
+        self.renew(job);
+        if remade {
             remake(&mut self.plan, job);
+        }
+    }
+
+    /// Runs it again where the features that are kept are gone.
+    pub(super) fn renew(&mut self, job: &Job) {
+        if self.held != Held::Kept {
+            let deepest = self.scope.convolutions.end - 1;
+            self.forward(job, (deepest, true), (&mut Profile::default(), Part::Forward), None);
         }
     }
 
@@ -58,7 +88,7 @@ impl Stretch {
     pub(super) fn data(&self, tap: usize) -> &[f32] {
         let layer = &self.plan.layers[tap - self.plan.first];
         let Some(plane) = layer.feature else { unreachable!("the feature of a tap is kept") };
-        &self.plan.planes[plane][..layer.layout.len()]
+        self.plan.planes.plane(plane)
     }
 
     /// The moments of a tap over all of its positions.
@@ -72,7 +102,7 @@ impl Stretch {
         let Plan { layers, planes, sums, first, .. } = &mut self.plan;
         let layer = &layers[tap - *first];
         let Some(plane) = layer.feature else { unreachable!("the feature of a tap is kept") };
-        let feature = Plane::new(layer.layout, &planes[plane]);
+        let feature = Plane::new(layer.layout, planes.plane(plane));
         moments::moments(job.isa(), &job.threads, feature, weights, sums)
     }
 

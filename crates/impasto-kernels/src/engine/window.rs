@@ -108,7 +108,7 @@ mod tests {
 
     fn windows(channels: &[usize], last: usize, height: usize, rows: usize) -> Option<Windows> {
         let trunk = PackedTrunk::new(Isa::best(), &Threads::new(1), &network(channels)).expect("sound");
-        let scope = Scope { convolutions: 0..last + 1, taps: vec![], pooled: true };
+        let scope = Scope { convolutions: 0..last + 1, taps: vec![], pooled: true, lean: true };
         Windows::new(&trunk, &scope, height, rows)
     }
 

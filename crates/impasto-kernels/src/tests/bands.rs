@@ -92,7 +92,7 @@ fn compare(case: &Case, isa: Isa, threads: &Threads, rows: usize) -> bool {
         assert!(error < 1e-5, "{name}: gradient {index} {error:e}");
     }
     assert!(bands.gradients[0] == bands.gradients[1], "{name}: the same gradient, whatever was asked in between");
-    engine.bytes() != whole_bytes
+    engine.ran_in_bands()
 }
 
 #[test]
@@ -136,14 +136,15 @@ fn a_network_without_pooling_runs_whole() {
     }
 }
 
-/// The bands of VGG19 take less than half of the memory.
+/// One band for a whole picture of VGG19 takes less than two thirds of the memory, many bands less than half.
 #[test]
 fn bands_take_less_memory() {
     let channels = [64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512];
     let case = Case::new(&channels, Pooling::Average, 0, 0, &[0, 2, 4, 8]);
     let engine = case.engine(Isa::best(), &Threads::new(1));
     let bytes = |bands| engine.planned_bytes(2048, 2048, bands) as f64 / f64::from(2048 * 2048);
-    assert!(bytes(None) > 700.0, "whole {}", bytes(None));
+    assert!((550.0..650.0).contains(&bytes(None)), "whole {}", bytes(None));
+    assert!(bytes(Some(2048)) < 0.66 * bytes(None), "one band {}", bytes(Some(2048)));
     assert!(bytes(Some(128)) < 0.45 * bytes(None), "bands {}", bytes(Some(128)));
     assert!(bytes(Some(64)) < bytes(Some(128)));
 }
