@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use impasto::settings::{LayerWeights, PoolingKind};
-use impasto::train::{Every, Schedule, TrainOptimizer, TrainOverrides, TrainStyle};
+use impasto::train::{Every, Schedule, StyleShares, TrainOptimizer, TrainOverrides, TrainStyle};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrainArgs {
@@ -56,6 +56,11 @@ pub(crate) struct TrainArgs {
     /// Minutes of the whole run: it ends by then, or with its steps if they are done sooner.
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) minutes: Option<f64>,
+
+    /// How often styles have their turn, in relation to each other, where one of several looks worse than the others;
+    /// 1 for those not named.
+    #[arg(long, value_name = "NAME=X,…", help_heading = "Settings")]
+    pub(crate) style_shares: Option<StyleShares>,
 
     /// What takes the steps: `muon` for the 3×3 convolutions with Adam for all else [default], or `adam` alone.
     #[arg(long, help_heading = "Settings")]
@@ -168,6 +173,7 @@ impl TrainArgs {
             batch: self.batch,
             steps: self.steps,
             minutes: self.minutes,
+            style_shares: self.style_shares.clone(),
             optimizer: self.optimizer,
             learning_rate: self.learning_rate,
             schedule: self.schedule,

@@ -7,7 +7,7 @@ use impasto_nn::vgg::VggKind;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{SettingsError, in_range, nearest};
+use super::{SettingsError, in_range, named_numbers, named_numbers_text, nearest};
 
 /// Layers by name and their weights. In text: `conv4_2=0.5,conv5_2=0.5`; a layer without a number weighs 1.
 ///
@@ -70,8 +70,7 @@ fn plain(name: &str) -> String {
 
 impl fmt::Display for LayerWeights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let layers: Vec<String> = self.0.iter().map(|(name, weight)| format!("{name}={weight}")).collect();
-        f.write_str(&layers.join(","))
+        f.write_str(&named_numbers_text(&self.0))
     }
 }
 
@@ -79,18 +78,8 @@ impl FromStr for LayerWeights {
     type Err = SettingsError;
 
     fn from_str(text: &str) -> Result<Self, SettingsError> {
-        let layer = |part: &str| {
-            let (name, weight) = part.split_once('=').unwrap_or((part, "1"));
-            let wrong = || SettingsError::Value {
-                what: "layer with a weight",
-                value: part.into(),
-                expected: "a name, `=` and a number, such as `conv4_2=0.5`",
-            };
-            let weight = weight.trim().parse().ok().filter(|_| !name.trim().is_empty());
-            weight.map(|weight| (name.trim().to_owned(), weight)).ok_or_else(wrong)
-        };
-        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        let layers = Self(parts.map(layer).collect::<Result<_, _>>()?);
+        let layers =
+            Self(named_numbers(text, "layer with a weight", "a name, `=` and a number, such as `conv4_2=0.5`")?);
         layers.check().map(|()| layers)
     }
 }

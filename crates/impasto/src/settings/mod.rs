@@ -20,7 +20,7 @@ pub use overrides::Overrides;
 pub use values::{
     BorderKind, Colors, Device, Init, MemorySize, OptimizerKind, PoolingKind, Preset, StyleFile, StyleLossKind,
 };
-pub(crate) use values::{named, text_in_serde};
+pub(crate) use values::{named, named_numbers, named_numbers_text, text_in_serde};
 
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +80,14 @@ pub enum SettingsError {
         /// What was given.
         layer: String,
         /// The layer that is most like it.
+        nearest: Option<String>,
+    },
+    /// A share of a style that is not trained.
+    #[error("none of the paintings is called `{style}`{}", suggestion(nearest))]
+    UnknownShare {
+        /// What was given.
+        style: String,
+        /// The style that is most like it.
         nearest: Option<String>,
     },
     /// A layer named twice.

@@ -63,6 +63,27 @@ macro_rules! text_in_serde {
 
 pub(crate) use {named, text_in_serde};
 
+/// Names with numbers from `first=0.5,second`; a name without a number has 1. Errors say `what` a part is not, and what
+/// was `expected`.
+pub(crate) fn named_numbers(
+    text: &str,
+    what: &'static str,
+    expected: &'static str,
+) -> Result<Vec<(String, f64)>, SettingsError> {
+    let number = |part: &str| {
+        let (name, number) = part.split_once('=').unwrap_or((part, "1"));
+        let number = number.trim().parse().ok().filter(|_| !name.trim().is_empty());
+        let wrong = || SettingsError::Value { what, value: part.into(), expected };
+        number.map(|number| (name.trim().to_owned(), number)).ok_or_else(wrong)
+    };
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(number).collect()
+}
+
+/// The text that [`named_numbers`] reads.
+pub(crate) fn named_numbers_text(numbers: &[(String, f64)]) -> String {
+    numbers.iter().map(|(name, number)| format!("{name}={number}")).collect::<Vec<_>>().join(",")
+}
+
 named! {
     /// A choice of all settings at once.
     Preset, "preset", "`article`, `default`, `fast` or `best`", {

@@ -116,6 +116,7 @@ impl TrainJob {
     /// Checks the settings, and that everything can be written where it should.
     pub(super) fn check(&self) -> Result<(), TrainError> {
         self.settings.check()?;
+        self.settings.style_shares.turns(&self.styles)?;
         self.to_overrides().to_toml()?;
         for (i, style) in self.styles.iter().enumerate() {
             if self.styles[..i].iter().any(|other| other.name == style.name) {

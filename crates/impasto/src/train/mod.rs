@@ -36,6 +36,7 @@ mod run;
 mod samples;
 mod schedule;
 mod settings;
+mod shares;
 mod start;
 mod validation;
 
@@ -49,6 +50,7 @@ pub use events::{Skipped, StyleLosses, TrainEnd, TrainEvent};
 pub use job::TrainJob;
 pub use overrides::TrainOverrides;
 pub use settings::{Every, Schedule, TrainOptimizer, TrainSettings, TrainStyle};
+pub use shares::StyleShares;
 
 use crate::curve;
 use crate::network::network;
@@ -121,7 +123,9 @@ pub fn train(job: &TrainJob, observer: &mut dyn FnMut(&TrainEvent) -> Flow) -> R
         }
     }
     let clock = Clock::new(state.elapsed);
-    let mut run = Run { job, settings: job.to_overrides(), learner, samples, validation, state, clock, observer };
+    let turns = job.settings.style_shares.turns(&job.styles)?;
+    let settings = job.to_overrides();
+    let mut run = Run { job, settings, learner, samples, turns, validation, state, clock, observer };
     let end = run.run()?;
     let state = run.state;
     finish(job, shape, state, paintings, end, observer)

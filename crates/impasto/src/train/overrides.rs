@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::settings::{Every, Schedule, TrainOptimizer, TrainSettings, TrainStyle};
+use super::shares::StyleShares;
 use crate::settings::{LayerWeights, PoolingKind, SettingsError, overrides, to_toml};
 
 overrides! {
@@ -24,6 +25,7 @@ overrides! {
         style_size: usize,
         batch: usize,
         steps: usize,
+        style_shares: StyleShares,
         optimizer: TrainOptimizer,
         learning_rate: f64,
         schedule: Schedule,

@@ -12,6 +12,7 @@ use super::overrides::TrainOverrides;
 use super::samples::Samples;
 use super::schedule;
 use super::settings::Every;
+use super::shares::Turns;
 use super::validation::Validation;
 use crate::objective::Losses;
 use crate::progress::Flow;
@@ -34,6 +35,7 @@ pub(super) struct Run<'a> {
     pub(super) settings: TrainOverrides,
     pub(super) learner: Learner,
     pub(super) samples: Samples,
+    pub(super) turns: Turns,
     pub(super) validation: Validation,
     pub(super) state: State,
     pub(super) clock: Clock,
@@ -132,13 +134,13 @@ impl Run<'_> {
     /// One batch, and the step that it leads to.
     fn step(&mut self) -> Result<Flow, TrainError> {
         let begun = Instant::now();
-        let (batch, styles) = (self.job.settings.batch, self.job.styles.len() as u64);
+        let batch = self.job.settings.batch;
         let mut losses = Losses::default();
         let progress = self.progress();
         let share = schedule::style_share(progress, self.job.from.is_none());
         for _ in 0..batch {
             let photo = self.next_photo()?;
-            let style = (self.state.progress.sample % styles) as usize;
+            let style = self.turns.style(self.state.progress.sample);
             losses += self.learner.look(&photo, style, share) * (1.0 / batch as f64);
             self.state.progress.sample += 1;
         }

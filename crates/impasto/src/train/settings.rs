@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::shares::StyleShares;
 use crate::settings::{LayerWeights, PoolingKind, Settings, SettingsError, in_range, named, text_in_serde};
 
 named! {
@@ -137,6 +138,8 @@ pub struct TrainSettings {
     pub steps: usize,
     /// Minutes of the whole run, if they may end it before the steps do.
     pub minutes: Option<f64>,
+    /// How often styles have their turn, in relation to each other.
+    pub style_shares: StyleShares,
     /// What takes the steps.
     pub optimizer: TrainOptimizer,
     /// The optimiser's step size at its height.
@@ -179,6 +182,7 @@ impl Default for TrainSettings {
             batch: 4,
             steps: 8000,
             minutes: None,
+            style_shares: StyleShares::default(),
             optimizer: TrainOptimizer::Muon,
             learning_rate: 1e-3,
             schedule: Schedule::Cosine,
@@ -217,6 +221,7 @@ impl TrainSettings {
         in_range("the width", self.width, width_good, "a multiple of 16 from 16 to 256")?;
         let blocks = self.residual_blocks;
         in_range("the number of residual blocks", blocks, size(blocks, 0, 32), "from 0 to 32")?;
+        self.style_shares.check()?;
         self.to_paint().check()
     }
 
