@@ -239,6 +239,8 @@ fn numbers_out_of_range() {
         ("--style-layers", "conv9_9", "the network has no layer `conv9_9`"),
         ("--content-layers", "con4_2", "did you mean `conv4_2`?"),
         ("--style", "night.png:-1", "the weight of the style `night.png` is -1"),
+        ("--style-shares", "night=0", "the share of the style `night` is 0"),
+        ("--style-shares", "nigt=2", "did you mean `night`?"),
         ("--network", "vgg16", "impasto models pull vgg16"),
         ("--network", "cat.png", "cat.png"),
     ] {
