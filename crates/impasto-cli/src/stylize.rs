@@ -205,7 +205,9 @@ impl Watch {
     }
 
     fn event(&mut self, event: &StylizeEvent) -> Flow {
-        if let (true, true) = (self.json, event.ends_a_picture()) {
+        if let StylizeEvent::Warning { input, message } = event {
+            self.warn(input, message);
+        } else if let (true, true) = (self.json, event.ends_a_picture()) {
             if let Err(error) = output::print_json(event) {
                 output::complain(&error);
             }
@@ -215,6 +217,15 @@ impl Watch {
             self.line(event);
         }
         if interrupt::pressed() { Flow::Stop } else { Flow::Continue }
+    }
+
+    fn warn(&self, input: &Path, message: &str) {
+        let warn = || output::note(&format!("warning: `{}`: {message}", input.display()));
+        match &self.bar {
+            _ if self.quiet => {}
+            Some(bar) => bar.suspend(warn),
+            None => warn(),
+        }
     }
 
     fn line(&self, event: &StylizeEvent) {
@@ -232,7 +243,10 @@ impl Watch {
                 output::note(&format!("wrote {}{details}", shown(output)));
             }
             StylizeEvent::Skipped { output, .. } => output::note(&format!("{} is already there", output.display())),
-            StylizeEvent::Started { .. } | StylizeEvent::Painting { .. } | StylizeEvent::Failed { .. } => {}
+            StylizeEvent::Started { .. }
+            | StylizeEvent::Painting { .. }
+            | StylizeEvent::Warning { .. }
+            | StylizeEvent::Failed { .. } => {}
         }
     }
 

@@ -190,6 +190,9 @@ fn opacity_depth_and_metadata_go_into_the_picture() {
     let painted = image::open(studio.path("out.png")).unwrap();
     assert_eq!(painted.color(), image::ColorType::Rgba16);
     assert!(painted.to_rgba16().pixels().zip(alpha.pixels()).all(|(new, old)| new.0[3] == old.0[3]));
+    let flat = paint(&["alpha.png", "-o", "flat.jpg"]);
+    assert!(flat.stderr.contains("`alpha.png`: JPEG cannot hold transparency"), "{}", flat.stderr);
+    assert!(paint(&["alpha.png", "-o", "flat.jpg", "-q"]).stderr.is_empty());
     paint(&["camera.jpg", "-o", "plain.jpg"]);
     paint(&["camera.jpg", "-o", "kept.jpg", "--keep-metadata"]);
     assert!(!has("plain.jpg", b"Telephones") && has("kept.jpg", b"Telephones") && !has("kept.jpg", b"48,51.483N"));

@@ -277,9 +277,8 @@ impl PaintJob {
 
     fn save(&self, painting: &Painting, output: &PictureOutput, observer: &mut dyn Observer) -> Result<(), JobError> {
         let (iteration, format) = (painting.history.len(), PictureFormat::of(&self.output)?);
-        if painting.picture.alpha().is_some() && !format.holds_alpha() {
-            let message = "JPEG cannot hold transparency: the painting lies on white".into();
-            observer.event(&Event::Warning { message });
+        if let Some(message) = format.loss(&painting.picture) {
+            observer.event(&Event::Warning { message: message.into() });
         }
         if let Err(error) = painting.picture.write_with(format, &self.output, output) {
             let kept = std::env::temp_dir().join(format!("impasto-{}.png", std::process::id()));

@@ -104,6 +104,12 @@ impl PictureFormat {
         self != Self::Jpeg
     }
 
+    /// What is lost of a picture in this format, to be told to whoever writes it.
+    pub(crate) fn loss(self, picture: &Picture) -> Option<&'static str> {
+        (picture.alpha().is_some() && !self.holds_alpha())
+            .then_some("JPEG cannot hold transparency: the painting lies on white")
+    }
+
     /// Whether files of this format can keep channels this finely.
     pub fn holds(self, depth: BitDepth) -> bool {
         depth == BitDepth::Eight || matches!(self, Self::Png | Self::Tiff)

@@ -46,6 +46,14 @@ pub enum StylizeEvent {
         /// Bytes of memory that the pass took beside the pictures.
         network_bytes: usize,
     },
+    /// Something to know of a picture that was written.
+    Warning {
+        /// The file it was made from, or `-`.
+        #[serde(serialize_with = "lossy")]
+        input: PathBuf,
+        /// What: one sentence.
+        message: String,
+    },
     /// The output was already there.
     Skipped {
         /// The file, or `-`.

@@ -292,6 +292,9 @@ impl<'a, 'o> Crew<'a, 'o> {
         let Stylized { picture, network_seconds, network_bytes, waited } = stylized;
         write(&picture, &task.place, &kept)?;
         drop(loan);
+        if let Some(message) = task.place.format.loss(&picture) {
+            self.tell(&StylizeEvent::Warning { input: input.clone(), message: message.into() });
+        }
         let seconds = begun.elapsed().as_secs_f64() - waited;
         let (width, height) = (picture.width(), picture.height());
         Ok(StylizeEvent::Done { input, output, width, height, network_seconds, seconds, network_bytes })
