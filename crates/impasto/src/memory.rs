@@ -10,12 +10,12 @@ use crate::objective::tiles::{Reach, Tile, tiles, window_of};
 use crate::optimizer::remembered;
 use crate::settings::{OptimizerKind, Settings};
 
-/// The program itself and what allocators keep to themselves: measured as what is left of the peak of small runs once
-/// all else is taken off (`docs/performance.md`), rounded up.
-const PROGRAM: u64 = 112 << 20;
+/// The program itself and what allocators keep to themselves: what is left of the peak once all else is taken off was 18
+/// to 44 MiB in eleven runs (`docs/performance.md`).
+const PROGRAM: u64 = 64 << 20;
 
 /// The raw weights of a network and the tables they are read from, there while they are packed.
-const RAW_NETWORK: u64 = 110 << 20;
+const RAW_NETWORK: u64 = 140 << 20;
 
 /// Bytes of a picture's three planes for each pixel.
 const PLANES: u64 = 12;
@@ -58,11 +58,12 @@ impl Layout {
         tiles(size, window.unwrap_or((0, 0)), reach)
     }
 
-    /// The rows of its bands, if it has any.
+    /// The rows of its bands, if it has any; every tile is one.
     pub fn bands(self) -> Option<usize> {
         match self {
+            Self::Whole => None,
             Self::Bands { rows } => Some(rows),
-            _ => None,
+            Self::Tiles { .. } => Some(usize::MAX),
         }
     }
 }
@@ -110,7 +111,7 @@ pub fn plan(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: 
     if standing(settings, weights, demand) > limit {
         return None;
     }
-    let mut plans = layouts(demand, perceptual.reach()).map(|layout| {
+    let mut plans = layouts(demand.size, perceptual.reach()).map(|layout| {
         let peak = peak(perceptual, settings, weights, demand, layout);
         Plan { layout, sparing: false, peak }
     });
@@ -119,22 +120,19 @@ pub fn plan(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: 
 
 /// The least limit for which there is a [`plan`], in bytes.
 pub fn least(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: &Demand) -> u64 {
-    let peaks = layouts(demand, perceptual.reach());
+    let peaks = layouts(demand.size, perceptual.reach());
     peaks.map(|layout| peak(perceptual, settings, weights, demand, layout)).min().unwrap_or(u64::MAX)
 }
 
 /// All layouts of a picture, the fastest first.
-fn layouts(demand: &Demand, reach: Reach) -> impl Iterator<Item = Layout> {
-    let size = demand.size;
+fn layouts(size: (usize, usize), reach: Reach) -> impl Iterator<Item = Layout> {
     let least = reach.least_window().min(size.0) * reach.least_window().min(size.1);
     let smaller = move |pixels: &usize| Some(pixels / 8 * 7).filter(|pixels| *pixels >= least);
     let pixels = std::iter::successors(smaller(&(size.0 * size.1)), smaller);
     let windows = pixels.filter_map(move |pixels| window_of(size, pixels, reach));
     let tiles = windows.map(|(height, width)| Layout::Tiles { height, width });
-    // Moments under masks cost one band a second forward pass, many of them only their shallow part.
-    let one_band = Some(Layout::Bands { rows: size.0 }).filter(|_| demand.planes == 0);
-    let bands = BANDS.map(|rows| Layout::Bands { rows });
-    std::iter::once(Layout::Whole).chain(one_band).chain(bands).chain(tiles)
+    let bands = std::iter::once(size.0).chain(BANDS).map(|rows| Layout::Bands { rows });
+    std::iter::once(Layout::Whole).chain(bands).chain(tiles)
 }
 
 /// What is there while the picture is painted, whatever the layout.

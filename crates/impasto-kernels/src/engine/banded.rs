@@ -12,7 +12,7 @@ use super::forward::LookingOn;
 use super::job::Job;
 use super::masks::Masks;
 use super::plan::{Blueprint, Scope};
-use super::stretch::Stretch;
+use super::stretch::{Stretch, Wanted};
 use super::window::{Window, Windows};
 use crate::layout::{Layout, Plane, PlaneMut, copy_rows};
 use crate::memory::{Buffer, ViewMut};
@@ -20,9 +20,6 @@ use crate::moments;
 use crate::profile::{Part, Profile};
 use crate::threads::part;
 use crate::{Features, Moments, Shape, TapGradient};
-
-/// A tap and the weights of its positions.
-pub(super) type Wanted<'a> = (usize, Option<&'a [f32]>);
 
 /// The shallow stretch, a window of the picture at a time.
 pub(super) struct Banded {
@@ -76,23 +73,25 @@ impl Banded {
         self.stretch.has(tap)
     }
 
-    /// Runs a picture; the pooled feature goes to `target`.
+    /// Runs a picture; the pooled feature goes to `target`. The moments that are wanted.
     pub(super) fn forward(
         &mut self,
         job: &Job,
         picture: &[f32],
         target: PlaneMut<'_>,
-        keep: bool,
+        (keep, wanted): (bool, &[Wanted<'_>]),
         profile: &mut Profile,
-    ) {
+    ) -> Vec<Moments> {
         self.picture.copy_from_slice(picture);
         let taps = self.stretch.scope.taps.clone();
-        let wanted: Vec<Wanted<'_>> = taps.iter().map(|&tap| (tap, None)).collect();
-        let mut sums = self.sums(job, &wanted);
+        let unweighted = taps.iter().map(|&tap| (tap, None));
+        let weighted = wanted.iter().copied().filter(|(_, weights)| weights.is_some());
+        let all: Vec<Wanted<'_>> = unweighted.chain(weighted).collect();
+        let mut sums = self.sums(job, &all);
         let deepest = self.stretch.scope.convolutions.end - 1;
         let mut masks = std::mem::take(&mut self.masks);
         self.sweep(job, (deepest, keep), profile, |stretch, window, made| {
-            add_moments(job, stretch, (window, made), &wanted, &mut sums);
+            add_moments(job, stretch, (window, made), &all, &mut sums);
             if made != deepest {
                 return;
             }
@@ -106,22 +105,27 @@ impl Banded {
             copy_rows(&job.threads, Plane::new(layout, stretch.plan.planes.plane(plane)), rows, target, first);
         });
         self.masks = masks;
-        let found = self.finish(job, &wanted, &sums);
-        self.moments = taps.into_iter().zip(found).collect();
+        let mut found = self.finish(job, &all, &sums).into_iter();
+        self.moments = taps.into_iter().zip(found.by_ref()).collect();
+        wanted.iter().filter_map(|(tap, weights)| weights.map_or(self.unweighted(*tap), |_| found.next())).collect()
     }
 
-    /// Moments of any taps under any weights: those without weights are known, all others take one pass together.
-    pub(super) fn moments(&mut self, job: &Job, wanted: &[Wanted<'_>]) -> Vec<Moments> {
-        let weighted: Vec<Wanted<'_>> = wanted.iter().copied().filter(|(_, weights)| weights.is_some()).collect();
-        let mut sums = self.sums(job, &weighted);
-        if let Some(deepest) = weighted.iter().map(|&(tap, _)| tap).max() {
-            self.sweep(job, (deepest, false), &mut Profile::default(), |stretch, window, made| {
-                add_moments(job, stretch, (window, made), &weighted, &mut sums);
-            });
+    /// The moments of a tap without weights.
+    fn unweighted(&self, tap: usize) -> Option<Moments> {
+        self.moments.iter().find(|(known, _)| *known == tap).map(|(_, moments)| moments.clone())
+    }
+
+    /// The moments of a tap after the forward pass: those without weights are known.
+    pub(super) fn moments(&mut self, job: &Job, wanted: Wanted<'_>) -> Moments {
+        if let (None, Some(known)) = (wanted.1, self.unweighted(wanted.0)) {
+            return known;
         }
-        let mut found = self.finish(job, &weighted, &sums).into_iter();
-        let known = |tap| self.moments.iter().find(|(known, _)| *known == tap).map(|(_, moments)| moments.clone());
-        wanted.iter().filter_map(|&(tap, weights)| if weights.is_some() { found.next() } else { known(tap) }).collect()
+        let mut sums = self.sums(job, &[wanted]);
+        self.sweep(job, (wanted.0, false), &mut Profile::default(), |stretch, window, made| {
+            add_moments(job, stretch, (window, made), &[wanted], &mut sums);
+        });
+        let Some(found) = self.finish(job, &[wanted], &sums).pop() else { unreachable!("one was asked for") };
+        found
     }
 
     /// The whole feature of a tap.
@@ -193,7 +197,7 @@ impl Banded {
         self.held = None;
         for index in 0..self.windows.count {
             let window = self.windows.get(index);
-            let look = &mut |stretch: &Stretch, made| see(stretch, &window, made);
+            let look = &mut |stretch: &mut Stretch, made| see(stretch, &window, made);
             self.run(job, &window, (deepest, keep), (profile, Part::Forward), look);
             self.held = keep.then_some(index);
         }
@@ -209,7 +213,7 @@ impl Banded {
         looking_on: LookingOn<'_>,
     ) {
         self.stretch.load(job, (&self.picture, self.shape), &window.rows);
-        self.stretch.forward(job, pass, profile, Some(looking_on));
+        self.stretch.forward(job, pass, profile, looking_on);
     }
 
     /// Zeros to add up moments in.

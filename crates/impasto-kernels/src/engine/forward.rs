@@ -12,7 +12,7 @@ use crate::sinks::Activation;
 use crate::threads::part;
 use crate::trunk::{PackedConvolution, Weights};
 use crate::winograd::{self, Direction, Winograd};
-use crate::{Border, Moments, Shape, moments};
+use crate::{Border, Shape};
 use std::ops::Range;
 
 impl Stretch {
@@ -28,7 +28,7 @@ impl Stretch {
         job: &Job,
         (deepest, keep): (usize, bool),
         (profile, part): (&mut Profile, Part),
-        mut looking_on: Option<LookingOn<'_>>,
+        looking_on: LookingOn<'_>,
     ) {
         self.held = Held::Kept;
         let plan = &mut self.plan;
@@ -41,30 +41,19 @@ impl Stretch {
             let plan = &mut self.plan;
             let index = number - plan.first;
             profile.time(part, number, || pass.run(plan, index));
-            match &mut looking_on {
-                Some(look) => look(self, number),
-                None if index == 0 && plan.layers[0].remade => self.passed = Some(moments_of_first(plan, job)),
-                None => {}
-            }
+            looking_on(self, number);
         }
     }
 }
 
 /// Who looks on while a stretch runs: sees the stretch, and which convolution has just been made.
-pub(super) type LookingOn<'a> = &'a mut dyn FnMut(&Stretch, usize);
+pub(super) type LookingOn<'a> = &'a mut dyn FnMut(&mut Stretch, usize);
 
 /// Makes a remade first feature once more, where nothing else lies at that time.
 pub(super) fn remake(plan: &mut Plan, job: &Job) {
     if plan.layers[0].remade {
         Pass { job, keep: false }.run(plan, 0);
     }
-}
-
-/// The moments of the first feature while it is there.
-fn moments_of_first(plan: &mut Plan, job: &Job) -> Moments {
-    let Layer { layout, feature: Some(plane), .. } = plan.layers[0] else { unreachable!("it was just written") };
-    let feature = Plane::new(layout, plan.planes.plane(plane));
-    moments::moments(job.isa(), &job.threads, feature, None, &mut plan.sums)
 }
 
 /// `x = (p − mean) · scale` of the rows of a picture of this height from `first` on, with its border around.

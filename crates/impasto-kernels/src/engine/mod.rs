@@ -21,7 +21,7 @@ use banded::Banded;
 use job::Job;
 use plan::{Blueprint, Scope};
 use std::sync::Arc;
-use stretch::Stretch;
+use stretch::{Stretch, Wanted};
 use window::{Window, Windows};
 
 /// How many poolings the part of the network has that runs in bands: behind the second one VGG's features are small
@@ -88,14 +88,14 @@ impl Engine {
     /// gradients the same to rounding. Bands take less than half the memory, the less the fewer rows they have, and
     /// make the shallow part twice.
     ///
-    /// In bands, moments without weights at shallow taps cost nothing more; features, distances and weighted moments at
-    /// those run the shallow part once more ([`moments_of`](Engine::moments_of) once for many).
+    /// In bands, moments without weights at shallow taps cost nothing more, and those under weights neither if they are
+    /// asked for with the forward pass ([`forward_with_moments`](Engine::forward_with_moments)); whatever else is asked of
+    /// shallow taps runs the shallow part once more.
     ///
     /// A picture that is hardly higher than a band runs whole, and so does a network without a pooling before its
     /// deepest tap, but the feature of the very first convolution is not kept: it is made once more, which takes hardly
-    /// any time and saves more memory than anything else. Between the passes only its moments without weights cost
-    /// nothing more; to look at it otherwise takes the other features' places, and they are made once more when they are
-    /// needed.
+    /// any time and saves more memory than anything else. Between the passes it is as in bands, but to look at that
+    /// feature takes the other features' places, and they are made once more when they are needed.
     pub fn set_bands(&mut self, rows: Option<usize>) {
         if self.bands != rows {
             self.bands = rows;
@@ -162,21 +162,45 @@ impl Engine {
     /// # Panics
     /// Where the picture is empty or its length is not `3 · height · width`.
     pub fn forward(&mut self, picture: &[f32], height: usize, width: usize, keep: bool) {
+        self.forward_with_moments(picture, height, width, keep, &[]);
+    }
+
+    /// The same, and what [`moments`](Engine::moments) would say of these taps and weights. What is asked for here is
+    /// taken while the features are there, in bands too, and costs no second pass.
+    ///
+    /// # Panics
+    /// As both.
+    pub fn forward_with_moments(
+        &mut self,
+        picture: &[f32],
+        height: usize,
+        width: usize,
+        keep: bool,
+        wanted: &[(usize, Option<&[f32]>)],
+    ) -> Vec<Moments> {
         assert!(height > 0 && width > 0, "a picture has at least one pixel");
         assert_eq!(picture.len(), 3 * height * width, "a picture has three channels");
         if self.planned.as_ref().is_none_or(|planned| (planned.height, planned.width) != (height, width)) {
             self.forget();
             self.planned = Some(self.plan(height, width));
         }
+        for &(tap, weights) in wanted {
+            check_weights(weights, self.looked_at(tap));
+        }
         self.kept = keep;
         let Some(Planned { banded, rest, .. }) = &mut self.planned else { unreachable!("just planned") };
         let (job, profile) = (&self.job, &mut self.profile);
         profile.0.clear();
+        let (deep, shallow): (Vec<_>, Vec<_>) = wanted.iter().partition(|(tap, _)| rest.has(*tap));
+        let mut of_shallow = Vec::new();
         match banded {
-            Some(banded) => banded.forward(job, picture, rest.source_mut(), keep, profile),
+            Some(banded) => of_shallow = banded.forward(job, picture, rest.source_mut(), (keep, &shallow), profile),
             None => rest.load(job, (picture, rest.plan.input), &(0..height)),
         }
-        rest.forward(job, (rest.scope.convolutions.end - 1, keep), (profile, Part::Forward), None);
+        let of_deep = rest.forward_with_moments(job, keep, profile, &deep);
+        let (mut of_shallow, mut of_deep) = (of_shallow.into_iter(), of_deep.into_iter());
+        let next = |(tap, _): &Wanted<'_>| if rest.has(*tap) { of_deep.next() } else { of_shallow.next() };
+        wanted.iter().filter_map(next).collect()
     }
 
     /// The feature of the last forward pass, planar `channels × height × width`.
@@ -203,34 +227,12 @@ impl Engine {
 
     /// The moments of the last forward pass; `weights` has one value for each position.
     pub fn moments(&mut self, tap: usize, weights: Option<&[f32]>) -> Moments {
-        let mut found = self.moments_of(&[(tap, weights)]);
-        let Some(moments) = found.pop() else { unreachable!("one was asked for") };
-        moments
-    }
-
-    /// Several moments of the last forward pass, taps and weights as for [`moments`](Engine::moments): what has to be
-    /// made again for them is made once.
-    pub fn moments_of(&mut self, wanted: &[(usize, Option<&[f32]>)]) -> Vec<Moments> {
-        for &(tap, weights) in wanted {
-            check_weights(weights, self.looked_at(tap));
+        check_weights(weights, self.looked_at(tap));
+        let Some(Planned { banded, rest, .. }) = &mut self.planned else { unreachable!("the tap has a feature") };
+        match banded {
+            Some(banded) if banded.has(tap) => banded.moments(&self.job, (tap, weights)),
+            _ => rest.moments(&self.job, (tap, weights)),
         }
-        let Some(Planned { banded, rest, .. }) = &mut self.planned else {
-            assert!(wanted.is_empty(), "the taps have features");
-            return Vec::new();
-        };
-        let shallow = |banded: &Banded| {
-            let shallow = |(tap, _): &(usize, _)| banded.has(*tap);
-            wanted.iter().copied().filter(shallow).collect::<Vec<_>>()
-        };
-        let mut found = match banded {
-            Some(banded) => banded.moments(&self.job, &shallow(banded)),
-            None => Vec::new(),
-        }
-        .into_iter();
-        let one = |&(tap, weights): &(usize, Option<&[f32]>)| {
-            if rest.has(tap) { Some(rest.moments(&self.job, tap, weights)) } else { found.next() }
-        };
-        wanted.iter().filter_map(one).collect()
     }
 
     /// `Σ w[p] · (F − target)²` over channels and positions, added up in double precision.

@@ -9,13 +9,16 @@ use crate::moments;
 use crate::profile::{Part, Profile};
 use crate::{Features, Moments, Shape};
 
+/// A tap and the weights of its positions.
+pub(super) type Wanted<'a> = (usize, Option<&'a [f32]>);
+
 /// Some consecutive convolutions and everything they need for one size of their input, of which a window may be run at
 /// a time.
 pub(super) struct Stretch {
     pub(super) scope: Scope,
     pub(super) plan: Plan,
-    /// The moments that the first feature had, if it is remade and nobody looked on.
-    pub(super) passed: Option<Moments>,
+    /// The moments without weights that the first feature had, if it is remade.
+    passed: Option<Moments>,
     pub(super) held: Held,
 }
 
@@ -54,6 +57,32 @@ impl Stretch {
         Plane::new(source.layout, self.plan.planes.plane(source.gradient))
     }
 
+    /// Runs all layers. The moments that are wanted; those of a first feature that is remade are taken as it passes.
+    pub(super) fn forward_with_moments(
+        &mut self,
+        job: &Job,
+        keep: bool,
+        profile: &mut Profile,
+        wanted: &[Wanted<'_>],
+    ) -> Vec<Moments> {
+        let (first, deepest) = (self.plan.first, self.scope.convolutions.end - 1);
+        let remade = self.plan.layers[0].remade;
+        let mut passed = Vec::new();
+        self.forward(job, (deepest, keep), (profile, Part::Forward), &mut |stretch, made| {
+            if made == first && remade {
+                stretch.passed = Some(stretch.moments_there(job, (first, None)));
+                let weighted = wanted.iter().filter(|(tap, weights)| *tap == first && weights.is_some());
+                passed = weighted.map(|wanted| stretch.moments_there(job, *wanted)).collect();
+            }
+        });
+        let mut passed = passed.into_iter();
+        let one = |wanted: &Wanted<'_>| match wanted {
+            (tap, Some(_)) if *tap == first && remade => passed.next(),
+            _ => Some(self.moments(job, *wanted)),
+        };
+        wanted.iter().filter_map(one).collect()
+    }
+
     /// Sees to it that the feature of a tap is there, between the passes.
     pub(super) fn look_at(&mut self, job: &Job, tap: usize) {
         let remade = self.plan.layers[tap - self.plan.first].remade;
@@ -73,8 +102,7 @@ impl Stretch {
     /// Runs it again where the features that are kept are gone.
     pub(super) fn renew(&mut self, job: &Job) {
         if self.held != Held::Kept {
-            let deepest = self.scope.convolutions.end - 1;
-            self.forward(job, (deepest, true), (&mut Profile::default(), Part::Forward), None);
+            self.forward_with_moments(job, true, &mut Profile::default(), &[]);
         }
     }
 
@@ -91,14 +119,17 @@ impl Stretch {
         self.plan.planes.plane(plane)
     }
 
-    /// The moments of a tap over all of its positions.
-    pub(super) fn moments(&mut self, job: &Job, tap: usize, weights: Option<&[f32]>) -> Moments {
-        if let (Some(passed), None) = (&self.passed, weights)
-            && self.plan.layers[tap - self.plan.first].remade
-        {
+    /// The moments of a tap over all of its positions, between the passes.
+    pub(super) fn moments(&mut self, job: &Job, (tap, weights): Wanted<'_>) -> Moments {
+        if let (true, None, Some(passed)) = (self.plan.layers[tap - self.plan.first].remade, weights, &self.passed) {
             return passed.clone();
         }
         self.look_at(job, tap);
+        self.moments_there(job, (tap, weights))
+    }
+
+    /// The same of a feature that is there.
+    fn moments_there(&mut self, job: &Job, (tap, weights): Wanted<'_>) -> Moments {
         let Plan { layers, planes, sums, first, .. } = &mut self.plan;
         let layer = &layers[tap - *first];
         let Some(plane) = layer.feature else { unreachable!("the feature of a tap is kept") };
@@ -107,13 +138,7 @@ impl Stretch {
     }
 
     /// Adds what counts of a window to sums for the moments of a tap; `weights` are the whole feature's.
-    pub(super) fn add_moments(
-        &self,
-        job: &Job,
-        window: &Window,
-        (tap, weights): (usize, Option<&[f32]>),
-        sums: &mut [f64],
-    ) {
+    pub(super) fn add_moments(&self, job: &Job, window: &Window, (tap, weights): Wanted<'_>, sums: &mut [f64]) {
         let (feature, level) = self.feature(tap);
         let Shape { height, width, .. } = feature.layout.shape;
         let weights = weights.map(|weights| &weights[window.first_row(level) * width..]);

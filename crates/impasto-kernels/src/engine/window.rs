@@ -66,7 +66,7 @@ impl Windows {
         let (halo, aligned) = halo(trunk, scope);
         let rest = height % aligned;
         let between = (height - rest).saturating_sub(2 * halo);
-        let count = between.div_ceil(rows.max(1).next_multiple_of(aligned));
+        let count = between.div_ceil(rows.clamp(1, height).next_multiple_of(aligned));
         let step = between.div_ceil(count.max(1)).next_multiple_of(aligned);
         let count = between.div_ceil(step.max(1));
         (count > 1).then_some(Self { height, window: step + 2 * halo + rest, step, halo, count })

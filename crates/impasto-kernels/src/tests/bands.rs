@@ -30,7 +30,11 @@ fn mask(positions: usize) -> Vec<f32> {
 /// Everything that can be asked of an engine, and gradients before and after it was asked, of all taps and of some.
 fn outcome(engine: &mut Engine, case: &Case, pulls: &[Pull]) -> Outcome {
     let picture = case.picture();
-    engine.forward(&picture, case.height, case.width, true);
+    let masks: Vec<_> =
+        case.taps.iter().map(|&tap| mask(engine.tap_shape(tap, case.height, case.width).positions())).collect();
+    let weighted = case.taps.iter().zip(&masks).map(|(&tap, mask)| (tap, Some(mask.as_slice())));
+    let wanted: Vec<_> = weighted.chain(case.taps.iter().map(|&tap| (tap, None))).collect();
+    let mut moments = engine.forward_with_moments(&picture, case.height, case.width, true, &wanted);
     let mut gradients = Vec::new();
     let mut backward = |engine: &mut Engine, wanted: &dyn Fn(usize) -> bool| {
         let gradient: Vec<_> = pulls.iter().filter(|pull| wanted(pull.tap)).map(Pull::gradient).collect();
@@ -40,10 +44,7 @@ fn outcome(engine: &mut Engine, case: &Case, pulls: &[Pull]) -> Outcome {
     };
     backward(engine, &|_| true);
     let captured: Vec<_> = case.taps.iter().map(|&tap| engine.capture(tap)).collect();
-    let masks: Vec<_> = captured.iter().map(|captured| mask(captured.shape.positions())).collect();
-    let weighted = case.taps.iter().zip(&masks).map(|(&tap, mask)| (tap, Some(mask.as_slice())));
-    let wanted: Vec<_> = weighted.chain(case.taps.iter().map(|&tap| (tap, None))).collect();
-    let moments = engine.moments_of(&wanted);
+    moments.extend(wanted.iter().map(|&(tap, weights)| engine.moments(tap, weights)));
     let mut distances = Vec::new();
     for ((pull, mask), tap) in pulls.iter().zip(&masks).zip(&case.taps) {
         let Some(content) = pull.gradient().content else { panic!("pulls have contents") };

@@ -97,12 +97,6 @@ impl CpuTrunk {
     pub fn set_pooling_scale(&mut self, scale: f32) {
         self.engine.set_pooling_scale(scale);
     }
-
-    /// Several moments of the last forward pass, each a tap and the weights of its positions: in bands, what has to be
-    /// made again for them is made once.
-    pub fn moments_of(&mut self, wanted: &[(usize, Option<&[f32]>)]) -> Vec<Moments> {
-        self.engine.moments_of(wanted)
-    }
 }
 
 impl Trunk for CpuTrunk {
@@ -138,8 +132,15 @@ impl Trunk for CpuTrunk {
         self.engine.backward(gradients, gradient);
     }
 
-    fn moments_of(&mut self, wanted: &[(usize, Option<&[f32]>)]) -> Vec<Moments> {
-        self.engine.moments_of(wanted)
+    fn forward_with_moments(
+        &mut self,
+        picture: &[f32],
+        height: usize,
+        width: usize,
+        keep: bool,
+        wanted: &[(usize, Option<&[f32]>)],
+    ) -> Vec<Moments> {
+        self.engine.forward_with_moments(picture, height, width, keep, wanted)
     }
 
     fn set_bands(&mut self, rows: Option<usize>) {

@@ -40,9 +40,17 @@ pub trait Trunk: Send {
     /// The gradient with respect to the picture of the last forward pass, written to `gradient`.
     fn backward(&mut self, gradients: &[TapGradient<'_>], gradient: &mut [f32]);
 
-    /// Several moments of the last forward pass, each a tap and the weights of its positions; what has to be made again
-    /// for them is made once.
-    fn moments_of(&mut self, wanted: &[(usize, Option<&[f32]>)]) -> Vec<Moments> {
+    /// A forward pass and [`moments`](Trunk::moments) of what it finds, each a tap and the weights of its positions:
+    /// never slower than one after the other.
+    fn forward_with_moments(
+        &mut self,
+        picture: &[f32],
+        height: usize,
+        width: usize,
+        keep: bool,
+        wanted: &[(usize, Option<&[f32]>)],
+    ) -> Vec<Moments> {
+        self.forward(picture, height, width, keep);
         wanted.iter().map(|&(tap, weights)| self.moments(tap, weights)).collect()
     }
 

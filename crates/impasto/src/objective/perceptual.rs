@@ -159,7 +159,7 @@ impl Perceptual {
     }
 
     fn content_features(&mut self, content: &Picture, tile: &Tile) -> Vec<Features> {
-        self.forward(content.data(), (content.height(), content.width()), tile, false);
+        self.forward(content.data(), (content.height(), content.width()), tile, false, &[]);
         self.weights.content.iter().map(|&(tap, _)| self.trunk.capture(tap)).collect()
     }
 
@@ -181,8 +181,7 @@ impl Perceptual {
         let visible = picture.alpha().map(|visible| (visible, size.1));
         let mut sums = vec![MomentSum::default(); target.layers.len()];
         for tile in self.layout.tiles(size, self.weights.reach()) {
-            self.forward(picture.data(), size, &tile, false);
-            let found = self.moments(&tile, &[visible]);
+            let found = self.forward(picture.data(), size, &tile, false, &[visible]);
             sums.iter_mut().zip(found).for_each(|(sum, moments)| sum.add(moments));
         }
         let kind = self.weights.style_loss;
@@ -241,15 +240,31 @@ impl Perceptual {
         losses
     }
 
-    /// Runs a window of a picture through the trunk.
-    fn forward(&mut self, picture: &[f32], size: (usize, usize), tile: &Tile, keep: bool) {
+    /// Runs a window of a picture through the trunk. Its moments: for each style layer, those at each place.
+    fn forward(
+        &mut self,
+        picture: &[f32],
+        size: (usize, usize),
+        tile: &Tile,
+        keep: bool,
+        places: &[Option<(&[f32], usize)>],
+    ) -> Vec<Moments> {
+        let at = |tap: usize| places.iter().map(move |place| (tap, *place));
+        let wanted = self.weights.style.iter().flat_map(|(tap, _)| at(*tap));
+        let weights = wanted.map(|(tap, place)| (tap, self.weights.at(&*self.trunk, tap, tile, place)));
+        let weights: Vec<_> = weights.collect();
+        let wanted: Vec<_> = weights.iter().map(|(tap, weights)| (*tap, weights.as_deref())).collect();
         let (height, width) = tile.size();
-        if tile.is_whole() {
-            self.trunk.forward(picture, height, width, keep);
+        let mut window = std::mem::take(&mut self.window);
+        let seen = if tile.is_whole() {
+            picture
         } else {
-            tile.cut(picture, size, &mut self.window);
-            self.trunk.forward(&self.window, height, width, keep);
-        }
+            tile.cut(picture, size, &mut window);
+            &window
+        };
+        let found = self.trunk.forward_with_moments(seen, height, width, keep, &wanted);
+        self.window = window;
+        found
     }
 
     /// Looks at every window of a picture; with `keep` a gradient may flow back from the last one.
@@ -259,29 +274,19 @@ impl Perceptual {
         let mut distances = vec![DistanceSum::default(); contents.len()];
         let mut moments = vec![vec![MomentSum::default(); content.places.len()]; self.weights.style.len()];
         for (index, (tile, targets)) in content.tiles.iter().zip(&content.features).enumerate() {
-            self.forward(picture, content.size(), tile, keep && index + 1 == content.tiles.len());
+            let places: Vec<_> = (0..content.places.len()).map(|place| content.place(place)).collect();
+            let last = index + 1 == content.tiles.len();
+            let found = self.forward(picture, content.size(), tile, keep && last, &places);
             for ((sum, (tap, _)), target) in distances.iter_mut().zip(&contents).zip(targets) {
                 let weights = self.weights.at(&*self.trunk, *tap, tile, content.visible());
                 sum.distance += self.trunk.squared_distance(*tap, target, weights.as_deref());
                 let sum_of = |weights: &Vec<f32>| weights.iter().map(|w| f64::from(*w)).sum();
                 sum.weight += weights.as_ref().map_or(target.shape.positions() as f64, sum_of);
             }
-            let places: Vec<_> = (0..content.places.len()).map(|place| content.place(place)).collect();
-            let found = self.moments(tile, &places);
             moments.iter_mut().flatten().zip(found).for_each(|(sum, moments)| sum.add(moments));
         }
         let finished = |sums: Vec<MomentSum>| sums.into_iter().map(MomentSum::finish).collect();
         Sums { contents: distances, styles: moments.into_iter().map(finished).collect() }
-    }
-
-    /// The moments of the window that the trunk saw last: for each style layer, those at each place.
-    fn moments(&mut self, tile: &Tile, places: &[Option<(&[f32], usize)>]) -> Vec<Moments> {
-        let at = |tap: usize| places.iter().map(move |place| (tap, *place));
-        let wanted = self.weights.style.iter().flat_map(|(tap, _)| at(*tap));
-        let weights = wanted.map(|(tap, place)| (tap, self.weights.at(&*self.trunk, tap, tile, place)));
-        let weights: Vec<_> = weights.collect();
-        let wanted: Vec<_> = weights.iter().map(|(tap, weights)| (*tap, weights.as_deref())).collect();
-        self.trunk.moments_of(&wanted)
     }
 
     /// Content and style, and for each style layer the gradients at each place.
@@ -327,7 +332,7 @@ impl Perceptual {
         let last = content.tiles.len() - 1;
         for (index, (tile, targets)) in content.tiles.iter().zip(&content.features).enumerate().rev() {
             if index < last {
-                self.forward(picture, content.size(), tile, true);
+                self.forward(picture, content.size(), tile, true, &[]);
             }
             window_gradient.resize(3 * tile.pixels(), 0.0);
             self.backward(content, (tile, targets), sums, styles, &mut window_gradient);
