@@ -205,34 +205,35 @@ impl<'g> Pass<'g> {
         let layer = layers[index];
         let before = index.checked_sub(1).map(|before| (layers[before], &*signs[before]));
         let arrives = if arrived == Arrived::Pooled { layer.pooled_gradient } else { layer.gradient };
+        // The plane the gradient goes to, its layout, the ReLU it passes, and what it is there.
         let leaves = match (before, *source) {
-            (Some((before, _)), _) if before.pooled.is_some() => before.pooled_gradient,
-            (Some((before, _)), _) => before.gradient,
-            (None, source) => source.map(|source| source.gradient),
+            (Some((Layer { pooled: Some((layout, _)), pooled_gradient, .. }, _)), _) => {
+                pooled_gradient.map(|plane| (plane, layout, None, Arrived::Pooled))
+            }
+            (Some((Layer { layout, gradient, .. }, mask)), _) => {
+                gradient.map(|plane| (plane, layout, Some(View::new(mask)), Arrived::Feature))
+            }
+            (None, source) => source.map(|source| (source.gradient, source.layout, None, Arrived::Input)),
         };
         // The first feature of all, where something flows in on the way to the picture.
         let first = layers[0].feature.filter(|_| leaves.is_none() && self.at(0).next().is_some());
-        let [gradient, target, feature, first] = planes.several([arrives, leaves, self.divided_by(&layer), first]);
+        let target = leaves.map(|(plane, ..)| plane);
+        let [gradient, target, feature, first] = planes.several([arrives, target, self.divided_by(&layer), first]);
         let input = match arrived {
             Arrived::Pooled => {
                 Input::Pooled(self.unpooled(&layer, gradient, feature, &signs[index], places[index].as_deref()))
             }
             _ => Input::Feature(Plane::new(layer.layout, gradient)),
         };
-        let (layout, signs, becomes) = match (before, *source) {
-            (Some((before, mask)), None) if leaves.is_none() => {
-                let packed: Vec<_> = self.at(0).map(|tap| self.packed(&before, tap)).collect();
-                let inflow = |(tap, packed)| self.inflow(&before, first, mask, tap, packed);
-                let taps: Vec<_> = self.at(0).zip(&packed).map(inflow).collect();
-                let sink = ToPicture::new(self.direct(), (before.layout, mask), &taps, self.end(), out, to_picture);
-                self.convolve(weights, before.layout, input, sink, scratch);
-                sink.finish(self.job.threads.count());
-                return Arrived::Input;
-            }
-            (Some((Layer { pooled: Some((pooled, _)), .. }, _)), _) => (pooled, None, Arrived::Pooled),
-            (Some((before, mask)), _) => (before.layout, Some(View::new(mask)), Arrived::Feature),
-            (None, Some(source)) => (source.layout, None, Arrived::Input),
-            (None, None) => unreachable!("the first layer of all is direct"),
+        let Some((_, layout, signs, becomes)) = leaves else {
+            let (before, mask) = (layers[0], &*signs[0]);
+            let packed: Vec<_> = self.at(0).map(|tap| self.packed(&before, tap)).collect();
+            let inflow = |(tap, packed)| self.inflow(&before, first, mask, tap, packed);
+            let taps: Vec<_> = self.at(0).zip(&packed).map(inflow).collect();
+            let sink = ToPicture::new(self.direct(), (before.layout, mask), &taps, self.end(), out, to_picture);
+            self.convolve(weights, before.layout, input, sink, scratch);
+            sink.finish(self.job.threads.count());
+            return Arrived::Input;
         };
         clear_border(self.job.isa(), &self.job.threads, layout, target);
         self.convolve(weights, layout, input, Masked { plane: PlaneMut::new(layout, target), signs }, scratch);

@@ -8,8 +8,8 @@ mod banded;
 mod forward;
 mod job;
 mod masks;
-mod places;
 mod plan;
+mod planes;
 mod stretch;
 mod window;
 

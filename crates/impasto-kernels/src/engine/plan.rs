@@ -8,7 +8,7 @@
 //! from what it reads, which stays.
 
 use super::job::Job;
-use super::places::{Places, Planes, Step, Tenant, Times};
+use super::planes::{Placement, Planes, Step, Tenant, Times};
 use crate::direct::Padded;
 use crate::layout::Layout;
 use crate::memory::Buffer;
@@ -79,7 +79,7 @@ pub(super) struct Blueprint {
     input: Shape,
     source: Option<Source>,
     layers: Vec<Layer>,
-    places: Places,
+    placement: Placement,
     picture: usize,
     scratch: usize,
     to_picture: usize,
@@ -105,7 +105,7 @@ pub(super) struct Plan {
     pub(super) picture: Buffer<f32>,
     /// ReLU signs of each convolution.
     pub(super) signs: Vec<Buffer<u16>>,
-    /// Places of the largest values of each pooling.
+    /// Placement of the largest values of each pooling.
     pub(super) places: Vec<Option<Buffer<u32>>>,
     /// Scratch of all workers.
     pub(super) scratch: Buffer<f32>,
@@ -169,7 +169,7 @@ impl Blueprint {
             first,
             input,
             source,
-            places: Places::new(&tenants),
+            placement: Placement::new(&tenants),
             picture: if picture { Padded::len(input.height, input.width) } else { 0 },
             scratch: workers * scratch_len(job, first..end),
             room: trunk.convolutions[first..end].iter().map(PackedConvolution::room).max().unwrap_or(0),
@@ -191,7 +191,7 @@ impl Blueprint {
 
     /// Bytes of all buffers.
     pub(super) fn bytes(&self) -> usize {
-        let floats = self.places.len() + self.picture + self.scratch + self.to_picture + self.room;
+        let floats = self.placement.len() + self.picture + self.scratch + self.to_picture + self.room;
         let signs: usize = self.layers.iter().map(|layer| layer.layout.signs()).sum();
         let places: usize = self.layers.iter().filter_map(|layer| self.places(layer)).sum();
         size_of::<f32>() * floats + size_of::<f64>() * self.sums + size_of::<u16>() * signs + size_of::<u32>() * places
@@ -230,7 +230,7 @@ impl Plan {
             to_picture: Buffer::new(blueprint.to_picture),
             sums: Buffer::new(blueprint.sums),
             room: Room(Packed::room(isa, blueprint.room)),
-            planes: Planes::new(blueprint.places),
+            planes: Planes::new(blueprint.placement),
             layers: blueprint.layers,
         }
     }

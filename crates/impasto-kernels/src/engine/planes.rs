@@ -80,9 +80,9 @@ impl Tenant {
 
 /// Where planes lie in the buffer that they share.
 #[derive(Clone, Debug)]
-pub(super) struct Places(Vec<Range<usize>>);
+pub(super) struct Placement(Vec<Range<usize>>);
 
-impl Places {
+impl Placement {
     /// A place for each.
     pub(super) fn new(tenants: &[Tenant]) -> Self {
         let mut places = vec![0..0; tenants.len()];
@@ -121,13 +121,13 @@ fn least_gap(taken: &[Range<usize>], len: usize) -> usize {
 /// Planes in one buffer.
 pub(super) struct Planes {
     data: Buffer<f32>,
-    places: Places,
+    placement: Placement,
 }
 
 impl Planes {
     /// The buffer, zeros at first.
-    pub(super) fn new(places: Places) -> Self {
-        Self { data: Buffer::new(places.len()), places }
+    pub(super) fn new(placement: Placement) -> Self {
+        Self { data: Buffer::new(placement.len()), placement }
     }
 
     /// Bytes held.
@@ -137,12 +137,12 @@ impl Planes {
 
     /// A plane to read.
     pub(super) fn plane(&self, plane: usize) -> &[f32] {
-        &self.data[self.places.0[plane].clone()]
+        &self.data[self.placement.0[plane].clone()]
     }
 
     /// A plane to write.
     pub(super) fn plane_mut(&mut self, plane: usize) -> &mut [f32] {
-        &mut self.data[self.places.0[plane].clone()]
+        &mut self.data[self.placement.0[plane].clone()]
     }
 
     /// Several planes that are needed at the same time; an empty one for none.
@@ -150,7 +150,7 @@ impl Planes {
     /// # Panics
     /// Where two of them share their place.
     pub(super) fn several<const N: usize>(&mut self, planes: [Option<usize>; N]) -> [&mut [f32]; N] {
-        let places = planes.map(|plane| plane.map_or(0..0, |plane| self.places.0[plane].clone()));
+        let places = planes.map(|plane| plane.map_or(0..0, |plane| self.placement.0[plane].clone()));
         let Ok(planes) = self.data.get_disjoint_mut(places) else { unreachable!("needed at once, and so apart") };
         planes
     }
@@ -169,7 +169,7 @@ mod tests {
         let long = |pages: usize| pages * ALIGNED;
         let tenants =
             [tenant(long(4), &[0..=2]), tenant(long(4), &[2..=4]), tenant(long(2), &[5..=9]), tenant(5, &[0..=9])];
-        let Places(places) = Places::new(&tenants);
+        let Placement(places) = Placement::new(&tenants);
         assert_eq!(places, [0..long(4), long(4)..long(8), 0..long(2), long(8)..long(8) + 5]);
     }
 
@@ -191,7 +191,7 @@ mod tests {
                     Tenant { len: random(5000), stays }
                 })
                 .collect();
-            let places = Places::new(&tenants);
+            let places = Placement::new(&tenants);
             for (a, first) in tenants.iter().enumerate() {
                 assert_eq!((places.0[a].len(), places.0[a].start % ALIGNED), (first.len, 0));
                 for (b, second) in tenants.iter().enumerate().skip(a + 1) {
