@@ -11,7 +11,7 @@ use crate::optimizer::remembered;
 use crate::settings::{OptimizerKind, Settings};
 
 /// The program itself and what allocators keep to themselves: what is left of the peak once all else is taken off was 18
-/// to 44 MiB in eleven short runs and 72 in a long one of 2048×1536 (`docs/performance.md`).
+/// to 44 MiB in thirteen short runs and 72 in a long one of 2048×1536 (`docs/performance.md`).
 const PROGRAM: u64 = 80 << 20;
 
 /// The raw weights of a network and the tables they are read from, there while they are packed.
