@@ -131,7 +131,8 @@ fn layouts(size: (usize, usize), reach: Reach) -> impl Iterator<Item = Layout> {
     let pixels = std::iter::successors(smaller(&(size.0 * size.1)), smaller);
     let windows = pixels.filter_map(move |pixels| window_of(size, pixels, reach));
     let tiles = windows.map(|(height, width)| Layout::Tiles { height, width });
-    let bands = std::iter::once(size.0).chain(BANDS).map(|rows| Layout::Bands { rows });
+    let lower = BANDS.into_iter().filter(move |rows| *rows < size.0);
+    let bands = std::iter::once(size.0).chain(lower).map(|rows| Layout::Bands { rows });
     std::iter::once(Layout::Whole).chain(bands).chain(tiles)
 }
 

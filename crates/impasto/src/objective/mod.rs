@@ -44,6 +44,19 @@ pub struct Losses {
     pub total_variation: f64,
 }
 
+impl Losses {
+    /// Loss, content, style and total variation, as checkpoints keep them.
+    pub(crate) fn numbers(&self) -> [f64; 4] {
+        [self.loss, self.content, self.style, self.total_variation]
+    }
+
+    /// Those of a checkpoint again, from the first four numbers.
+    pub(crate) fn from_numbers(numbers: &[f64]) -> Self {
+        let [loss, content, style, total_variation, ..] = *numbers else { return Self::default() };
+        Self { loss, content, style, total_variation }
+    }
+}
+
 impl AddAssign for Losses {
     fn add_assign(&mut self, other: Self) {
         self.loss += other.loss;

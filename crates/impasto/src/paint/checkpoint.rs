@@ -171,13 +171,11 @@ impl Keeper {
             .map_err(|error| WriteError::File { path: self.path.clone(), reason: error.to_string() })?;
         let texts = [("format", FORMAT.into()), ("settings", self.settings.clone()), ("progress", progress)];
         let texts: HashMap<String, String> = texts.map(|(key, value)| (key.into(), value)).into();
-        let row = |(seconds, losses): &(f64, Losses)| {
-            [*seconds, losses.loss, losses.content, losses.style, losses.total_variation]
-        };
+        let row = |(seconds, losses): &(f64, Losses)| [&[*seconds][..], &losses.numbers()].concat();
         let history: Vec<f64> = state.history.iter().flat_map(row).collect();
         let best = state.best.unwrap_or(Losses { loss: f64::NAN, ..Losses::default() });
         let weight = state.average.as_ref().map_or(0.0, |average| average.weight);
-        let numbers = [elapsed, weight, best.loss, best.content, best.style, best.total_variation];
+        let numbers = [&[elapsed, weight][..], &best.numbers()].concat();
         let memory = optimizer.memory();
         let floats = [
             ("picture".to_owned(), Some(&state.picture)),
@@ -293,10 +291,9 @@ impl Kept {
         optimizer.recall(&self.tensors.doubles("optimizer")?, slices)?;
         let numbers: [f64; 6] = self.tensors.doubles("numbers")?.try_into().ok()?;
         let [elapsed, weight, best_losses @ ..] = numbers;
-        let losses = |r: &[f64]| Losses { loss: r[0], content: r[1], style: r[2], total_variation: r[3] };
         let history = self.tensors.doubles("history")?;
-        let history = history.chunks_exact(5).map(|r| (r[0], losses(&r[1..]))).collect();
-        let best = Some(losses(&best_losses)).filter(|best| !best.loss.is_nan());
+        let history = history.chunks_exact(5).map(|row| (row[0], Losses::from_numbers(&row[1..]))).collect();
+        let best = Some(Losses::from_numbers(&best_losses)).filter(|best| !best.loss.is_nan());
         let average = sum.map(|sum| Average { sum, weight });
         Some((State { scale, iteration, picture, best, average, history, begun }, elapsed))
     }

@@ -3,6 +3,7 @@
 //! ```text
 //! parameters, good, best          the network, the last one whose loss was finite, the best by validation
 //! adam.first, adam.second         Adam's moments
+//! elapsed                         f64: seconds, over all sessions
 //! history                         f64, steps × 5: seconds, loss, content, style, total variation
 //! validations                     f64, n × 6: step, seconds, loss, content, style, total variation
 //! metadata  format                impasto-checkpoint 1
@@ -11,9 +12,9 @@
 //! ```
 
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
@@ -21,7 +22,8 @@ use super::events::Skipped;
 use super::learner::Moments;
 use super::overrides::TrainOverrides;
 use crate::objective::Losses;
-use crate::picture::{WriteError, write_durable};
+use crate::picture::WriteError;
+use crate::tensors::{self, Tensors, Values};
 
 const FORMAT: &str = "impasto-checkpoint 1";
 
@@ -110,61 +112,52 @@ impl State {
         let settings = settings.to_toml().map_err(|error| failed(error.to_string()))?;
         let metadata = [("format", FORMAT.into()), ("settings", settings), ("progress", progress)];
         let metadata: HashMap<String, String> = metadata.map(|(key, value)| (key.into(), value)).into();
-        let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
-        let history = self.history.iter().flat_map(|(seconds, l)| row(&[*seconds], l)).collect::<Vec<u8>>();
-        let row_of = |(step, seconds, l): &(usize, f64, Losses)| row(&[*step as f64, *seconds], l);
-        let validations = self.validations.iter().flat_map(row_of).collect::<Vec<u8>>();
-        let (n, elapsed) = (self.parameters.len(), self.elapsed.to_le_bytes().to_vec());
+        let row = |(seconds, losses): &(f64, Losses)| [&[*seconds][..], &losses.numbers()].concat();
+        let history: Vec<f64> = self.history.iter().flat_map(row).collect();
+        let row = |(step, seconds, l): &(usize, f64, Losses)| [&[*step as f64, *seconds][..], &l.numbers()].concat();
+        let validations: Vec<f64> = self.validations.iter().flat_map(row).collect();
         let tensors = [
-            ("parameters", Dtype::F32, vec![n], bytes(&self.parameters)),
-            ("good", Dtype::F32, vec![n], bytes(&self.good)),
-            ("best", Dtype::F32, vec![n], bytes(&self.best)),
-            ("adam.first", Dtype::F32, vec![n], bytes(&self.moments.first)),
-            ("adam.second", Dtype::F32, vec![n], bytes(&self.moments.second)),
-            ("history", Dtype::F64, vec![self.history.len(), 5], history),
-            ("validations", Dtype::F64, vec![self.validations.len(), 6], validations),
-            ("elapsed", Dtype::F64, vec![1], elapsed),
+            ("parameters", Values::Floats(&self.parameters)),
+            ("good", Values::Floats(&self.good)),
+            ("best", Values::Floats(&self.best)),
+            ("adam.first", Values::Floats(&self.moments.first)),
+            ("adam.second", Values::Floats(&self.moments.second)),
+            ("history", Values::Doubles(&history)),
+            ("validations", Values::Doubles(&validations)),
+            ("elapsed", Values::Doubles(&[self.elapsed])),
         ];
-        let mut views = Vec::new();
-        for (name, dtype, shape, data) in &tensors {
-            let view = TensorView::new(*dtype, shape.clone(), data).map_err(|error| failed(error.to_string()))?;
-            views.push((*name, view));
-        }
-        let file = serialize(views, Some(metadata)).map_err(|error| failed(error.to_string()))?;
-        write_durable(path, |out| out.write_all(&file))
+        tensors::write(path, metadata, &tensors.map(|(name, values)| (name.to_owned(), values)))
     }
 }
 
 /// A checkpoint as it lies on the disk.
 pub(super) struct Checkpoint {
     path: PathBuf,
-    bytes: Vec<u8>,
+    tensors: Tensors,
     /// What the run was started with.
     pub(super) settings: TrainOverrides,
     progress: Progress,
 }
 
 impl Checkpoint {
-    /// Reads a checkpoint.
+    /// Reads what is needed to know a checkpoint by.
     ///
     /// # Errors
     /// If there is none, or it is none of this version.
     pub(super) fn read(path: &Path) -> Result<Self, TrainError> {
         let wrong = |reason: String| TrainError::Checkpoint { path: path.into(), reason };
-        let bytes = std::fs::read(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => TrainError::NoCheckpoint(path.into()),
+        let damaged = || wrong("it is damaged or cut short; start anew under another name".into());
+        let tensors = Tensors::open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => TrainError::NoCheckpoint(path.into()),
             _ => wrong(error.to_string()),
         })?;
-        let damaged = || wrong("it is damaged or cut short; start anew under another name".into());
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|_| damaged())?;
-        let metadata = header.metadata().clone().unwrap_or_default();
-        let text = |key: &str| metadata.get(key).map(String::as_str);
-        if text("format") != Some(FORMAT) {
+        let tensors = tensors.ok_or_else(damaged)?;
+        if tensors.text("format") != FORMAT {
             return Err(wrong("it is not one that this impasto wrote; use the impasto that did".into()));
         }
-        let settings = TrainOverrides::from_toml(text("settings").unwrap_or_default(), path)?;
-        let progress = serde_json::from_str(text("progress").unwrap_or_default()).map_err(|_| damaged())?;
-        Ok(Self { path: path.into(), bytes, settings, progress })
+        let settings = TrainOverrides::from_toml(tensors.text("settings"), path)?;
+        let progress = serde_json::from_str(tensors.text("progress")).map_err(|_| damaged())?;
+        Ok(Self { path: path.into(), tensors, settings, progress })
     }
 
     /// Steps that were made.
@@ -181,38 +174,25 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If anything is missing or has the wrong size.
-    pub(super) fn state(self, parameters: usize) -> Result<State, TrainError> {
-        let reason = "it is damaged or of another network; start anew under another name";
-        let damaged = || TrainError::Checkpoint { path: self.path.clone(), reason: reason.into() };
-        let file = SafeTensors::deserialize(&self.bytes).map_err(|_| damaged())?;
-        let floats = |name: &str| {
-            let view = file.tensor(name).ok().filter(|view| view.dtype() == Dtype::F32).ok_or_else(damaged)?;
-            let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-            Some(values.collect::<Vec<f32>>()).filter(|values| values.len() == parameters).ok_or_else(damaged)
-        };
-        let rows = |name: &str| {
-            let view = file.tensor(name).ok().filter(|view| view.dtype() == Dtype::F64).ok_or_else(damaged)?;
-            let number = |b: &[u8]| f64::from_le_bytes(b.try_into().unwrap_or_default());
-            Ok::<_, TrainError>(view.data().chunks_exact(8).map(number).collect::<Vec<f64>>())
-        };
-        let losses = |r: &[f64]| Losses { loss: r[0], content: r[1], style: r[2], total_variation: r[3] };
-        let history: Vec<_> = rows("history")?.chunks_exact(5).map(|r| (r[0], losses(&r[1..]))).collect();
-        let validations = rows("validations")?;
-        let validations = validations.chunks_exact(6).map(|r| (r[0] as usize, r[1], losses(&r[2..]))).collect();
+    pub(super) fn state(mut self, parameters: usize) -> Result<State, TrainError> {
+        let reason = "it is damaged or of another network; start anew under another name".into();
+        self.try_state(parameters).ok_or(TrainError::Checkpoint { path: self.path, reason })
+    }
+
+    fn try_state(&mut self, parameters: usize) -> Option<State> {
+        let mut floats = |name: &str| self.tensors.floats(name).filter(|values| values.len() == parameters);
         let moments =
             Moments { steps: self.progress.adam_steps, first: floats("adam.first")?, second: floats("adam.second")? };
-        if history.len() != self.progress.step {
-            return Err(damaged());
-        }
-        let elapsed = *rows("elapsed")?.first().ok_or_else(damaged)?;
         let (parameters, good, best) = (floats("parameters")?, floats("good")?, floats("best")?);
-        Ok(State { progress: self.progress.clone(), elapsed, parameters, good, moments, best, history, validations })
+        let history = self.tensors.doubles("history")?;
+        let history: Vec<_> = history.chunks_exact(5).map(|row| (row[0], Losses::from_numbers(&row[1..]))).collect();
+        let validations = self.tensors.doubles("validations")?;
+        let of_row = |row: &[f64]| (row[0] as usize, row[1], Losses::from_numbers(&row[2..]));
+        let validations = validations.chunks_exact(6).map(of_row).collect();
+        let elapsed = *self.tensors.doubles("elapsed")?.first()?;
+        let progress = Some(self.progress.clone()).filter(|progress| progress.step == history.len())?;
+        Some(State { progress, elapsed, parameters, good, moments, best, history, validations })
     }
-}
-
-fn row(before: &[f64], l: &Losses) -> Vec<u8> {
-    let losses = [l.loss, l.content, l.style, l.total_variation];
-    before.iter().chain(&losses).flat_map(|v| v.to_le_bytes()).collect()
 }
 
 #[cfg(test)]
