@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "examples/pictures"
 STYLE = PICTURES / "starry-night.jpg"
 PHOTOGRAPHS = ["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg"]
+ENDINGS = [".png", ".jpg", ".webp", ".tiff"]
 COLUMNS = ["content", "gram", "wasserstein", "sliced_wasserstein", "ssim", "border", "checkerboard"]
 
 parser = argparse.ArgumentParser()
@@ -58,7 +59,10 @@ def row(name, paintings):
     """The means over the set of one way to paint."""
     totals = dict.fromkeys(COLUMNS, 0.0)
     for photograph in PHOTOGRAPHS:
-        picture = next(Path(paintings).glob(f"{Path(photograph).stem}.*"))
+        names = (Path(paintings) / f"{Path(photograph).stem}{ending}" for ending in ENDINGS)
+        picture = next((name for name in names if name.exists()), None)
+        if picture is None:
+            sys.exit(f"there is no painting of {photograph} in {paintings}: name it {Path(photograph).stem}.png")
         told = json.loads(impasto("eval", "--content", PICTURES / photograph, "--style", STYLE, "--size", args.size,
                                   "--json", picture))
         for column in COLUMNS:
