@@ -8,8 +8,8 @@ use clap_complete::Shell;
 use impasto::paint::Axis;
 use impasto::picture::BitDepth;
 use impasto::settings::{
-    BorderKind, Colors, Device, Init, LayerWeights, MemorySize, OptimizerKind, Overrides, PoolingKind, Preset,
-    StyleFile, StyleLossKind,
+    BorderKind, Colors, Device, Init, LayerWeights, LossScale, MemorySize, OptimizerKind, Overrides, PoolingKind,
+    Preset, StyleFile, StyleLossKind,
 };
 
 use crate::eval::EvalArgs;
@@ -173,11 +173,17 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "LOSS", help_heading = "Settings")]
     pub(crate) style_loss: Option<StyleLossKind>,
 
+    /// The units of the losses: `relative`, shares that mean the same for every network, size and style, or `absolute`,
+    /// as the papers have them.
+    #[arg(long, value_name = "UNITS", help_heading = "Settings")]
+    pub(crate) loss_scale: Option<LossScale>,
+
     /// What comes out of every pooling is multiplied by this.
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) pooling_scale: Option<f64>,
 
-    /// What the network sees beyond the picture: `zero`, or `replicate` for its nearest pixel.
+    /// What the network sees beyond the picture: `zero`; `replicate`, its nearest pixel for the first
+    /// layer; or `crop`, as `replicate` and the style is compared without the outermost positions.
     #[arg(long, help_heading = "Settings")]
     pub(crate) border: Option<BorderKind>,
 
@@ -273,6 +279,7 @@ impl PaintArgs {
             colors: self.colors,
             init: self.init.clone(),
             style_loss: self.style_loss,
+            loss_scale: self.loss_scale,
             pooling: self.pooling,
             pooling_scale: self.pooling_scale,
             border: self.border,

@@ -14,14 +14,14 @@ mod wasserstein;
 use std::collections::BTreeSet;
 use std::ops::{AddAssign, Mul};
 
-use impasto_nn::trunk::Trunk;
+use impasto_nn::trunk::{Moments, Trunk};
 use impasto_nn::vgg::VggKind;
 use serde::{Deserialize, Serialize};
 
 use crate::device::Machine;
 use crate::memory::Layout;
 use crate::picture::Picture;
-use crate::settings::{Settings, SettingsError, StyleLossKind};
+use crate::settings::{BorderKind, LossScale, Settings, SettingsError, StyleLossKind};
 
 pub use perceptual::{ContentTarget, Perceptual, StyleTarget};
 use protect::Protected;
@@ -79,7 +79,14 @@ impl Mul<f64> for Losses {
     }
 }
 
-/// Which layers are looked at and what each weighs: settings, understood for one network.
+/// Which layers are compared, what each weighs and in which units: settings, understood for one network.
+///
+/// In absolute units the losses of the layers are as their files have them. In relative ones each is a share, times
+/// [`RELATIVE_UNIT`]: the content loss of a layer `Σ(F−P)² / ΣP²`, its Wasserstein-2 loss `W² / (ΣS_cc)` with the second
+/// moments S of the style, its Gram loss `Σ(S−A)² / ΣA²`, and the total variation the mean square of the differences
+/// between neighbours on a scale of 0 to 1. crowsonkb/style-transfer-pytorch divides by the L1 norm of the gradient
+/// instead, for the Gram and content losses alone; a share needs no gradient, is smooth, and stays the same function
+/// during a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weights {
     /// Tap and factor of `Σ (F − P)² / (2·M·N)`.
@@ -88,6 +95,10 @@ pub struct Weights {
     style: Vec<(usize, f64)>,
     /// How the style is compared.
     style_loss: StyleLossKind,
+    /// In which units the losses are.
+    scale: LossScale,
+    /// Whether the outermost positions of picture and style count for nothing in the style.
+    crop: bool,
     /// The factor of the total variation.
     total_variation: f64,
     /// The network whose layers they are.
@@ -95,6 +106,9 @@ pub struct Weights {
     /// How far the deepest tap looks.
     reach: Reach,
 }
+
+/// The factor of relative losses: gradients of single pixels are then far above Adam's ε of 10⁻⁸ at every size.
+pub const RELATIVE_UNIT: f64 = 1e4;
 
 impl Weights {
     /// The factors of every layer: `content_weight` or `style_weight` times the layer's weight, averaged over layers.
@@ -110,6 +124,8 @@ impl Weights {
             content: scaled(settings.content_layers.taps(network)?, settings.content_weight),
             style: scaled(settings.style_layers.taps(network)?, settings.style_weight),
             style_loss: settings.style_loss,
+            scale: settings.loss_scale,
+            crop: settings.border == BorderKind::Crop,
             total_variation: settings.tv_weight,
             network,
             reach: Reach::of(network, 0),
@@ -129,12 +145,50 @@ impl Weights {
         self.reach
     }
 
-    /// What the positions of a tap weigh in a window of a picture whose pixels weigh so much.
-    fn at(&self, trunk: &dyn Trunk, tap: usize, tile: &Tile, pixels: Option<(&[f32], usize)>) -> Option<Vec<f32>> {
+    /// What `Σ d² / (2·M·3)` of the total variation is multiplied by for its units.
+    fn variation_unit(&self) -> f64 {
+        match self.scale {
+            LossScale::Absolute => 1.0,
+            LossScale::Relative => 2.0 * RELATIVE_UNIT / (255.0 * 255.0),
+        }
+    }
+
+    /// The weights of a tap's positions in a window, for the content: the means of those of the pixels.
+    fn of_content(
+        &self,
+        trunk: &dyn Trunk,
+        tap: usize,
+        tile: &Tile,
+        pixels: Option<(&[f32], usize)>,
+    ) -> Option<Vec<f32>> {
         let shape = trunk.tap_shape(tap, tile.size().0, tile.size().1);
         let step = Reach::of(self.network, tap).step;
         regions::position_weights(tile, pixels, (shape.height, shape.width), step)
     }
+
+    /// The same for the style, where the outermost positions may count for nothing. The first layer sees no zeros.
+    fn of_style(
+        &self,
+        trunk: &dyn Trunk,
+        tap: usize,
+        tile: &Tile,
+        pixels: Option<(&[f32], usize)>,
+    ) -> Option<Vec<f32>> {
+        let shape = trunk.tap_shape(tap, tile.size().0, tile.size().1);
+        let weights = self.of_content(trunk, tap, tile, pixels);
+        if !self.crop || tap == 0 || shape.height.min(shape.width) < regions::LEAST_CROPPED {
+            return weights;
+        }
+        let mut weights = weights.unwrap_or_else(|| vec![1.0; shape.positions()]);
+        regions::crop(tile, &mut weights, shape.width);
+        Some(weights)
+    }
+}
+
+/// The mean square of a feature's values.
+fn mean_square(moments: &Moments) -> f64 {
+    let channels = moments.channels;
+    (0..channels).map(|i| f64::from(moments.second[i * channels + i])).sum::<f64>() / channels as f64
 }
 
 /// The loss of a picture of one size against a content and styles, and its gradient.
@@ -178,16 +232,14 @@ impl Objective {
         Self { perceptual, content: ContentTarget::default(), style, protected: None }
     }
 
-    /// Looks at another content and other styles; the share of the style stays.
+    /// Looks at another content and other styles.
     ///
     /// # Panics
     /// If a region is not of the content's size.
     pub fn look_at(&mut self, layout: Layout, content: &Picture, styles: &[(Picture, f64)], regions: Regions) {
         self.forget();
         self.perceptual.set_layout(layout);
-        let share = self.style.share;
         self.style = self.perceptual.style(styles);
-        self.style.share = share;
         let shares: Vec<f64> = styles.iter().map(|(_, share)| *share).collect();
         self.content = self.perceptual.content_within(content, &regions, &shares);
         self.protected = regions.protect.map(|stays| Protected::new(content, stays));
@@ -202,11 +254,6 @@ impl Objective {
     /// The loss itself, for whoever plans what it takes.
     pub(crate) fn perceptual(&self) -> &Perceptual {
         &self.perceptual
-    }
-
-    /// Multiplies the style loss by this, on top of its weight.
-    pub fn set_style_share(&mut self, share: f64) {
-        self.style.share = share;
     }
 
     /// The losses of a planar `3 × height × width` picture, without a gradient.

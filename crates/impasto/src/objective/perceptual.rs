@@ -13,10 +13,11 @@ use super::regions::{Place, Regions};
 use super::style::StyleLayer;
 use super::sums::{DistanceSum, MomentSum};
 use super::tiles::{Reach, Tile};
-use super::{Losses, Weights, total_variation, visible_variation};
+use super::{Losses, RELATIVE_UNIT, Weights, mean_square, total_variation, visible_variation};
 use crate::device::{Cpu, Machine};
 use crate::memory::Layout;
 use crate::picture::Picture;
+use crate::settings::LossScale;
 
 /// What a picture should show and where: the features of a content at every content layer, for one size.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,8 @@ pub struct ContentTarget {
     tiles: Vec<Tile>,
     /// For each tile, one for each content layer of the weights.
     features: Vec<Vec<Features>>,
+    /// For each content layer, what `Σ(F−P)² / (2·C·M)` is multiplied by for its units.
+    units: Vec<f64>,
     /// How much each pixel counts for the content; 1 where there is nothing.
     visible: Option<Vec<f32>>,
     /// Where styles are looked for.
@@ -147,20 +150,48 @@ impl Perceptual {
         let size = (content.height(), content.width());
         regions.check(size.0 * size.1);
         let tiles = self.layout.tiles(size, self.weights.reach());
-        let features = if self.weights.content.is_empty() {
-            vec![Vec::new(); tiles.len()]
-        } else {
-            tiles.iter().map(|tile| self.content_features(content, tile)).collect()
-        };
-        let (places, place_of_style) = regions.places(regions.styles.len().max(1));
         let visible = regions.visible().map(<[f32]>::to_vec);
+        let mut energies = vec![MomentSum::default(); self.weights.content.len()];
+        let seen = visible.as_deref().map(|visible| (visible, size.1));
+        let features = tiles.iter().map(|tile| self.content_features(content, tile, seen, &mut energies)).collect();
+        let units = self.content_units(energies);
+        let (places, place_of_style) = regions.places(regions.styles.len().max(1));
         let strengths = regions.strengths(shares);
-        ContentTarget { height: size.0, width: size.1, tiles, features, visible, places, place_of_style, strengths }
+        let (height, width) = size;
+        ContentTarget { height, width, tiles, features, units, visible, places, place_of_style, strengths }
     }
 
-    fn content_features(&mut self, content: &Picture, tile: &Tile) -> Vec<Features> {
+    /// The features of a window at every content layer; their moments are added to `energies` where units need them.
+    fn content_features(
+        &mut self,
+        content: &Picture,
+        tile: &Tile,
+        visible: Option<(&[f32], usize)>,
+        energies: &mut [MomentSum],
+    ) -> Vec<Features> {
+        if self.weights.content.is_empty() {
+            return Vec::new();
+        }
         self.forward(content.data(), (content.height(), content.width()), tile, false, &[]);
+        if self.weights.scale == LossScale::Relative {
+            for ((tap, _), energy) in self.weights.content.iter().zip(energies) {
+                let weights = self.weights.of_content(&*self.trunk, *tap, tile, visible);
+                energy.add(self.trunk.moments(*tap, weights.as_deref()));
+            }
+        }
         self.weights.content.iter().map(|&(tap, _)| self.trunk.capture(tap)).collect()
+    }
+
+    /// For each content layer, the factor that makes `Σ(F−P)² / (2·C·M)` what the loss scale says.
+    fn content_units(&self, energies: Vec<MomentSum>) -> Vec<f64> {
+        let relative = |energy: MomentSum| match mean_square(&energy.finish()) {
+            whole if whole > 0.0 => 2.0 * RELATIVE_UNIT / whole,
+            _ => 0.0,
+        };
+        match self.weights.scale {
+            LossScale::Absolute => vec![1.0; energies.len()],
+            LossScale::Relative => energies.into_iter().map(relative).collect(),
+        }
     }
 
     /// Looks at styles, each with its share of the blend.
@@ -184,9 +215,9 @@ impl Perceptual {
             let found = self.forward(picture.data(), size, &tile, false, &[visible]);
             sums.iter_mut().zip(found).for_each(|(sum, moments)| sum.add(moments));
         }
-        let kind = self.weights.style_loss;
+        let (kind, scale) = (self.weights.style_loss, self.weights.scale);
         let layers = target.layers.iter_mut().zip(sums);
-        layers.for_each(|(layer, sum)| layer.push((share, StyleLayer::new(kind, sum.finish()))));
+        layers.for_each(|(layer, sum)| layer.push((share, StyleLayer::new(kind, scale, sum.finish()))));
     }
 
     /// The losses of a planar `3 × height × width` picture, RGB 0–255, without a gradient.
@@ -229,7 +260,7 @@ impl Perceptual {
         content: &ContentTarget,
         gradient: &mut [f32],
     ) -> Losses {
-        let factor = self.weights.total_variation;
+        let factor = self.weights.total_variation * self.weights.variation_unit();
         if factor > 0.0 {
             losses.total_variation = match &content.visible {
                 None => total_variation(&self.cpu, picture, content.size(), factor, gradient),
@@ -251,7 +282,7 @@ impl Perceptual {
     ) -> Vec<Moments> {
         let at = |tap: usize| places.iter().map(move |place| (tap, *place));
         let wanted = self.weights.style.iter().flat_map(|(tap, _)| at(*tap));
-        let weights = wanted.map(|(tap, place)| (tap, self.weights.at(&*self.trunk, tap, tile, place)));
+        let weights = wanted.map(|(tap, place)| (tap, self.weights.of_style(&*self.trunk, tap, tile, place)));
         let weights: Vec<_> = weights.collect();
         let wanted: Vec<_> = weights.iter().map(|(tap, weights)| (*tap, weights.as_deref())).collect();
         let (height, width) = tile.size();
@@ -278,7 +309,7 @@ impl Perceptual {
             let last = index + 1 == content.tiles.len();
             let found = self.forward(picture, content.size(), tile, keep && last, &places);
             for ((sum, (tap, _)), target) in distances.iter_mut().zip(&contents).zip(targets) {
-                let weights = self.weights.at(&*self.trunk, *tap, tile, content.visible());
+                let weights = self.weights.of_content(&*self.trunk, *tap, tile, content.visible());
                 sum.distance += self.trunk.squared_distance(*tap, target, weights.as_deref());
                 let sum_of = |weights: &Vec<f32>| weights.iter().map(|w| f64::from(*w)).sum();
                 sum.weight += weights.as_ref().map_or(target.shape.positions() as f64, sum_of);
@@ -293,9 +324,10 @@ impl Perceptual {
     fn losses(&self, sums: &Sums, content: &ContentTarget, style: &StyleTarget) -> (Losses, Vec<Vec<StyleGradient>>) {
         let mut losses = Losses::default();
         let channels = content.features.first().into_iter().flatten().map(|target| target.shape.channels);
-        for ((sum, (_, factor)), channels) in sums.contents.iter().zip(&self.weights.content).zip(channels) {
+        let layers = sums.contents.iter().zip(&self.weights.content).zip(&content.units).zip(channels);
+        for (((sum, (_, factor)), unit), channels) in layers {
             if sum.weight > 0.0 {
-                losses.content += factor * sum.distance / (2.0 * channels as f64 * sum.weight);
+                losses.content += factor * unit * sum.distance / (2.0 * channels as f64 * sum.weight);
             }
         }
         let mut gradients = Vec::new();
@@ -350,12 +382,15 @@ impl Perceptual {
         styles: &[Vec<StyleGradient>],
         gradient: &mut [f32],
     ) {
-        let at = |tap, pixels| self.weights.at(&*self.trunk, tap, tile, pixels);
-        let of_contents: Vec<_> = self.weights.content.iter().map(|(tap, _)| at(*tap, content.visible())).collect();
-        let of_places = |tap: usize| (0..content.places.len()).map(|p| at(tap, content.place(p))).collect::<Vec<_>>();
+        let trunk = &*self.trunk;
+        let of_content = |tap| self.weights.of_content(trunk, tap, tile, content.visible());
+        let of_contents: Vec<_> = self.weights.content.iter().map(|(tap, _)| of_content(*tap)).collect();
+        let of_place = |tap, place| self.weights.of_style(trunk, tap, tile, content.place(place));
+        let of_places = |tap: usize| (0..content.places.len()).map(|p| of_place(tap, p)).collect::<Vec<_>>();
         let of_styles: Vec<_> = self.weights.style.iter().map(|(tap, _)| of_places(*tap)).collect();
 
-        let contents = self.weights.content.iter().zip(targets).zip(&sums.contents).zip(&of_contents);
+        let layers = self.weights.content.iter().zip(&content.units).map(|((tap, factor), unit)| (*tap, factor * unit));
+        let contents = layers.zip(targets).zip(&sums.contents).zip(&of_contents);
         let contents = contents.filter(|((_, sum), _)| sum.weight > 0.0).map(|(((layer, target), sum), weights)| {
             let scale = (layer.1 / (target.shape.channels as f64 * sum.weight)) as f32;
             let content = ContentGradient { target, scale, weights: weights.as_deref() };

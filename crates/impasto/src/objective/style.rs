@@ -8,32 +8,56 @@
 
 use impasto_nn::trunk::Moments;
 
-use super::WassersteinTarget;
-use crate::settings::StyleLossKind;
+use super::{RELATIVE_UNIT, WassersteinTarget, mean_square};
+use crate::settings::{LossScale, StyleLossKind};
 
-/// A style at one layer, as a loss wants it.
+/// A style at one layer, as a loss needs it.
 #[derive(Clone, Debug)]
-pub(super) enum StyleLayer {
+pub(super) struct StyleLayer {
+    target: Target,
+    /// What the loss is multiplied by for its units.
+    unit: f64,
+}
+
+#[derive(Clone, Debug)]
+enum Target {
     Gram(Moments),
     Wasserstein(WassersteinTarget),
 }
 
 impl StyleLayer {
     /// The style whose feature has these moments.
-    pub(super) fn new(kind: StyleLossKind, style: Moments) -> Self {
-        match kind {
-            StyleLossKind::Gram => Self::Gram(style),
-            StyleLossKind::Wasserstein => Self::Wasserstein(WassersteinTarget::new(&style)),
-        }
+    pub(super) fn new(kind: StyleLossKind, scale: LossScale, style: Moments) -> Self {
+        let whole = match kind {
+            StyleLossKind::Gram => gram_size(&style),
+            StyleLossKind::Wasserstein => mean_square(&style),
+        };
+        let unit = match scale {
+            LossScale::Absolute => 1.0,
+            LossScale::Relative if whole > 0.0 => RELATIVE_UNIT / whole,
+            LossScale::Relative => 0.0,
+        };
+        let target = match kind {
+            StyleLossKind::Gram => Target::Gram(style),
+            StyleLossKind::Wasserstein => Target::Wasserstein(WassersteinTarget::new(&style)),
+        };
+        Self { target, unit }
     }
 
     /// `factor` times the loss; its gradients are added to `second`, C×C, and `mean`, C.
     pub(super) fn loss(&self, moments: &Moments, factor: f64, second: &mut [f32], mean: &mut [f32]) -> f64 {
-        match self {
-            Self::Gram(style) => gram_loss(moments, style, factor, second),
-            Self::Wasserstein(style) => style.loss(moments, factor, second, mean),
+        let factor = factor * self.unit;
+        match &self.target {
+            Target::Gram(style) => gram_loss(moments, style, factor, second),
+            Target::Wasserstein(style) => style.loss(moments, factor, second, mean),
         }
     }
+}
+
+/// `Σ A² / (4·N²)`: the Gram loss of a feature of zeros.
+fn gram_size(style: &Moments) -> f64 {
+    let squares: f64 = style.second.iter().map(|a| f64::from(*a).powi(2)).sum();
+    squares / (4 * style.channels * style.channels) as f64
 }
 
 /// `factor · Σ (S − S_style)² / (4·N²)`; its gradient `factor · (S − S_style) / (2·N²)` is added to `gradient`, N×N.

@@ -6,7 +6,7 @@
 //! optimizer                       f64: its numbers
 //! numbers                         f64: seconds, the weight of the average, the losses of the best
 //! history                         f64, evaluations × 5: seconds, loss, content, style, total variation
-//! metadata  format                impasto-painting 2
+//! metadata  format                impasto-painting 3
 //!           settings              TOML, as `impasto paint --print-config` writes it
 //!           progress              JSON: the sizes, how far the run is, hashes of the pictures
 //! ```
@@ -29,7 +29,7 @@ use crate::picture::WriteError;
 use crate::settings::Overrides;
 use crate::tensors::{self, Tensors, Values};
 
-const FORMAT: &str = "impasto-painting 2";
+const FORMAT: &str = "impasto-painting 3";
 
 /// Writing may take one part of so many of the time.
 const SHARE: f64 = 20.0;

@@ -11,7 +11,6 @@ mod ready;
 mod run;
 mod start;
 mod state;
-mod strength;
 mod sweep;
 
 use std::sync::Arc;

@@ -6,10 +6,10 @@ use impasto_nn::vgg::Preprocessing;
 
 use super::checkpoint::{Keeper, Kept};
 use super::state::{Average, State};
-use super::{PaintError, Painting, Scale, Scene, start, strength};
+use super::{PaintError, Painting, Scale, Scene, start};
 use crate::device::{Cpu, Machine};
-use crate::memory::{Layout, Plan};
-use crate::objective::{Losses, Objective, Regions, Weights};
+use crate::memory::Plan;
+use crate::objective::{Losses, Objective, Weights};
 use crate::optimizer::{self, Optimizer, Outcome};
 use crate::picture::Picture;
 use crate::progress::{End, Event, Flow, Observer};
@@ -61,14 +61,11 @@ impl<'a> Run<'a> {
         scene: Scene,
         settings: &'a Settings,
         (scales, plans): (Vec<Scale>, Vec<Plan>),
-        Computing { mut objective, cpu, device }: Computing,
+        Computing { objective, cpu, device }: Computing,
         preprocessing: &Preprocessing,
         Keeping { keeper, kept }: Keeping,
         observer: &'a mut dyn Observer,
     ) -> Result<Self, PaintError> {
-        if let Some(strength) = settings.strength {
-            balance(strength, &scene, settings, &mut objective);
-        }
         let mut optimizer = optimizer::optimizer(settings, cpu.clone());
         let (state, elapsed) = match kept {
             Some(kept) => kept.state(optimizer.as_mut())?,
@@ -270,17 +267,6 @@ impl<'a> Run<'a> {
         self.observer.event(&Event::Finished { iteration, elapsed, end: end.clone(), losses });
         Painting { picture, losses, history: self.state.history, begun: self.state.begun, end }
     }
-}
-
-/// Makes the style loss of an objective as strong as the settings want.
-fn balance(strength: f64, scene: &Scene, settings: &Settings, objective: &mut Objective) {
-    let (height, width) = (scene.content.height(), scene.content.width());
-    let side = height.max(width).min(strength::SIDE);
-    let (height, width) = scene.content.size_with_longer_side(side);
-    let reference = scene.at(Scale { height, width, iterations: 0 }, settings.style_scale);
-    objective.look_at(Layout::Whole, &reference.content, &reference.styles, Regions::default());
-    let share = strength::style_share(strength, objective, &reference);
-    objective.set_style_share(share);
 }
 
 /// The time of a run.

@@ -5,6 +5,7 @@ mod file;
 mod layers;
 mod overrides;
 mod presets;
+mod strength;
 mod values;
 
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ pub(crate) use file::{read_text, read_toml, to_toml};
 pub use layers::LayerWeights;
 pub use overrides::Overrides;
 pub use values::{
-    BorderKind, Colors, Device, Init, MemorySize, OptimizerKind, PoolingKind, Preset, StyleFile, StyleLossKind,
+    BorderKind, Colors, Device, Init, LossScale, MemorySize, OptimizerKind, PoolingKind, Preset, StyleFile,
+    StyleLossKind,
 };
 pub(crate) use values::{named, named_numbers, named_numbers_text, text_in_serde};
 
@@ -131,8 +133,8 @@ pub struct Settings {
     pub average: f64,
     /// The longer side of the styles, as a multiple of that of the picture: above 1 strokes grow, below they shrink.
     pub style_scale: f64,
-    /// From 0, the photograph, to 1, nearly only the style: it takes the place of the style weight and means the same
-    /// for every style and every size.
+    /// From 0, the photograph, to 1, nearly only the style; it takes the place of the style weight and the loss scale,
+    /// and means the same for every network, style and size. 0.5 is the default preset.
     pub strength: Option<f64>,
     /// What takes the steps.
     pub optimizer: OptimizerKind,
@@ -150,12 +152,14 @@ pub struct Settings {
     pub init: Init,
     /// How the style is compared.
     pub style_loss: StyleLossKind,
+    /// In which units the losses are.
+    pub loss_scale: LossScale,
     /// How the network pools.
     pub pooling: PoolingKind,
     /// What comes out of every pooling is multiplied by this, above 0: other poolings than the largest value make
     /// features smaller or larger than the network is used to.
     pub pooling_scale: f64,
-    /// What the first layer of the network sees beyond the picture.
+    /// What the network sees beyond the picture.
     pub border: BorderKind,
     /// `vgg19`, `vgg16`, or a file.
     pub network: String,
@@ -182,12 +186,6 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The settings with a style weight of 1 where a strength takes its place.
-    pub(crate) fn with_strength(&self) -> Self {
-        let style_weight = if self.strength.is_some() { 1.0 } else { self.style_weight };
-        Self { style_weight, ..self.clone() }
-    }
-
     /// Checks every number, so that nothing can go wrong later that could be known now.
     ///
     /// # Errors

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{
-    BorderKind, Colors, Device, Init, LayerWeights, MemorySize, OptimizerKind, PoolingKind, Preset, Settings,
-    StyleFile, StyleLossKind,
+    BorderKind, Colors, Device, Init, LayerWeights, LossScale, MemorySize, OptimizerKind, PoolingKind, Preset,
+    Settings, StyleFile, StyleLossKind,
 };
 use super::{SettingsError, overrides, to_toml};
 use crate::picture::BitDepth;
@@ -39,6 +39,7 @@ overrides! {
         colors: Colors,
         init: Init,
         style_loss: StyleLossKind,
+        loss_scale: LossScale,
         pooling: PoolingKind,
         pooling_scale: f64,
         border: BorderKind,

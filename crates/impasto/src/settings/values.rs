@@ -145,12 +145,25 @@ named! {
 }
 
 named! {
-    /// What the network's first layer sees beyond the picture: see [`Border`].
-    BorderKind, "border", "`zero` or `replicate`", {
+    /// In which units the losses are: see [`Weights`](crate::objective::Weights).
+    LossScale, "loss scale", "`absolute` or `relative`", {
+        /// As the papers have them: they grow with the features of the network.
+        Absolute = "absolute",
+        /// As shares of the features' energy: a weight means the same for every network, layer, size and style.
+        Relative = "relative",
+    }
+}
+
+named! {
+    /// What the network sees beyond the picture: see [`Border`].
+    BorderKind, "border", "`zero`, `replicate` or `crop`", {
         /// Zeros, as VGG was trained with.
         Zero = "zero",
-        /// The nearest pixel of the picture.
+        /// The first layer sees the nearest pixel of the picture, the others zeros.
         Replicate = "replicate",
+        /// As `replicate`; and the outermost positions of picture and painting, which see the zeros, do not count for
+        /// the style.
+        Crop = "crop",
     }
 }
 
@@ -168,7 +181,7 @@ impl From<BorderKind> for Border {
     fn from(kind: BorderKind) -> Self {
         match kind {
             BorderKind::Zero => Self::Zero,
-            BorderKind::Replicate => Self::Replicate,
+            BorderKind::Replicate | BorderKind::Crop => Self::Replicate,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::shares::StyleShares;
-use crate::settings::{LayerWeights, PoolingKind, Settings, SettingsError, in_range, named, text_in_serde};
+use crate::settings::{LayerWeights, PoolingKind, Preset, Settings, SettingsError, in_range, named, text_in_serde};
 
 named! {
     /// How the learning rate goes from the first step to the last; each begins with a short linear warm-up.
@@ -238,7 +238,7 @@ impl TrainSettings {
             seed: self.seed,
             content_layers: self.content_layers.clone(),
             style_layers: self.style_layers.clone(),
-            ..Settings::default()
+            ..Settings::preset(Preset::Article)
         }
     }
 }
