@@ -149,7 +149,7 @@ def sheet(ways):
             page.paste(picture, (column * (side + 4), top + line))
             if column >= 2:
                 means = ways[column - 2]["pairs"][row]["means"]
-                label = f"content {means['content']:.2f}  W2 {means['Wasserstein-2']:.3f}  grain {means['coloured grain']:.2f}"
+                label = "content {content:.2f}  W2 {Wasserstein-2:.3f}  grain {coloured grain:.2f}".format(**means)
                 draw.text((column * (side + 4) + 2, top), label, fill="black")
     args.sheet.parent.mkdir(parents=True, exist_ok=True)
     page.save(args.sheet, quality=92)
