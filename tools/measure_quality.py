@@ -110,6 +110,10 @@ def figure(told, path):
     return sum(told.values()) / len(told) if isinstance(told, dict) else told
 
 
+def shown(value):
+    return "–" if value is None else f"{value:.3f}"
+
+
 def measured(name, find):
     """All pairs of one way to paint, each picture found by a function, and their means, of which a row is printed."""
     pairs = []
@@ -124,8 +128,7 @@ def measured(name, find):
         pairs.append({"pair": name_of(content, style), "means": means, "eval": told})
     columns = {heading: [pair["means"][heading] for pair in pairs] for heading in COLUMNS}
     means = {heading: None if None in column else sum(column) / len(column) for heading, column in columns.items()}
-    cells = ["–" if value is None else f"{value:.3f}" for value in means.values()]
-    print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+    print(f"| {name} | " + " | ".join(map(shown, means.values())) + " |", flush=True)
     return {"name": name, "means": means, "pairs": pairs}
 
 
@@ -149,7 +152,8 @@ def sheet(ways):
             page.paste(picture, (column * (side + 4), top + line))
             if column >= 2:
                 means = ways[column - 2]["pairs"][row]["means"]
-                label = "content {content:.2f}  W2 {Wasserstein-2:.3f}  grain {coloured grain:.2f}".format(**means)
+                label = f"content {shown(means['content'])}  W2 {shown(means['Wasserstein-2'])}  "
+                label += f"grain {shown(means['coloured grain'])}"
                 draw.text((column * (side + 4) + 2, top), label, fill="black")
     args.sheet.parent.mkdir(parents=True, exist_ok=True)
     page.save(args.sheet, quality=92)
