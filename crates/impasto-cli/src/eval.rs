@@ -102,8 +102,12 @@ fn table(out: &mut dyn Write, path: &Path, of: &Evaluation) -> io::Result<()> {
         let (moments, sliced) = (value(of.wasserstein.get(layer)), value(of.sliced_wasserstein.get(layer)));
         writeln!(out, "  {layer:10} {content:>9} {gram:>9} {moments:>12} {sliced:>9}")?;
     }
-    let grid = of.checkerboard;
+    let (grid, grain, surface) = (of.checkerboard, of.surface.grain, of.surface);
     writeln!(out, "  structure kept (SSIM)            {:.4}", of.ssim)?;
     writeln!(out, "  border against the photograph's  {:.4}", of.border)?;
-    writeln!(out, "  grid at periods of 2 and 4       {:.1} and {:.1} dB", grid.period_2, grid.period_4)
+    writeln!(out, "  grid at periods of 2 and 4       {:.1} and {:.1} dB", grid.period_2, grid.period_4)?;
+    writeln!(out, "  grain against the style's        {:.2} ({:.2} levels)", grain.luma_ratio, grain.luma)?;
+    writeln!(out, "  coloured grain                   {:.2} ({:.2} levels)", grain.chroma_ratio, grain.chroma)?;
+    writeln!(out, "  spots of 1000 pixels             {:.2} (style {:.2})", surface.spots, surface.style_spots)?;
+    writeln!(out, "  areas without texture            {:.1} %", 100.0 * surface.dead)
 }

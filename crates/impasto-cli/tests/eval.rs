@@ -18,6 +18,8 @@ fn a_photograph_and_its_style_are_told_apart() {
     assert_eq!(photo["content"]["conv4_2"].as_f64(), Some(0.0));
     let gram = |of: &serde_json::Value| of["gram"]["conv3_1"].as_f64().unwrap();
     assert!(gram(&photo) > 0.3 && gram(&style) < 1e-4, "{} {}", gram(&photo), gram(&style));
+    let grain = |of: &serde_json::Value| of["surface"]["grain"]["luma"].as_f64().unwrap();
+    assert!(grain(&style) > 2.0 * grain(&photo), "{} {}", grain(&style), grain(&photo));
     assert!(style["content"]["conv4_2"].as_f64().unwrap() > 0.5 && style["ssim"].as_f64().unwrap() < 0.5);
 }
 

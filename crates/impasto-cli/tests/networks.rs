@@ -33,6 +33,16 @@ fn a_model_is_shown() {
     studio.run(&["models", "pull", "nothing"]).refused(&["no model called `nothing`"]);
 }
 
+#[test]
+fn a_tensor_of_any_name_is_shown() {
+    let studio = Studio::new();
+    let name = "w".repeat(70_000);
+    let header = serde_json::json!({ &name: { "dtype": "F32", "shape": [1], "data_offsets": [0, 4] } }).to_string();
+    let length = (header.len() as u64).to_le_bytes();
+    studio.write("long.safetensors", &[&length[..], header.as_bytes(), &[0; 4]].concat());
+    assert!(studio.run(&["models", "show", "long.safetensors"]).good().stdout.contains(&name));
+}
+
 /// The built-in weights again, under a name that says nothing: known by their content, and the same picture comes out.
 #[test]
 fn a_network_by_path_is_known_by_its_content() {

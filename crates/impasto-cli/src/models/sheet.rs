@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use crate::output::harmless;
 
+/// The widest column of names: formatting takes no width above 65,535, and a file may hold any name.
+const WIDEST: usize = 60;
+
 /// Prints a value as JSON.
 pub(super) fn json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
@@ -66,7 +69,7 @@ pub(super) fn sheet(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
     for (key, value) in &shown.metadata {
         line("metadata", &format!("{key} = {value}"))?;
     }
-    let width = shown.tensors.iter().map(|tensor| tensor.name.chars().count()).max().unwrap_or(0);
+    let width = shown.tensors.iter().map(|tensor| tensor.name.chars().count()).max().unwrap_or(0).min(WIDEST);
     for (i, tensor) in shown.tensors.iter().enumerate() {
         let shape = tensor.shape.iter().map(usize::to_string).collect::<Vec<_>>().join("×");
         let text = format!("{:width$}  {shape}  {}", tensor.name, tensor.dtype);

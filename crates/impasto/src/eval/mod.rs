@@ -4,6 +4,7 @@
 //! a feature of zeros. Report style and content as two numbers: either alone is easily had.
 
 mod flaws;
+mod grain;
 mod sliced;
 mod ssim;
 
@@ -19,6 +20,7 @@ use crate::picture::Picture;
 use crate::settings::{Settings, SettingsError};
 
 pub use flaws::{Checkerboard, border, checkerboard};
+pub use grain::{Grain, Surface, surface};
 pub use sliced::sliced_wasserstein;
 pub use ssim::ssim;
 
@@ -64,6 +66,8 @@ pub struct Evaluation {
     pub border: f64,
     /// Peaks at periods of 2 and 4 pixels; see [`checkerboard`].
     pub checkerboard: Checkerboard,
+    /// Grain where the photograph is flat, spots, and areas without the style's texture; see [`surface`].
+    pub surface: Surface,
 }
 
 /// Measures paintings of one photograph in one style.
@@ -83,6 +87,8 @@ pub struct Evaluator {
 struct Targets {
     size: (usize, usize),
     content: Picture,
+    /// The style, of the painting's longer side.
+    style: Picture,
     /// Of each content layer.
     features: Vec<Vec<f32>>,
     /// Of each style layer.
@@ -137,12 +143,16 @@ impl Evaluator {
     fn targets(&mut self, height: usize, width: usize) -> Targets {
         let content = self.content.resized(height, width);
         let features = self.content_features(&content);
-        let styles = self.style_features(height.max(width));
-        Targets { size: (height, width), content, features, styles }
+        let style = self.style.resized_to_longer_side(height.max(width));
+        let styles = self.style_features(&style);
+        // A long and narrow style leaves fewer rows than its texture can be measured in.
+        let style = style.resized(style.height().max(grain::SHORTEST), style.width().max(grain::SHORTEST));
+        Targets { size: (height, width), content, style, features, styles }
     }
 
-    fn measure(&mut self, painting: &Picture, Targets { size, content, features, styles }: &Targets) -> Evaluation {
-        let (height, width) = *size;
+    fn measure(&mut self, painting: &Picture, targets: &Targets) -> Evaluation {
+        let Targets { size: (height, width), content, style, features, styles } = targets;
+        let (height, width) = (*height, *width);
         self.trunk.forward(painting.data(), height, width, false);
         let mut found = Evaluation {
             width,
@@ -154,6 +164,7 @@ impl Evaluator {
             ssim: ssim(painting, content),
             border: border(painting) / border(content),
             checkerboard: checkerboard(painting),
+            surface: surface(painting, content, style),
         };
         for ((tap, name), target) in self.content_layers.iter().zip(features) {
             found.content.insert(name.clone(), distance(&self.trunk.features(*tap), target));
@@ -180,11 +191,10 @@ impl Evaluator {
         self.content_layers.iter().map(|(tap, _)| self.trunk.features(*tap)).collect()
     }
 
-    fn style_features(&mut self, longer_side: usize) -> Vec<StyleLayer> {
+    fn style_features(&mut self, style: &Picture) -> Vec<StyleLayer> {
         if self.style_layers.is_empty() {
             return Vec::new();
         }
-        let style = self.style.resized_to_longer_side(longer_side);
         self.trunk.forward(style.data(), style.height(), style.width(), false);
         let layers = self.style_layers.iter().map(|(tap, _)| {
             let moments = self.trunk.moments(*tap, None);
@@ -241,6 +251,16 @@ mod tests {
             assert!(painted.sliced_wasserstein[layer] < 1e-6, "{layer}");
         }
         assert!(painted.ssim < 0.9 && painted.content.values().all(|distance| *distance > 0.05));
+    }
+
+    #[test]
+    fn a_narrow_style_is_measured_as_well() {
+        let settings = Settings { threads: Some(2), ..Settings::default() };
+        let network = crate::network("vgg19").unwrap();
+        let (content, style) = (blobs(32, 40, 0.0), blobs(20, 200, 2.0));
+        let mut evaluator = Evaluator::new(&network, &settings, content.clone(), style).unwrap();
+        let found = evaluator.evaluate(&content).unwrap();
+        assert!(found.surface.grain.style_luma.is_finite() && found.surface.style_spots >= 0.0, "{found:?}");
     }
 
     #[test]
