@@ -50,6 +50,8 @@ pub(super) struct Clock {
     before: f64,
     /// Seconds of the last validation.
     look: f64,
+    /// When the last checkpoint was written, in seconds.
+    saved: f64,
     /// Seconds that the last steps took.
     steps: VecDeque<f64>,
     /// Steps of this session but its first, and their seconds.
@@ -59,7 +61,7 @@ pub(super) struct Clock {
 impl Clock {
     /// A clock that goes on from `before` seconds.
     pub(super) fn new(before: f64) -> Self {
-        Self { begun: Instant::now(), before, look: 0.0, steps: VecDeque::new(), measured: None }
+        Self { begun: Instant::now(), before, look: 0.0, saved: before, steps: VecDeque::new(), measured: None }
     }
 
     fn elapsed(&self) -> f64 {
@@ -94,6 +96,8 @@ impl Run<'_> {
             }
             if end.is_none() && self.due() && !self.seen() {
                 self.look()?;
+            } else if self.save_due() {
+                self.save();
             }
         }
         let end = end.unwrap_or(TrainEnd::Stopped);
@@ -146,6 +150,15 @@ impl Run<'_> {
             (None, Every::Minutes(_)) => return false,
         };
         self.state.progress.step.is_multiple_of(every)
+    }
+
+    /// Whether the last checkpoint is as old as the time between two validations should be: steps may have become
+    /// slower since they were measured.
+    fn save_due(&self) -> bool {
+        match self.job.settings.validate_every {
+            Every::Minutes(minutes) => self.clock.elapsed() - self.clock.saved >= minutes * 60.0,
+            Every::Steps(_) => false,
+        }
     }
 
     /// Fixes the length of the run once its speed is known.
@@ -291,6 +304,7 @@ impl Run<'_> {
     /// Writes the checkpoint; where that fails the one before it stays, and the run goes on.
     fn save(&mut self) {
         self.state.elapsed = self.clock.elapsed();
+        self.clock.saved = self.state.elapsed;
         let path = checkpoint_path(&self.job.output);
         let written = self.state.save(&path, &self.settings);
         self.tell_written(written, path);
