@@ -21,9 +21,6 @@ use args::{Args, Command};
 /// The exit code of everything that the person at the keyboard can mend.
 const BAD_INPUT: u8 = 2;
 
-/// The exit code of a run that Ctrl-C ended: 128 and the number of SIGINT, as shells have it.
-const INTERRUPTED: u8 = 130;
-
 /// How a command ended when nothing was wrong.
 enum Ending {
     Done,
@@ -37,12 +34,12 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(*args),
         Command::Eval(args) => eval::run(args),
         Command::Show(args) => show::run(&args).map(|()| Ending::Done),
-        Command::Models(args) => models::run(args).map(|()| Ending::Done).map_err(Into::into),
+        Command::Models(args) => models::run(args).map_err(Into::into),
         Command::Completions { shell } => args::completions(shell),
     };
     match ending {
         Ok(Ending::Done) => ExitCode::SUCCESS,
-        Ok(Ending::Interrupted) => ExitCode::from(INTERRUPTED),
+        Ok(Ending::Interrupted) => ExitCode::from(interrupt::exit_code()),
         Err(error) => {
             output::complain(error.as_ref());
             ExitCode::from(BAD_INPUT)

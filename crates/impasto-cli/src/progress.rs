@@ -30,7 +30,7 @@ impl Observer for Watch {
             Self::Json(json) => json.event(event),
             Self::Quiet(quiet) => quiet.event(event),
         }
-        if interrupt::pressed() { Flow::Stop } else { Flow::Continue }
+        if interrupt::requested() { Flow::Stop } else { Flow::Continue }
     }
 }
 

@@ -123,7 +123,7 @@ pub(crate) fn run(args: StylizeArgs) -> Result<Ending, Box<dyn Error>> {
     interrupt::watch();
     let summary = job.run(&mut |event: &StylizeEvent| watch.event(event))?;
     watch.close(&summary);
-    let interrupted = summary.end == End::Stopped || interrupt::pressed();
+    let interrupted = summary.end == End::Stopped || interrupt::requested();
     let ending = if interrupted { Ending::Interrupted } else { Ending::Done };
     if summary.failures.is_empty() {
         return Ok(ending);
@@ -216,7 +216,7 @@ impl Watch {
         } else if !self.json && !self.quiet {
             self.line(event);
         }
-        if interrupt::pressed() { Flow::Stop } else { Flow::Continue }
+        if interrupt::requested() { Flow::Stop } else { Flow::Continue }
     }
 
     fn warn(&self, input: &Path, message: &str) {

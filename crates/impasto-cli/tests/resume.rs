@@ -5,9 +5,8 @@ mod common;
 #[cfg(unix)]
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use std::time::Instant;
 
-use common::{Run, Studio};
+use common::{Run, Studio, send};
 
 const KEPT: &str = "out-checkpoint.safetensors";
 
@@ -21,31 +20,58 @@ fn pixels(studio: &Studio, name: &str) -> Vec<u8> {
     image::open(studio.path(name)).unwrap().to_rgb8().into_raw()
 }
 
+/// The losses of every step among these events, by its number: exact, as JSON has them.
+fn steps(events: &[serde_json::Value]) -> Vec<(u64, [f64; 4])> {
+    let steps = events.iter().filter(|event| event["event"] == "step");
+    let losses = |event: &serde_json::Value| {
+        ["loss", "content", "style", "total_variation"].map(|name| event[name].as_f64().unwrap())
+    };
+    steps.map(|event| (event["iteration"].as_u64().unwrap(), losses(event))).collect()
+}
+
+/// Starts a run, kills it after so many of its steps, and gives all of its events.
+#[cfg(unix)]
+fn killed_after(studio: &Studio, args: &[&str], count: usize) -> Vec<serde_json::Value> {
+    let mut child = studio.command(args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut events = Vec::new();
+    while steps(&events).len() < count {
+        events.push(serde_json::from_str(&lines.next().expect("it ended too soon")).unwrap());
+    }
+    child.kill().unwrap();
+    events.extend(lines.map_while(|line| serde_json::from_str(&line).ok()));
+    assert_eq!(child.wait().unwrap().code(), None, "it was killed before its end");
+    events
+}
+
+#[cfg(unix)]
 #[test]
-fn a_run_that_is_killed_goes_on_to_the_same_picture() {
+fn a_run_that_is_killed_resumes_with_the_same_steps() {
     for optimizer in ["lbfgs", "adam"] {
         let studio = Studio::new();
-        let begun = Instant::now();
-        studio.run(&arguments(optimizer, "whole.png")).good();
-        let whole = begun.elapsed();
-        let mut commands = vec![arguments(optimizer, "out.png"); 1];
-        for share in [0.35, 0.6, 0.8] {
-            let args = commands.last().unwrap();
-            let mut child = studio.command(args).stderr(Stdio::null()).spawn().unwrap();
-            std::thread::sleep(whole.mul_f64(share));
-            child.kill().unwrap();
-            child.wait().unwrap();
-            if studio.path(KEPT).exists() {
-                commands.push(vec!["paint", "--resume", KEPT, "-q"]);
-            } else if studio.path("out.png").exists() {
-                break;
+        let args = |output| [&arguments(optimizer, output)[..], &["-n", "40", "--json"]].concat();
+        let whole = studio.run(&args("whole.png")).good().json();
+        let first = killed_after(&studio, &args("out.png"), 4);
+        assert!(studio.path(KEPT).exists(), "there is something to resume");
+        let resume = ["paint", "--resume", KEPT, "--json", "-q"];
+        let second = killed_after(&studio, &resume, 4);
+        assert!(studio.path(KEPT).exists());
+        let last = studio.run(&resume).good().json();
+
+        let (whole_steps, mut next) = (steps(&whole), 1);
+        for session in [first, second, last.clone()] {
+            let session = steps(&session);
+            assert!(session[0].0 <= next, "no step is left out: {} after {next}", session[0].0);
+            next = session[session.len() - 1].0 + 1;
+            for step in session {
+                assert_eq!(whole_steps[step.0 as usize - 1], step, "{optimizer}");
             }
         }
-        if studio.path(KEPT).exists() {
-            studio.run(commands.last().unwrap()).good();
-        } else if !studio.path("out.png").exists() {
-            studio.run(&commands[0]).good();
-        }
+        assert_eq!(next as usize, whole_steps.len() + 1);
+        let losses = |events: &[serde_json::Value]| {
+            events.iter().find(|event| event["event"] == "finished").map(|event| event["loss"].as_f64().unwrap())
+        };
+        assert!(losses(&whole).is_some() && losses(&whole) == losses(&last));
         assert_eq!(pixels(&studio, "out.png"), pixels(&studio, "whole.png"), "{optimizer}");
         assert!(!studio.path(KEPT).exists(), "a finished run leaves no checkpoint");
     }
@@ -61,8 +87,7 @@ fn stopped() -> Studio {
     let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     lines.by_ref().filter(|line| line.contains("\"step\"")).nth(4).unwrap();
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    send("INT", &child);
     let last = lines.last().unwrap();
     assert!(last.contains("saved"), "{last}");
     let run = Run::of(child.wait_with_output().unwrap());
@@ -145,4 +170,41 @@ fn a_sweep_is_one_sheet_with_a_label_for_each_painting() {
     let cell = |left: u32, top: u32| (0..64).map(|i| sheet.get_pixel(left + i, top + 30).0).collect::<Vec<_>>();
     assert_ne!(cell(8, 8), cell(216, 8), "another strength, another picture");
     studio.paint(&["--sweep", "strenght=1"]).refused(&["`strenght` cannot be swept"]);
+}
+
+/// Process substitution: a pipe can be read only once, so it is hashed as it is decoded.
+#[cfg(unix)]
+#[test]
+fn pipes_are_inputs_and_a_run_knows_what_came_through_them() {
+    let studio = Studio::new();
+    let mask: Vec<u8> = (0..64 * 96).map(|i| if i % 96 < 48 { 255 } else { 0 }).collect();
+    image::GrayImage::from_raw(96, 64, mask).unwrap().save(studio.path("half.png")).unwrap();
+    let rest = "--checkpoint-every 1e-6 --threads 2 --optimizer lbfgs --size 64 --scales 1";
+    let piped = "paint <(cat cat.png) -s <(cat night.png) --mask <(cat half.png) --protect <(cat half.png)";
+    let files = piped.replace("<(cat ", "").replace(')', "");
+    let script = |args: &str| studio.script(&format!("exec \"$0\" {args}"), &[]);
+    Run::of(script(&format!("{files} {rest} -n 8 -q -o files.png")).output().unwrap()).good();
+    Run::of(script(&format!("{piped} {rest} -n 8 -q -o pipes.png")).output().unwrap()).good();
+    assert_eq!(pixels(&studio, "pipes.png"), pixels(&studio, "files.png"));
+
+    // The hash in the checkpoint is that of the bytes: files with the same bytes are accepted, others are not.
+    let mut child =
+        script(&format!("{piped} {rest} -n 100000 --json -o out.png")).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    lines.by_ref().filter(|line| line.contains("\"step\"")).nth(2).unwrap();
+    send("INT", &child);
+    let made = lines.last().and_then(|line| serde_json::from_str::<serde_json::Value>(&line).ok()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let files = |style| {
+        let inputs = ["paint", "--resume", KEPT, "cat.png", "-s", style, "--mask", "half.png", "--protect", "half.png"];
+        [&inputs[..], &["--json"]].concat()
+    };
+    studio.run(&files("cat.png")).refused(&["`cat.png` is not what the painting", KEPT]);
+    let resumed = steps(&killed_after(&studio, &files("night.png"), 1));
+    assert_eq!((made["event"].as_str(), resumed[0].0), (Some("saved"), made["iteration"].as_u64().unwrap() + 1));
+
+    // A sweep reads its inputs for each painting.
+    let sweep = "paint <(cat cat.png) -s <(cat night.png) --sweep seed=1,2 --size 48 -n 2 -q -o sheet.png";
+    Run::of(script(sweep).output().unwrap()).good();
+    assert!(studio.path("sheet.png").exists());
 }

@@ -148,18 +148,12 @@ fn ctrl_c_finishes_the_step_and_keeps_the_picture() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let third = lines.by_ref().filter(|line| line.contains("\"step\"")).nth(2).unwrap();
     assert!(third.contains("\"iteration\":3"), "{third}");
-    send_interrupt(child.id());
+    common::send("INT", &child);
     let rest: Vec<String> = lines.collect();
     assert!(rest.iter().any(|line| line.contains("\"finished\"") && line.contains("\"stopped\"")), "{rest:?}");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(studio.size("out.png"), (96, 64));
     assert_eq!(studio.files(), ["cat.png", "night.png", "out-checkpoint.safetensors", "out.png"]);
-}
-
-#[cfg(unix)]
-fn send_interrupt(process: u32) {
-    let status = std::process::Command::new("kill").args(["-INT", &process.to_string()]).status().unwrap();
-    assert!(status.success());
 }
 
 #[test]

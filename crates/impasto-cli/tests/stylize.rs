@@ -219,8 +219,7 @@ fn ctrl_c_leaves_whole_pictures() {
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.next().unwrap().contains("\"done\""));
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
+    common::send("INT", &child);
     let done = 1 + lines.count();
     let run = Run::of(child.wait_with_output().unwrap());
     assert_eq!(run.code, Some(130), "{}", run.stderr);

@@ -84,6 +84,7 @@ mod reference;
 mod register_rows;
 mod simd;
 mod sinks;
+mod size;
 mod style_net;
 mod taps;
 #[cfg(test)]

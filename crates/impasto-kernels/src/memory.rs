@@ -1,5 +1,6 @@
 //! Large aligned buffers, and views of them that several threads may write to.
 
+use crate::size::product;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
@@ -53,8 +54,14 @@ impl Number for u32 {}
 
 impl<T: Number> Buffer<T> {
     /// `len` zeros.
+    ///
+    /// # Panics
+    /// If so many bytes cannot be one object.
     pub(crate) fn new(len: usize) -> Self {
-        Self { region: Region::new(len * size_of::<T>()), len, kind: PhantomData }
+        let Some(bytes) = product(&[len, size_of::<T>()]) else {
+            panic!("a buffer of {len} values is larger than the address space");
+        };
+        Self { region: Region::new(bytes), len, kind: PhantomData }
     }
 }
 
@@ -120,7 +127,7 @@ impl Region {
         if bytes < PAGE || cfg!(miri) {
             return None;
         }
-        let len = bytes + PAGE;
+        let len = bytes.checked_add(PAGE)?;
         // SAFETY: a new anonymous mapping touches no existing memory.
         let base = unsafe {
             let access = libc::PROT_READ | libc::PROT_WRITE;

@@ -162,8 +162,8 @@ fn check_convolution(index: usize, convolution: &Convolution, before: Option<usi
     if channels == 0 || !channels.is_multiple_of(LANES) {
         return Err(TrunkError::Channels { convolution: index, channels });
     }
-    let lengths =
-        [("weight", channels * found * 9, convolution.weight.len()), ("bias", channels, convolution.bias.len())];
+    let weights = channels.saturating_mul(found).saturating_mul(9);
+    let lengths = [("weight", weights, convolution.weight.len()), ("bias", channels, convolution.bias.len())];
     for (what, expected, found) in lengths {
         if expected != found {
             return Err(TrunkError::Length { convolution: index, what, expected, found });

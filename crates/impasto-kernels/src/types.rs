@@ -58,14 +58,14 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// `height · width`.
+    /// `height · width`; `usize::MAX` where that is more.
     pub fn positions(&self) -> usize {
-        self.height * self.width
+        self.height.saturating_mul(self.width)
     }
 
-    /// `channels · height · width`.
+    /// `channels · height · width`; `usize::MAX` where that is more.
     pub fn len(&self) -> usize {
-        self.channels * self.positions()
+        self.channels.saturating_mul(self.positions())
     }
 
     /// Whether there is nothing in it.

@@ -6,6 +6,7 @@
 use crate::Isa;
 use crate::memory::{View, ViewMut};
 use crate::simd::{LANES, Op, Simd};
+use crate::size::product;
 use crate::threads::{Threads, part};
 use std::ops::Range;
 
@@ -247,7 +248,8 @@ pub fn total_variation(
     if picture.is_empty() {
         return 0.0;
     }
-    assert!(picture.len().is_multiple_of(height * width), "a picture is a number of planes");
+    let plane = product(&[height, width]).unwrap_or(usize::MAX);
+    assert!(picture.len().is_multiple_of(plane), "a picture is a number of planes");
     let len = picture.len();
     let (picture, gradient) = (View::new(picture), ViewMut::new(gradient));
     let parts = split(threads, len, width, |part| {

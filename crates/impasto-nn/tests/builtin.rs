@@ -1,7 +1,5 @@
 //! The network that comes with the program.
 
-use std::time::Instant;
-
 use impasto_nn::{
     describe_builtin,
     formats::ModelKind,
@@ -57,13 +55,4 @@ fn builtin_is_described_with_its_licence() {
     assert_eq!(description.preprocessing, Some(Preprocessing::CAFFE));
     assert_eq!(description.metadata["license"], "CC BY 4.0");
     assert_eq!(description.problem, None);
-}
-
-#[test]
-fn builtin_is_quick() {
-    Vgg::builtin();
-    let start = Instant::now();
-    let vgg = Vgg::builtin();
-    let taken = start.elapsed();
-    assert!(taken.as_secs_f64() < 1.0, "{taken:?} for {} layers", vgg.convolutions.len());
 }

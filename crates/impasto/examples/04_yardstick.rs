@@ -3,14 +3,18 @@
 //!
 //! ```text
 //! cargo run --release -p impasto --example 04_yardstick -- MODEL.safetensors PHOTOS NAME=PAINTING… \
-//!     [--count N] [--size N] [--iterations 50,100] [--init content|noise|mix] [--json FILE]
+//!     [--unseen] [--count N] [--size N] [--iterations 50,100] [--init content|noise|mix] [--json FILE]
 //! ```
 //!
 //! For each style: the mean objective of what the network paints, and of what L-BFGS reaches after 50 and 100
 //! evaluations (Johnson et al. 2016, arXiv:1603.08155, figure 5, compare with 50 to 100). It begins at the photograph
 //! unless `--init noise` is given, from where it needs many more. The weights, the layers and the size
-//! of the painting are those that the model was trained with. Photographs are taken from the folder in the order of
-//! their names, as squares from their middle; take some that were not trained on.
+//! of the painting are those that the model was trained with. Both are measured as they are seen: clipped to 0–255 and
+//! rounded, as in a file.
+//!
+//! PHOTOS is the folder that the model was trained on. Of its photographs those are taken that the training held out for
+//! reports: it neither learned from them nor chose the best network by them. With `--unseen` it is another folder, and
+//! all of it is taken, in the order of the names. Photographs become squares from their middle.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -20,7 +24,7 @@ use impasto::objective::{Losses, Objective, Weights};
 use impasto::optimizer::{Outcome, optimizer};
 use impasto::paint::{Masks, Scene, start};
 use impasto::settings::{Init, OptimizerKind, Settings};
-use impasto::train::{TrainOverrides, TrainSettings, TrainStyle};
+use impasto::train::{ReportPhotos, TrainOverrides, TrainSettings, TrainStyle, report_photos};
 use impasto::{Picture, network};
 use impasto_nn::kernels::{Isa, StyleNet, Threads};
 use impasto_nn::style_model::StyleModel;
@@ -30,6 +34,8 @@ use serde::Serialize;
 struct Asked {
     model: PathBuf,
     photos: PathBuf,
+    /// Whether the training never read the folder.
+    unseen: bool,
     paintings: Vec<TrainStyle>,
     count: usize,
     size: Option<usize>,
@@ -56,7 +62,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let model = StyleModel::load(&asked.model)?;
     let (settings, weights) = trained_with(&model)?;
     let size = asked.size.unwrap_or(settings.image_size);
-    let photos = photographs(&asked.photos, asked.count, size)?;
+    let paths = if asked.unseen { all_in(&asked.photos)? } else { held_out(&model, &asked.photos)? };
+    let photos = photographs(&paths, asked.count, size)?;
     let mut rows = Vec::new();
     let heads: Vec<String> = asked.iterations.iter().map(|n| format!("painting, {n}")).collect();
     println!("| style | network | {} | ratio to the first |", heads.join(" | "));
@@ -86,6 +93,7 @@ fn asked() -> Result<Asked, Box<dyn Error>> {
     let mut asked = Asked {
         model: "".into(),
         photos: "".into(),
+        unseen: false,
         paintings: vec![],
         count: 20,
         size: None,
@@ -97,6 +105,7 @@ fn asked() -> Result<Asked, Box<dyn Error>> {
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("`{arg}` needs a value"));
         match arg.as_str() {
+            "--unseen" => asked.unseen = true,
             "--count" => asked.count = value()?.parse()?,
             "--size" => asked.size = Some(value()?.parse()?),
             "--iterations" => asked.iterations = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
@@ -120,13 +129,33 @@ fn trained_with(model: &StyleModel) -> Result<(TrainSettings, Vec<f64>), Box<dyn
     Ok((settings.settings(), weights))
 }
 
-/// So many squares from the middle of the photographs in a folder.
-fn photographs(folder: &Path, count: usize, size: usize) -> Result<Vec<Picture>, Box<dyn Error>> {
+/// The files in a folder, by their names.
+fn all_in(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let mut paths = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
     paths.sort();
+    Ok(paths)
+}
+
+/// The photographs of the folder that a model was trained on that it was neither trained nor chosen by.
+fn held_out(model: &StyleModel, folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let ReportPhotos { paths, fingerprint } = report_photos(&[folder.into()])?;
+    let trained_on = model.card.training.as_ref().and_then(|training| training["photos"].as_str());
+    if trained_on != Some(&fingerprint) {
+        let folder = folder.display();
+        let reason = format!(
+            "the model was not trained on the files in `{folder}`, or does not say so: name its folder, or \
+                              give `--unseen` if the training never read `{folder}`"
+        );
+        return Err(reason.into());
+    }
+    Ok(paths)
+}
+
+/// So many squares from the middle of these photographs.
+fn photographs(paths: &[PathBuf], count: usize, size: usize) -> Result<Vec<Picture>, Box<dyn Error>> {
     let readable = paths.iter().filter_map(|path| Picture::read(path).ok());
     let photos: Vec<Picture> = readable.take(count).map(|photo| middle(&photo).resized(size, size)).collect();
-    if photos.is_empty() { Err(format!("no picture in `{}` can be read", folder.display()).into()) } else { Ok(photos) }
+    if photos.is_empty() { Err("none of the photographs can be read".into()) } else { Ok(photos) }
 }
 
 fn middle(photo: &Picture) -> Picture {
@@ -175,7 +204,8 @@ fn measure(
         let mut objective = Objective::new(machine, &weights, photo, std::slice::from_ref(&target));
         let mut painted = vec![0.0; photo.data().len()];
         net.run(photo.data(), photo.height(), photo.width(), &blend, usize::MAX, &mut painted)?;
-        row.network += objective.value(&painted) * share;
+        let painted = as_seen(Picture::from_planar(photo.height(), photo.width(), painted));
+        row.network += objective.value(painted.data()) * share;
         row.untouched += objective.value(photo.data()) * share;
         let scene =
             Scene { content: photo.clone(), styles: vec![target.clone()], start: None, masks: Masks::default() };
@@ -187,28 +217,35 @@ fn measure(
     Ok(row)
 }
 
-/// The lowest losses within each number of evaluations, from the beginning on.
+/// A picture as a file keeps it: clipped to 0–255 and rounded.
+fn as_seen(picture: Picture) -> Picture {
+    Picture::from_rgb8(picture.height(), picture.width(), &picture.to_rgb8())
+}
+
+/// The losses of the best picture within each number of evaluations, from the beginning on.
 fn descend(
     objective: &mut Objective,
     optimizer: &mut dyn impasto::optimizer::Optimizer,
     beginning: Picture,
     iterations: &[usize],
 ) -> Vec<Losses> {
+    let (height, width) = (beginning.height(), beginning.width());
     let mut picture = beginning.into_data();
     let mut gradient = vec![0.0; picture.len()];
-    let mut best = Losses { loss: f64::INFINITY, ..Losses::default() };
+    let mut best = (f64::INFINITY, picture.clone());
     let mut reached = Vec::new();
     let mut over = false;
     for iteration in 1..=iterations.iter().copied().max().unwrap_or(0) {
         if !over {
             let losses = objective.value_and_gradient(&picture, &mut gradient);
-            if losses.loss < best.loss {
-                best = losses;
+            if losses.loss < best.0 {
+                best = (losses.loss, picture.clone());
             }
             over = matches!(optimizer.tell(&mut picture, losses.loss, &gradient), Outcome::Converged(_));
         }
         if iterations.contains(&iteration) {
-            reached.push(best);
+            let seen = as_seen(Picture::from_planar(height, width, best.1.clone()));
+            reached.push(objective.value(seen.data()));
         }
     }
     reached

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use impasto::device::Machine;
 use impasto::objective::{Losses, Objective, Weights};
-use impasto::paint::{Masks, scales};
+use impasto::paint::{Mask, Masks, scales};
 use impasto::progress::{Event, Flow};
-use impasto::settings::{Init, OptimizerKind};
-use impasto::{Painting, Picture, Scene, Settings, network, paint};
+use impasto::settings::{Init, OptimizerKind, Overrides, Preset, StyleLossKind};
+use impasto::{PaintJob, Painting, Picture, Scene, Settings, network, paint};
 
 fn example(name: &str) -> Picture {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures");
@@ -169,4 +169,126 @@ fn the_size_of_the_styles_is_the_size_of_the_strokes() {
         [0.5, 2.0].map(|style_scale| measure(&picture, "starry-night.jpg", style_scale).style)
     });
     assert!(small[0] < 0.8 * large[0] && large[1] < 0.8 * small[1], "each is nearest to its own: {small:?} {large:?}");
+}
+
+#[test]
+fn what_is_protected_is_the_photograph_even_where_a_run_is_stopped_at_a_small_size() {
+    let content = example("coffee.png").resized(128, 192);
+    // The left third is protected, with an edge that fades over 16 columns.
+    let shade = |i: usize| ((72.0 - (i % 192) as f32) / 16.0).clamp(0.0, 1.0);
+    let mask: Vec<u8> = (0..128 * 192).flat_map(|i| [(255.0 * shade(i)) as u8; 3]).collect();
+    let protect = Some(Mask::of(&Picture::from_rgb8(128, 192, &mask)));
+    let masks = Masks { protect, ..Masks::default() };
+    let scene = Scene { content: content.clone(), masks, ..scene("starry-night.jpg") };
+    let settings = Settings { min_size: 48, init: Init::Noise, iterations: 6, threads: Some(2), ..Settings::default() };
+    let mut stop = |event: &Event| match event {
+        Event::Step { .. } => Flow::Stop,
+        _ => Flow::Continue,
+    };
+    let painting = paint(&scene, &settings, network("vgg19").unwrap(), &mut stop).unwrap();
+    assert_eq!((painting.history.len(), painting.begun.len()), (1, 1), "it was stopped at the smallest size");
+    let differs = |columns: std::ops::Range<usize>| {
+        let pairs = painting.picture.data().iter().zip(content.data()).enumerate();
+        pairs.filter(|(i, (a, b))| columns.contains(&(i % 192)) && a != b).count()
+    };
+    assert_eq!(differs(0..56), 0, "bit for bit");
+    assert!(differs(72..192) > 100_000 / 3, "noise elsewhere: {}", differs(72..192));
+}
+
+/// Runs a job and stops it after so many iterations.
+fn stopped_after(job: &PaintJob, wanted: usize) -> Painting {
+    let mut stop = |event: &Event| match event {
+        Event::Step { iteration, .. } if *iteration == wanted => Flow::Stop,
+        _ => Flow::Continue,
+    };
+    job.run(&mut stop).unwrap()
+}
+
+#[test]
+fn a_run_that_was_stopped_resumes_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures");
+    for optimizer in [OptimizerKind::Lbfgs, OptimizerKind::Adam] {
+        let settings = Settings {
+            size: Some(72),
+            min_size: 48,
+            iterations: 9,
+            average: 0.9,
+            threads: Some(2),
+            optimizer,
+            ..Settings::default()
+        };
+        let job = |name: &str| {
+            PaintJob::new(Overrides {
+                content: Some(pictures.join("coffee.png")),
+                style: vec![pictures.join("starry-night.jpg").to_str().unwrap().parse().unwrap()],
+                output: Some(folder.path().join(format!("{optimizer}-{name}.png"))),
+                ..Overrides::from(&settings)
+            })
+            .unwrap()
+        };
+        let whole = stopped_after(&job("whole"), usize::MAX);
+        let begun = job("stopped");
+        let steps = whole.history.len();
+        // In the first size, and in the last.
+        let mut stopped = stopped_after(&begun, 3);
+        assert_eq!((stopped.history.len(), stopped.begun.len()), (3, 1));
+        for wanted in [steps - 4, usize::MAX] {
+            let resumed = PaintJob::resume(&begun.checkpoint, Overrides::default()).unwrap();
+            stopped = stopped_after(&resumed, wanted);
+        }
+        let losses = |painting: &Painting| painting.history.iter().map(|(_, losses)| *losses).collect::<Vec<_>>();
+        assert_eq!(losses(&stopped), losses(&whole), "{optimizer}");
+        assert_eq!(stopped.picture.data(), whole.picture.data(), "{optimizer}: to the last bit of every float");
+        assert_eq!((stopped.begun, stopped.losses), (whole.begun, whole.losses));
+        assert!(!begun.checkpoint.exists());
+    }
+}
+
+/// A picture of one colour.
+fn flat(rgb: [u8; 3]) -> Picture {
+    Picture::from_rgb8(64, 64, &rgb.repeat(64 * 64))
+}
+
+/// The Wasserstein-2 objective where nothing spreads.
+#[test]
+fn contents_and_styles_of_one_colour_are_painted() {
+    let red = [180, 30, 40];
+    let mean = |picture: &Picture| {
+        let planes = picture.data().chunks_exact(picture.height() * picture.width());
+        planes.map(|plane| plane.iter().sum::<f32>() / plane.len() as f32).collect::<Vec<_>>()
+    };
+    let from_red =
+        |picture: &Picture| mean(picture).iter().zip(red).map(|(a, b)| (a - f32::from(b)).abs()).sum::<f32>();
+    for optimizer in [OptimizerKind::Lbfgs, OptimizerKind::Adam] {
+        let settings = Settings {
+            style_loss: StyleLossKind::Wasserstein,
+            size: Some(64),
+            iterations: 20,
+            threads: Some(2),
+            optimizer,
+            ..Settings::preset(Preset::Best)
+        };
+        for (name, content, style) in [
+            ("a photograph in red", example("coffee.png"), flat(red)),
+            ("grey in red", flat([128; 3]), flat(red)),
+            ("black in red", flat([0; 3]), flat(red)),
+            ("grey like a painting", flat([128; 3]), example("starry-night.jpg")),
+            ("a photograph in black", example("coffee.png"), flat([0; 3])),
+        ] {
+            let scene = Scene { content: content.clone(), ..scene("starry-night.jpg") };
+            let scene = Scene { styles: vec![(style, 1.0)], ..scene };
+            let mut watch = |_: &Event| Flow::Continue;
+            let painting = paint(&scene, &settings, network("vgg19").unwrap(), &mut watch).unwrap();
+            let name = format!("{name} with {optimizer}");
+            assert!(painting.history.iter().all(|(_, losses)| losses.loss.is_finite()), "{name}");
+            assert!(painting.picture.data().iter().all(|value| value.is_finite()), "{name}");
+            let begin = *painting.begun.last().unwrap();
+            assert!(painting.losses.loss <= painting.history[begin].1.loss, "{name}: the loss falls");
+            if name.contains("in red") {
+                let small = content.resized(64, 64);
+                assert!(from_red(&painting.picture) < 0.7 * from_red(&small), "{name}: {:?}", mean(&painting.picture));
+            }
+        }
+    }
 }

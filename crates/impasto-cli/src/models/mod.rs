@@ -6,6 +6,7 @@ mod sheet;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use impasto::models::{
@@ -17,6 +18,7 @@ use thiserror::Error;
 use self::convert::{ExportArgs, ImportArgs};
 use self::progress::Progress;
 use self::sheet::{json, sheet, table};
+use crate::{Ending, interrupt, output};
 
 /// `impasto models …`
 #[derive(Debug, Args)]
@@ -99,9 +101,13 @@ pub(crate) enum ModelsError {
     Output(#[from] io::Error),
 }
 
+/// How long a pull may wait for the network after a signal: the part file is complete after every chunk.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// Does what the arguments say.
-pub(crate) fn run(args: ModelsArgs) -> Result<(), ModelsError> {
-    match args.command {
+pub(crate) fn run(args: ModelsArgs) -> Result<Ending, ModelsError> {
+    let done = match args.command {
+        Command::Pull(args) => return run_pull(args),
         Command::List(args) => {
             let models = list_in(args.dir.or(default_dir().ok()).as_deref());
             print(|out| if args.json { json(out, &models) } else { table(out, &models) })
@@ -110,13 +116,13 @@ pub(crate) fn run(args: ModelsArgs) -> Result<(), ModelsError> {
             let shown = show_in(&args.model, args.dir.or(default_dir().ok()).as_deref())?;
             print(|out| if args.json { json(out, &shown) } else { sheet(out, &shown) })
         }
-        Command::Pull(args) => run_pull(args),
         Command::Import(args) => convert::import(&args),
         Command::Export(args) => convert::export(&args),
-    }
+    };
+    done.map(|()| Ending::Done)
 }
 
-fn run_pull(args: PullArgs) -> Result<(), ModelsError> {
+fn run_pull(args: PullArgs) -> Result<Ending, ModelsError> {
     let built_in = args.name == BUILT_IN || impasto::styles::find(&args.name).is_some();
     if built_in && args.manifest.is_none() {
         return Err(ModelsError::BuiltIn(args.name));
@@ -128,10 +134,22 @@ fn run_pull(args: PullArgs) -> Result<(), ModelsError> {
     }
     let dir = args.dir.map_or_else(default_dir, Ok)?;
     let mut progress = Progress::new(args.quiet);
-    let path = pull(&entry, &dir, &PullOptions::default(), &mut |event| progress.tell(&event));
+    interrupt::watch();
+    interrupt::exit_after(GRACE);
+    let options = PullOptions { cancel: Some(interrupt::flag()), ..PullOptions::default() };
+    let path = pull(&entry, &dir, &options, &mut |event| progress.tell(&event));
     progress.clear();
-    let path = path?;
-    if args.quiet { Ok(()) } else { print(|out| writeln!(out, "{}", path.display())) }
+    let path = match path {
+        Err(error @ PullError::Cancelled) => {
+            output::complain(&error);
+            return Ok(Ending::Interrupted);
+        }
+        path => path?,
+    };
+    if !args.quiet {
+        print(|out| writeln!(out, "{}", path.display()))?;
+    }
+    Ok(Ending::Done)
 }
 
 /// Writes to standard output. Somebody who stops reading, as `head` does, is no error.

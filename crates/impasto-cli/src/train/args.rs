@@ -53,7 +53,9 @@ pub(crate) struct TrainArgs {
     #[arg(short = 'n', long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) steps: Option<usize>,
 
-    /// Minutes of the whole run: it ends by then, or with its steps if they are done sooner.
+    /// Minutes that the whole run should take: they become a number of steps by the speed of the first ones, and
+    /// `--steps` is the most. From then on steps are counted, also after `--resume`: a machine that slows down takes
+    /// longer.
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) minutes: Option<f64>,
 
@@ -130,7 +132,8 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", help_heading = "Machine", allow_negative_numbers = true)]
     pub(crate) threads: Option<usize>,
 
-    /// How often to validate, draw the preview and write the checkpoint: in minutes, or as `200steps` [default: 5].
+    /// How often to validate, draw the preview and write the checkpoint: in minutes by the speed of
+    /// the first steps, or as `200steps` [default: 5].
     #[arg(long, value_name = "MINUTES|Nsteps", help_heading = "Progress", allow_hyphen_values = true)]
     pub(crate) validate_every: Option<Every>,
 

@@ -50,7 +50,7 @@ impl Watch {
             Self::Json { quiet } => on_json(*quiet, event),
             Self::Quiet => {}
         }
-        if interrupt::pressed() { Flow::Stop } else { Flow::Continue }
+        if interrupt::requested() { Flow::Stop } else { Flow::Continue }
     }
 }
 
@@ -65,7 +65,8 @@ impl Drop for Watch {
 
 fn on_bar(bar: &ProgressBar, event: &TrainEvent) {
     match event {
-        TrainEvent::Step { step, .. } => {
+        TrainEvent::Step { step, steps, .. } => {
+            bar.set_length(*steps as u64);
             bar.set_position(*step as u64);
             bar.set_message(sentence(event));
         }
@@ -112,6 +113,7 @@ fn sentence(event: &TrainEvent) -> String {
         TrainEvent::Started {
             photographs,
             held_out,
+            report,
             styles,
             image_size,
             step,
@@ -125,7 +127,8 @@ fn sentence(event: &TrainEvent) -> String {
             let from = if *step > 0 { format!(", on from step {step}") } else { String::new() };
             let minutes = minutes.map(|m| format!(" or {m} minutes")).unwrap_or_default();
             format!(
-                "learning {styles} from {photographs} photographs at {image_size} pixels ({held_out} held out), {steps} \
+                "learning {styles} from {photographs} photographs at {image_size} pixels ({held_out} held out for \
+                 validation, {report} for reports), {steps} \
                  steps{minutes}{from}, with {network} on {device}"
             )
         }

@@ -37,8 +37,23 @@ impl Studio {
 
     /// The binary, run in the folder.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_impasto"));
-        command.current_dir(self.folder.path()).args(args);
+        let mut command = self.program(env!("CARGO_BIN_EXE_impasto"));
+        command.args(args);
+        command
+    }
+
+    /// A bash script, run in the folder; the binary is `$0`.
+    pub(crate) fn script(&self, script: &str, args: &[&str]) -> Command {
+        let mut command = self.program("bash");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_impasto")]).args(args);
+        command
+    }
+
+    fn program(&self, program: &str) -> Command {
+        #[cfg(unix)]
+        use_default_signals();
+        let mut command = Command::new(program);
+        command.current_dir(self.folder.path());
         command.env("IMPASTO_MODELS", self.path("models"));
         command
     }
@@ -86,6 +101,28 @@ impl Studio {
         let picture = image::open(self.path(name)).unwrap();
         (picture.width(), picture.height())
     }
+}
+
+/// Programs that are started from here have the default effect of these signals, even if this process was started with
+/// some of them ignored: a handler is reset by `exec`. In this process the handlers have the default effect as well.
+#[cfg(unix)]
+fn use_default_signals() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            let always = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+            signal_hook::flag::register_conditional_default(signal, always).unwrap();
+        }
+    });
+}
+
+/// Sends a signal, such as `INT`, to a program.
+#[cfg(unix)]
+#[track_caller]
+pub(crate) fn send(signal: &str, child: &std::process::Child) {
+    let status = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
 }
 
 /// How a run of the binary ended.

@@ -14,6 +14,7 @@ mod stretch;
 mod window;
 
 use crate::profile::{Part, Profile, Timing};
+use crate::size::feature_fits;
 use crate::trunk::PackedTrunk;
 use crate::{Border, Features, Moments, Pooling, Shape, TapGradient, Threads, TrunkError};
 use backward::Flow;
@@ -147,20 +148,21 @@ impl Engine {
     /// What [`bytes`](Engine::bytes) will be for pictures of this size in such bands.
     ///
     /// # Panics
-    /// Where the picture is empty.
+    /// Where the picture is empty, or so large that a feature of it could not lie in memory at any rate.
     pub fn planned_bytes(&self, height: usize, width: usize, bands: Option<usize>) -> usize {
-        assert!(height > 0 && width > 0, "a picture has at least one pixel");
+        self.check_size(height, width);
         let Division { banded, rest, input } = self.divide(height, width, bands);
         let shape = Shape { channels: 3, height, width };
         let banded = banded.map_or(0, |(scope, windows)| Banded::planned_bytes(&self.job, &scope, &windows, shape));
-        banded + Blueprint::new(&self.job, &rest, input).bytes()
+        Blueprint::new(&self.job, &rest, input).bytes().saturating_add(banded)
     }
 
     /// Runs a planar picture (`3 × height × width`: red, green, blue, 0–255) to the deepest tap. With `keep` it also
     /// keeps what [`backward`](Engine::backward) needs.
     ///
     /// # Panics
-    /// Where the picture is empty or its length is not `3 · height · width`.
+    /// Where the picture is empty, its length is not `3 · height · width`, or a feature of it is larger than the address
+    /// space.
     pub fn forward(&mut self, picture: &[f32], height: usize, width: usize, keep: bool) {
         self.forward_with_moments(picture, height, width, keep, &[]);
     }
@@ -178,8 +180,8 @@ impl Engine {
         keep: bool,
         wanted: &[(usize, Option<&[f32]>)],
     ) -> Vec<Moments> {
-        assert!(height > 0 && width > 0, "a picture has at least one pixel");
-        assert_eq!(picture.len(), 3 * height * width, "a picture has three channels");
+        self.check_size(height, width);
+        assert_eq!(picture.len(), Shape { channels: 3, height, width }.len(), "a picture has three channels");
         if self.planned.as_ref().is_none_or(|planned| (planned.height, planned.width) != (height, width)) {
             self.forget();
             self.planned = Some(self.plan(height, width));
@@ -302,6 +304,16 @@ impl Engine {
         let Some(planned) = &self.planned else { panic!("no picture has passed through the trunk yet") };
         assert!(self.taps.contains(&tap), "convolution {tap} is not tapped");
         self.tap_shape(tap, planned.height, planned.width)
+    }
+
+    /// Refuses a size before anything is computed from it.
+    fn check_size(&self, height: usize, width: usize) {
+        assert!(height > 0 && width > 0, "a picture has at least one pixel");
+        let channels = self.job.trunk.convolutions.iter().map(|convolution| convolution.out_channels).max();
+        assert!(
+            feature_fits(channels.unwrap_or(3), height, width),
+            "the features of a picture of {width}×{height} are larger than the address space"
+        );
     }
 
     /// Lets go of all buffers.

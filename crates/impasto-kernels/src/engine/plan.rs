@@ -171,14 +171,14 @@ impl Blueprint {
             source,
             placement: Placement::new(&tenants),
             picture: if picture { Padded::len(input.height, input.width) } else { 0 },
-            scratch: workers * scratch_len(job, first..end),
+            scratch: workers.saturating_mul(scratch_len(job, first..end)),
             room: trunk.convolutions[first..end].iter().map(PackedConvolution::room).max().unwrap_or(0),
             to_picture: if picture {
-                workers * to_picture::scratch_len(layers[0].layout.shape.channels, input.width)
+                workers.saturating_mul(to_picture::scratch_len(layers[0].layout.shape.channels, input.width))
             } else {
                 0
             },
-            sums: workers * moments::scratch_len(channels),
+            sums: workers.saturating_mul(moments::scratch_len(channels)),
             largest: job.pooling == Pooling::Max,
             layers,
         }
@@ -191,10 +191,17 @@ impl Blueprint {
 
     /// Bytes of all buffers.
     pub(super) fn bytes(&self) -> usize {
-        let floats = self.placement.len() + self.picture + self.scratch + self.to_picture + self.room;
-        let signs: usize = self.layers.iter().map(|layer| layer.layout.signs()).sum();
-        let places: usize = self.layers.iter().filter_map(|layer| self.places(layer)).sum();
-        size_of::<f32>() * floats + size_of::<f64>() * self.sums + size_of::<u16>() * signs + size_of::<u32>() * places
+        let sum = |lengths: &mut dyn Iterator<Item = usize>| lengths.fold(0, usize::saturating_add);
+        let floats = [self.placement.len(), self.picture, self.scratch, self.to_picture, self.room];
+        let signs = sum(&mut self.layers.iter().map(|layer| layer.layout.signs()));
+        let places = sum(&mut self.layers.iter().filter_map(|layer| self.places(layer)));
+        let parts = [
+            sum(&mut floats.into_iter()).saturating_mul(size_of::<f32>()),
+            self.sums.saturating_mul(size_of::<f64>()),
+            signs.saturating_mul(size_of::<u16>()),
+            places.saturating_mul(size_of::<u32>()),
+        ];
+        sum(&mut parts.into_iter())
     }
 }
 

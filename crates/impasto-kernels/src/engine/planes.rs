@@ -94,7 +94,7 @@ impl Placement {
             let mut taken: Vec<_> = meeting.map(|&other| places[other].clone()).collect();
             taken.sort_by_key(|place| place.start);
             let start = least_gap(&taken, tenant.len);
-            places[index] = start..start + tenant.len;
+            places[index] = start..start.saturating_add(tenant.len);
         }
         Self(places)
     }
@@ -113,7 +113,7 @@ fn least_gap(taken: &[Range<usize>], len: usize) -> usize {
         if gap >= len && best.is_none_or(|(least, _)| gap < least) {
             best = Some((gap, end));
         }
-        end = end.max(place.end.next_multiple_of(ALIGNED));
+        end = end.max(place.end.checked_next_multiple_of(ALIGNED).unwrap_or(usize::MAX));
     }
     best.map_or(end, |(_, start)| start)
 }

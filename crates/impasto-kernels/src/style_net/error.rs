@@ -28,6 +28,17 @@ pub enum StyleNetError {
         /// What it needs.
         least: usize,
     },
+    /// A picture whose features are larger than the address space.
+    #[error("the picture is {width}×{height}, which is more than this machine can address: make it smaller")]
+    TooLarge {
+        /// Columns of the picture.
+        width: usize,
+        /// Rows of the picture.
+        height: usize,
+    },
+    /// A shape whose parameters are larger than the address space.
+    #[error("the network has more parameters than this machine can address: make it smaller")]
+    TooManyParameters,
     /// A size that the trainer does not take.
     #[error("pictures to train on are {width}×{height}, but both sides must be multiples of 4")]
     NotFours {

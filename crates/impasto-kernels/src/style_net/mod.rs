@@ -20,6 +20,7 @@ mod weight_gradient;
 mod weights;
 mod window;
 
+use crate::size::{feature_fits, product};
 pub use error::StyleNetError;
 pub use net::StyleNet;
 pub use shape::{Parameter, StyleNetLayer, StyleNetShape};
@@ -35,7 +36,29 @@ fn check_shape(shape: StyleNetShape) -> Result<(), StyleNetError> {
     if shape.styles == 0 {
         return Err(StyleNetError::NoStyles);
     }
-    Ok(())
+    // All weights, with 9×9 for every kernel; all scales and shifts.
+    let StyleNetShape { width, residual_blocks, styles } = shape;
+    let layers = residual_blocks.saturating_mul(2).saturating_add(6);
+    let weights = product(&[16 * 81 * size_of::<f32>(), width, width, layers]);
+    let norms = product(&[8 * size_of::<f32>(), styles, width, layers]);
+    match weights.zip(norms) {
+        Some((weights, norms)) if weights.checked_add(norms).is_some() => Ok(()),
+        _ => Err(StyleNetError::TooManyParameters),
+    }
+}
+
+/// Refuses a size before anything is computed from it. The widest layer has the channels of all at full resolution.
+fn check_size(shape: StyleNetShape, height: usize, width: usize) -> Result<(), StyleNetError> {
+    if height.min(width) < LEAST_SIDE {
+        return Err(StyleNetError::TooSmall { width, height, least: LEAST_SIDE });
+    }
+    // All layers together take less than sixteen times the first one and twice that for each residual block.
+    let channels =
+        shape.residual_blocks.checked_mul(2).and_then(|blocks| product(&[blocks.checked_add(16)?, shape.width]));
+    match channels {
+        Some(channels) if feature_fits(channels, height, width) => Ok(()),
+        _ => Err(StyleNetError::TooLarge { width, height }),
+    }
 }
 
 fn check(shape: StyleNetShape, parameters: &[f32]) -> Result<(), StyleNetError> {

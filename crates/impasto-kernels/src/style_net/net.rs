@@ -5,7 +5,7 @@ use super::plan::{Plan, Workspace, halo, strips};
 use super::shape::StyleNetShape;
 use super::weights::Weights;
 use super::{StyleNetError, check};
-use crate::{Isa, Threads};
+use crate::{Isa, Shape, Threads};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -37,7 +37,7 @@ impl StyleNet {
     /// bytes: whole if that fits, in strips otherwise.
     ///
     /// # Errors
-    /// If the picture is too small, or not even strips fit.
+    /// If the picture is too small, larger than the address space, or not even strips fit.
     pub fn plan(&self, height: usize, width: usize, budget: usize) -> Result<usize, StyleNetError> {
         Plan::new(self.shape, (height, width), self.threads.count(), budget).map(|(_, bytes)| bytes)
     }
@@ -51,7 +51,7 @@ impl StyleNet {
     /// the whole picture in any case. The result is the same to rounding.
     ///
     /// # Errors
-    /// If the picture is too small, or does not fit into `budget` bytes (see [`plan`](StyleNet::plan)).
+    /// If the picture is too small, larger than the address space, or does not fit into `budget` bytes (see [`plan`](StyleNet::plan)).
     ///
     /// # Panics
     /// If a slice has the wrong length.
@@ -64,7 +64,7 @@ impl StyleNet {
         budget: usize,
         out: &mut [f32],
     ) -> Result<(), StyleNetError> {
-        assert_eq!(picture.len(), 3 * height * width, "a picture has three planes");
+        assert_eq!(picture.len(), Shape { channels: 3, height, width }.len(), "a picture has three planes");
         assert_eq!(out.len(), picture.len(), "the result is as large as the picture");
         assert_eq!(styles.len(), self.shape.styles, "one weight for each style");
         let (plan, _) = Plan::new(self.shape, (height, width), self.threads.count(), budget)?;

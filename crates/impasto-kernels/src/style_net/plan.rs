@@ -4,7 +4,7 @@ use super::picture::{Canvas, PAD};
 use super::planes::Field;
 use super::shape::StyleNetShape;
 use super::weights::DOWN;
-use super::{LEAST_SIDE, StyleNetError};
+use super::{StyleNetError, check_size};
 use crate::layout::Layout;
 use crate::memory::Buffer;
 use crate::{Shape, winograd};
@@ -39,9 +39,7 @@ impl Plan {
         workers: usize,
         budget: usize,
     ) -> Result<(Self, usize), StyleNetError> {
-        if height.min(width) < LEAST_SIDE {
-            return Err(StyleNetError::TooSmall { width, height, least: LEAST_SIDE });
-        }
+        check_size(shape, height, width)?;
         let size @ (full, _) = (height.next_multiple_of(4), width.next_multiple_of(4));
         let whole = whole_bytes(shape, size, workers);
         if whole <= budget {

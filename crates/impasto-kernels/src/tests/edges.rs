@@ -57,3 +57,42 @@ fn a_flat_picture_has_no_edge() {
         assert!(feature.chunks(12 * 19).any(|channel| channel[0] != channel[40]), "{isa:?}");
     }
 }
+
+/// Products of these wrap around: without a check, the empty slice would be as long as the picture.
+#[test]
+fn sizes_whose_product_overflows_are_refused() {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    const HALF: usize = 1 << (usize::BITS - 1);
+    let case = Case::new(&[16, 0, 32], Pooling::Average, 8, 8, &[1]);
+    for size @ (height, width) in
+        [(HALF, 2), (2, HALF), (HALF, HALF), (usize::MAX, 1), (1, usize::MAX - 2), (HALF / 4, 4)]
+    {
+        let mut engine = case.engine(Isa::best(), &Threads::new(1));
+        let refused = |work: &mut dyn FnMut()| {
+            let panic = catch_unwind(AssertUnwindSafe(work)).expect_err("it must be refused");
+            let message = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+            assert!(message.contains("larger than the address space"), "{size:?}: {message}");
+        };
+        refused(&mut || engine.forward(&[], height, width, true));
+        refused(&mut || assert_eq!(engine.planned_bytes(height, width, None), 0));
+        refused(&mut || assert_eq!(engine.planned_bytes(height, width, Some(64)), 0));
+        let mut gradient = [0.0; 2];
+        let variation = || {
+            crate::vector::total_variation(Isa::best(), &Threads::new(1), &[1.0; 2], height, width, 1.0, &mut gradient)
+        };
+        assert!(catch_unwind(AssertUnwindSafe(variation)).is_err(), "{size:?}");
+    }
+    // Three times this wraps around to 4, of which 12 is a multiple.
+    let wrapping = (usize::MAX / 3) * 2 + 2;
+    assert_eq!(wrapping.wrapping_mul(3), 4);
+    let mut gradient = [0.0; 12];
+    let variation =
+        || crate::vector::total_variation(Isa::best(), &Threads::new(1), &[1.0; 12], wrapping, 3, 1.0, &mut gradient);
+    assert!(catch_unwind(AssertUnwindSafe(variation)).is_err());
+}
+
+#[test]
+#[should_panic(expected = "larger than the address space")]
+fn a_buffer_that_cannot_be_is_refused() {
+    crate::memory::Buffer::<f64>::new(usize::MAX / 8 + 2);
+}

@@ -24,7 +24,7 @@ use crate::picture::Picture;
 use crate::settings::{BorderKind, LossScale, Settings, SettingsError, StyleLossKind};
 
 pub use perceptual::{ContentTarget, Perceptual, StyleTarget};
-use protect::Protected;
+pub(crate) use protect::Protected;
 pub use regions::Regions;
 pub use style::gram_loss;
 use tiles::{Reach, Tile};

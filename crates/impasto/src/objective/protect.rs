@@ -6,7 +6,7 @@
 use crate::picture::Picture;
 
 /// A content and how much of each pixel stays.
-pub(super) struct Protected {
+pub(crate) struct Protected {
     /// Planar, three planes.
     content: Vec<f32>,
     /// One plane, 0 to 1.
@@ -15,12 +15,12 @@ pub(super) struct Protected {
 }
 
 impl Protected {
-    pub(super) fn new(content: &Picture, stays: Vec<f32>) -> Self {
+    pub(crate) fn new(content: &Picture, stays: Vec<f32>) -> Self {
         Self { content: content.data().to_vec(), stays, seen: Vec::new() }
     }
 
     /// What is seen of a picture.
-    pub(super) fn shown(&mut self, picture: &[f32]) -> &[f32] {
+    pub(crate) fn shown(&mut self, picture: &[f32]) -> &[f32] {
         let mut seen = std::mem::take(&mut self.seen);
         seen.clear();
         seen.extend_from_slice(picture);
@@ -30,7 +30,7 @@ impl Protected {
     }
 
     /// Makes a picture what is seen of it.
-    pub(super) fn lay_over(&self, picture: &mut [f32]) {
+    pub(crate) fn lay_over(&self, picture: &mut [f32]) {
         let planes = picture.chunks_exact_mut(self.stays.len()).zip(self.content.chunks_exact(self.stays.len()));
         for (plane, content) in planes {
             for ((value, content), stays) in plane.iter_mut().zip(content).zip(&self.stays) {
@@ -41,7 +41,7 @@ impl Protected {
     }
 
     /// From the gradient with respect to what is seen to that with respect to the picture.
-    pub(super) fn hold(&self, gradient: &mut [f32]) {
+    pub(crate) fn hold(&self, gradient: &mut [f32]) {
         for plane in gradient.chunks_exact_mut(self.stays.len()) {
             plane.iter_mut().zip(&self.stays).for_each(|(slope, stays)| *slope *= 1.0 - stays);
         }

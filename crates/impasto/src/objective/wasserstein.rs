@@ -6,8 +6,8 @@
 //! which brought it into style transfer. It sees the mean apart from the spread, where a Gram matrix adds the two up.
 //!
 //! One deviation from that program: there 10⁻⁴ is added to the diagonal of both covariances, here [`RIDGE`] times the
-//! style's mean variance, so that it means the same for every layer of every network. A root is found from eigenvalues
-//! rather than by twelve steps of an iteration.
+//! style's mean variance, so that it means the same for every layer of every network: features that are `k` times as
+//! large have `k²` times the loss. A root is found from eigenvalues rather than by twelve steps of an iteration.
 //!
 //! The gradient: `∂tr(M^½) = ½·tr(M^-½·∂M)`, so `∂W²/∂Σ = I − A·(A·Σ·A)^-½·A` with `A = Σ_s^½`, `∂S = ∂Σ`, and μ gets
 //! `2·(μ − μ_s) − 2·∂W²/∂Σ·μ`.
@@ -18,6 +18,10 @@ use impasto_nn::trunk::Moments;
 /// What is added to the diagonal of both covariances, as a share of the style's mean variance: channels that are always
 /// zero have no spread, and where nothing spreads the root has no slope.
 const RIDGE: f64 = 1e-4;
+
+/// The variance counts as at least this share of the mean square of the features. A style of one colour has no variance
+/// but rounding errors, which are about 10⁻⁷ of the mean square: with [`RIDGE`] the ridge is no smaller than they are.
+const LEAST_VARIANCE: f64 = 1e-3;
 
 /// A style at one layer, with the root of its covariance.
 #[derive(Clone, Debug)]
@@ -35,8 +39,9 @@ impl WassersteinTarget {
         let channels = style.channels;
         let bare = covariance(style, 0.0);
         let variance = bare.trace() / channels as f64;
-        // A picture of one colour has no variance at all.
-        let ridge = RIDGE * variance.max(1e-3);
+        let mean_square =
+            (0..channels).map(|i| f64::from(style.second[i * channels + i])).sum::<f64>() / channels as f64;
+        let ridge = RIDGE * variance.max(LEAST_VARIANCE * mean_square);
         let covariance = covariance(style, ridge);
         let trace = covariance.trace();
         let root = covariance
@@ -54,15 +59,8 @@ impl WassersteinTarget {
         let channels = moments.channels;
         assert_eq!(channels, self.mean.len(), "both are features of one layer");
         let covariance = covariance(moments, self.ridge);
-        let middle = self.root.times(&covariance).times(&self.root);
-        // Rounding leaves small eigenvalues uncertain: none is below the product of both ridges.
-        let Some((inverse_root, eigenvalues)) = middle.function(self.ridge * self.ridge, |value| 1.0 / value.sqrt())
-        else {
-            return f64::NAN;
-        };
-        let overlap: f64 = eigenvalues.iter().map(|value| value.sqrt()).sum();
+        let Some((along, overlap)) = self.overlap(&covariance) else { return f64::NAN };
         let trace = covariance.trace();
-        let along = self.root.times(&inverse_root).times(&self.root);
         let towards = |i: usize, j: usize| if i == j { 1.0 - along.get(i, j) } else { -along.get(i, j) };
 
         let factor = factor / channels as f64;
@@ -78,6 +76,19 @@ impl WassersteinTarget {
             row.iter_mut().enumerate().for_each(|(j, gradient)| *gradient += (factor * towards(j, i)) as f32);
         }
         factor * (distance + self.trace + trace - 2.0 * overlap)
+    }
+
+    /// `A·(A·Σ·A)^-½·A` and `tr(A·Σ·A)^½`; nothing where Σ is not a number.
+    fn overlap(&self, covariance: &Matrix) -> Option<(Matrix, f64)> {
+        if self.ridge == 0.0 {
+            // The style has no feature at all, so A is 0.
+            return Some((self.root.clone(), 0.0));
+        }
+        let middle = self.root.times(covariance).times(&self.root);
+        // Rounding leaves small eigenvalues uncertain: none is below the product of both ridges.
+        let (inverse_root, eigenvalues) = middle.function(self.ridge * self.ridge, |value| 1.0 / value.sqrt())?;
+        let overlap = eigenvalues.iter().map(|value| value.sqrt()).sum();
+        Some((self.root.times(&inverse_root).times(&self.root), overlap))
     }
 }
 
@@ -174,6 +185,50 @@ mod tests {
         let (mut second, mut mean) = ([0.0; 25], [0.0; 5]);
         let loss = WassersteinTarget::new(&dead).loss(&own_without(&own), 1.0, &mut second, &mut mean);
         assert!(loss > 0.0 && loss.is_finite() && second.iter().chain(&mean).all(|value| value.is_finite()));
+    }
+
+    fn times(moments: &Moments, factor: f32) -> Moments {
+        let scaled = |values: &[f32], factor: f32| values.iter().map(|value| value * factor).collect();
+        let (mean, second) = (scaled(&moments.mean, factor), scaled(&moments.second, factor * factor));
+        Moments { mean, second, ..moments.clone() }
+    }
+
+    /// Moments of a feature that has the same values at every position.
+    fn flat(channels: usize, seed: f32) -> Moments {
+        let mean: Vec<f32> = (0..channels).map(|c| (c as f32 * 0.7 + seed).sin().max(0.0) * 3.0).collect();
+        let second = mean.iter().flat_map(|a| mean.iter().map(move |b| a * b)).collect();
+        Moments { channels, weight: 12.0, mean, second }
+    }
+
+    #[test]
+    fn features_a_thousand_times_as_large_have_a_million_times_the_loss() {
+        let dead = times(&flat(5, 0.4), 0.0);
+        let all = [moments(5, 0.1), moments(5, 0.7), flat(5, 0.1), flat(5, 1.3)];
+        for style in all.iter().chain([&dead]) {
+            for own in &all {
+                // Down to features as small as those of a flat grey under torchvision's preprocessing.
+                for factor in [1e-3, 1e3] {
+                    let (mut second, mut mean) = ([0.0; 25], [0.0; 5]);
+                    let target = WassersteinTarget::new(&times(style, factor));
+                    let scaled = target.loss(&times(own, factor), 1.0, &mut second, &mut mean);
+                    let expected = wasserstein_loss(own, style) * f64::from(factor).powi(2);
+                    let unit = f64::from(factor).powi(2);
+                    assert!((scaled - expected).abs() < 1e-4 * expected + 1e-5 * unit, "{scaled} is not {expected}");
+                    assert!(second.iter().chain(&mean).all(|value| value.is_finite()));
+                    let most = second.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+                    assert!(most <= 250.0, "the slope of the root is bounded by the ridge: {most}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_colour_is_at_the_distance_of_the_means_from_another() {
+        let (one, other) = (flat(5, 0.1), flat(5, 1.3));
+        let means: f64 = one.mean.iter().zip(&other.mean).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+        let loss = wasserstein_loss(&one, &other);
+        assert!((loss - means / 5.0).abs() < 1e-4 * loss, "{loss} is not {}", means / 5.0);
+        assert!(wasserstein_loss(&one, &one).abs() < 1e-5 * loss);
     }
 
     fn own_without(own: &Moments) -> Moments {

@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::checkpoint::{self, Keeper, Kept, checkpoint_path};
+use super::checkpoint::{Keeper, Kept, checkpoint_path};
+use super::inputs::{InputHash, InputReader};
 use super::run::Keeping;
 use super::{CheckpointError, MaskError, Masks, PaintError, PaintPlan, Painting, Scene, paint_kept, plan};
 use crate::curve::{self, CurveFormat};
 use crate::network::{NetworkError, network};
-use crate::picture::{
-    KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, WriteError, check_place,
-};
+use crate::picture::{KeptOfInput, Picture, PictureFormat, PictureOutput, ReadError, WriteError, check_place};
 use crate::progress::{End, Event, Flow, Observer};
 use crate::settings::{Init, Overrides, Settings, SettingsError, StyleFile, in_range};
 
@@ -164,11 +163,12 @@ impl PaintJob {
         self.to_overrides().to_toml()?;
         self.check_outputs()?;
         let format = PictureFormat::of(&self.output)?;
-        let file = PictureFile::read(&self.content)?;
+        let mut inputs = InputReader::default();
+        let file = inputs.file(&self.content)?;
         let output =
             PictureOutput { settings: Some(self.to_overrides().to_toml()?), ..self.kept.output(format, &file) };
-        let keeping = self.keeping()?;
-        let scene = self.scene(file.picture)?;
+        let scene = self.scene(file.picture, &mut inputs)?;
+        let keeping = self.keeping(inputs.into_hashes())?;
         let network = network(&self.settings.network)?;
         let mut saver = Saver { job: self, observer };
         let painting = paint_kept(scene, &self.settings, network, keeping, &mut saver).inspect_err(|_| {
@@ -194,12 +194,12 @@ impl PaintJob {
     /// As [`run`](Self::run) before its first step.
     pub fn plan(&self) -> Result<PaintPlan, JobError> {
         self.settings.check()?;
-        let scene = self.read()?;
+        let scene = self.read(&mut InputReader::default())?;
         Ok(plan(&scene, &self.settings, network(&self.settings.network)?)?)
     }
 
     /// What the run is kept in, and what was kept of it. A painting that was not finished is not thrown away.
-    fn keeping(&self) -> Result<Keeping, JobError> {
+    fn keeping(&self, inputs: Vec<InputHash>) -> Result<Keeping, JobError> {
         let seconds = self.checkpoint_every;
         in_range("the time between checkpoints", seconds, seconds.is_finite() && seconds >= 0.0, "at least 0 seconds")?;
         let kept = self.resume.then(|| Kept::read(&self.checkpoint)).transpose()?;
@@ -211,7 +211,6 @@ impl PaintJob {
             let (iteration, iterations) = Kept::read(&self.checkpoint)?.iterations();
             return Err(CheckpointError::Unfinished { path: self.checkpoint.clone(), iteration, iterations }.into());
         }
-        let inputs = self.inputs();
         if let Some(kept) = &kept {
             kept.check_inputs(&inputs)?;
         }
@@ -219,24 +218,6 @@ impl PaintJob {
         let settings = self.to_overrides().to_toml()?;
         let keeper = (seconds > 0.0).then(|| Keeper::new(self.checkpoint.clone(), seconds, settings, hashes));
         Ok(Keeping { keeper, kept })
-    }
-
-    /// Every file that the picture depends on, and the hash of what is in it.
-    fn inputs(&self) -> Vec<(PathBuf, String)> {
-        let start = match &self.settings.init {
-            Init::File(path) => Some(path.clone()),
-            _ => None,
-        };
-        let network = Some(PathBuf::from(&self.settings.network)).filter(|path| path.is_file());
-        let styles = self.styles.iter().map(|style| style.path.clone());
-        let masks = self.masks.iter().chain(&self.protect).filter(|path| path.as_os_str() != super::NO_MASK).cloned();
-        let paths = std::iter::once(self.content.clone()).chain(styles).chain(start).chain(network).chain(masks);
-        // A file that cannot be read is told of by whoever reads it for what it is.
-        let hashed = |path: PathBuf| {
-            let hash = checkpoint::hash(&path).unwrap_or_default();
-            (path, hash)
-        };
-        paths.map(hashed).collect()
     }
 
     pub(super) fn check_outputs(&self) -> Result<(), JobError> {
@@ -259,19 +240,22 @@ impl PaintJob {
         Ok(())
     }
 
-    pub(super) fn read(&self) -> Result<Scene, JobError> {
-        self.scene(Picture::read(&self.content)?)
+    pub(super) fn read(&self, inputs: &mut InputReader) -> Result<Scene, JobError> {
+        let content = inputs.picture(&self.content)?;
+        self.scene(content, inputs)
     }
 
-    /// The content with all that is read beside it.
-    fn scene(&self, content: Picture) -> Result<Scene, JobError> {
-        let style = |style: &StyleFile| Ok((Picture::read(&style.path)?, style.weight));
+    /// The content with all that is read beside it. The order of reading is that of the hashes in a checkpoint.
+    fn scene(&self, content: Picture, inputs: &mut InputReader) -> Result<Scene, JobError> {
+        let style = |style: &StyleFile| Ok((inputs.picture(&style.path)?, style.weight));
         let styles = self.styles.iter().map(style).collect::<Result<_, ReadError>>()?;
         let start = match &self.settings.init {
-            Init::File(path) => Some(Picture::read(path)?),
+            Init::File(path) => Some(inputs.picture(path)?),
             _ => None,
         };
-        let masks = Masks::read(&self.masks, self.styles.len(), self.protect.as_deref())?;
+        inputs.add_network(&self.settings.network);
+        let read = &mut |path: &Path| inputs.picture(path);
+        let masks = Masks::read_with(&self.masks, self.styles.len(), self.protect.as_deref(), read)?;
         Ok(Scene { content, styles, start, masks })
     }
 

@@ -30,6 +30,9 @@ pub enum MaskError {
     },
 }
 
+/// Reads the picture in a file.
+type ReadPicture<'a> = &'a mut dyn FnMut(&Path) -> Result<Picture, ReadError>;
+
 /// A mask of any size: `height × width` values from 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mask {
@@ -55,9 +58,9 @@ impl Mask {
         Self { height, width, data }
     }
 
-    /// Reads a mask that lets something through.
-    fn read(path: &Path) -> Result<Self, MaskError> {
-        let mask = Self::of(&Picture::read(path)?);
+    /// The mask in a file, which lets something through.
+    fn of_file(path: &Path, read: ReadPicture<'_>) -> Result<Self, MaskError> {
+        let mask = Self::of(&read(path)?);
         let most = mask.data.iter().fold(0.0, |most: f32, value| most.max(*value));
         if most * 255.0 < 0.5 { Err(MaskError::Black(path.into())) } else { Ok(mask) }
     }
@@ -89,12 +92,22 @@ impl Masks {
     /// # Errors
     /// If a mask is no picture or lets nothing through, protects all, or belongs to no style.
     pub fn read(masks: &[PathBuf], styles: usize, protect: Option<&Path>) -> Result<Self, MaskError> {
+        Self::read_with(masks, styles, protect, &mut Picture::read)
+    }
+
+    /// The same, where `read` reads the files.
+    pub(super) fn read_with(
+        masks: &[PathBuf],
+        styles: usize,
+        protect: Option<&Path>,
+        read: ReadPicture<'_>,
+    ) -> Result<Self, MaskError> {
         if masks.len() > styles {
             return Err(MaskError::TooMany { masks: masks.len(), styles });
         }
-        let one = |path: &PathBuf| (path.as_os_str() != NO_MASK).then(|| Mask::read(path)).transpose();
+        let one = |path: &PathBuf| (path.as_os_str() != NO_MASK).then(|| Mask::of_file(path, read)).transpose();
         let styles = masks.iter().map(one).collect::<Result<_, _>>()?;
-        let protect = protect.map(|path| Mask::read(path).map(|mask| (path, mask))).transpose()?;
+        let protect = protect.map(|path| Mask::of_file(path, read).map(|mask| (path, mask))).transpose()?;
         if let Some((path, mask)) = &protect
             && mask.data.iter().all(|value| *value == 1.0)
         {

@@ -3,6 +3,7 @@
 mod again;
 mod checkpoint;
 mod finish;
+mod inputs;
 mod job;
 mod masks;
 mod plan;

@@ -9,7 +9,7 @@ use super::state::{Average, State};
 use super::{PaintError, Painting, Scale, Scene, start};
 use crate::device::{Cpu, Machine};
 use crate::memory::Plan;
-use crate::objective::{Losses, Objective, Weights};
+use crate::objective::{Losses, Objective, Protected, Weights};
 use crate::optimizer::{self, Optimizer, Outcome};
 use crate::picture::Picture;
 use crate::progress::{End, Event, Flow, Observer};
@@ -256,16 +256,30 @@ impl<'a> Run<'a> {
                 }
             }
         };
-        self.objective.show(picture.data_mut());
-        self.objective.forget();
-        // A run that was stopped on the way is worth as much as one that is over: it has the size that was asked for.
-        let whole = self.scales[self.scales.len() - 1];
-        if size != (whole.height, whole.width) {
-            picture = picture.resized(whole.height, whole.width);
+        if self.state.scale + 1 == self.scales.len() {
+            self.objective.show(picture.data_mut());
+            self.objective.forget();
+        } else {
+            self.objective.forget();
+            picture = self.enlarged(&picture);
         }
         let (iteration, elapsed) = (self.state.history.len(), self.clock.elapsed());
         self.observer.event(&Event::Finished { iteration, elapsed, end: end.clone(), losses });
         Painting { picture, losses, history: self.state.history, begun: self.state.begun, end }
+    }
+}
+
+impl Run<'_> {
+    /// The picture of a run that was stopped at a smaller size, at the size of the whole run. What is protected is the
+    /// content at that size, not enlarged from the smaller one.
+    fn enlarged(&self, picture: &Picture) -> Picture {
+        let Scale { height, width, .. } = self.scales[self.scales.len() - 1];
+        let mut picture = picture.resized(height, width);
+        let content = self.scene.content.resized(height, width);
+        if let Some(stays) = self.scene.masks.regions(&content).protect {
+            Protected::new(&content, stays).lay_over(picture.data_mut());
+        }
+        picture
     }
 }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use plotters::prelude::*;
 
+use super::inputs::InputReader;
 use super::job::{JobError, PaintJob};
 use super::paint;
 use crate::curve::register_fonts;
@@ -81,10 +82,11 @@ pub fn sweep(given: &Overrides, axes: &[Axis], observer: &mut dyn Observer) -> R
     cells[0].job.check_outputs()?;
     let network = network(&cells[0].job.settings.network).map_err(JobError::from)?;
     let (mut painted, mut end) = (Vec::new(), End::Complete);
+    let mut inputs = InputReader::default();
     for (i, cell) in cells.iter().enumerate() {
         let label = cell.label.clone();
         observer.event(&Event::Cell { cell: i + 1, cells: cells.len(), label });
-        let scene = cell.job.read()?;
+        let scene = cell.job.read(&mut inputs)?;
         let painting = paint(&scene, &cell.job.settings, network.clone(), observer).map_err(JobError::from)?;
         painted.push((cell.row, cell.column, cell.label.clone(), painting.picture));
         if painting.end == End::Stopped {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::decode::{DECODE_LIMIT, Decoded, decode, dimensions, format_of, guarded};
+use super::decode::{Decoded, decode, dimensions, format_of, guarded};
 use super::{BitDepth, MIN_SIDE, Metadata, Picture};
 
 /// Why a picture could not be read.
@@ -49,6 +49,9 @@ pub enum ReadError {
     /// Several frames, one after the other.
     #[error("`{}` is animated: save the frame that is meant as a picture of its own", .0.display())]
     Animated(PathBuf),
+    /// More bytes than a picture file may have.
+    #[error("`{}` has more than 2 GiB: make the picture smaller first", .0.display())]
+    TooLong(PathBuf),
     /// More memory than decoding may take.
     #[error("`{}` is too large to be decoded: make it smaller first (the limit is 4 GiB of memory)", .0.display())]
     TooLarge(PathBuf),
@@ -66,6 +69,9 @@ pub enum ReadError {
 
 /// As many bytes as tell every format.
 const HEAD: u64 = 64;
+
+/// The most bytes that a picture file may have. A pipe does not say how many will come.
+const FILE_LIMIT: u64 = 2 << 30;
 
 /// A picture as a file has it: with what does not matter for painting, and matters for the file that comes of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,7 +132,9 @@ impl Picture {
     /// Rows and columns that a picture file says it has, by its head alone and before it is turned upright; nothing
     /// where it cannot be read.
     pub fn size_of(path: &Path) -> Option<(usize, usize)> {
-        guarded(path, || Ok(dimensions(path))).ok().flatten()
+        // Reading the head of a pipe would take it away from the reader of the picture.
+        let size = || guarded(path, || Ok(dimensions(path))).ok().flatten();
+        path.is_file().then(size).flatten()
     }
 }
 
@@ -149,8 +157,9 @@ fn picture(decoded: Decoded, path: &Path) -> Result<Picture, ReadError> {
     Ok(picture)
 }
 
-/// The bytes of a file, once its first ones look like those of a picture.
-pub(super) fn load(path: &Path) -> Result<Vec<u8>, ReadError> {
+/// The bytes of a file, once its first ones look like those of a picture. It is opened once and read in order, so a
+/// pipe will do.
+pub(crate) fn load(path: &Path) -> Result<Vec<u8>, ReadError> {
     let failed = |error: io::Error| match error.kind() {
         ErrorKind::NotFound => ReadError::Missing(path.into()),
         _ => ReadError::Io { path: path.into(), error },
@@ -163,8 +172,11 @@ pub(super) fn load(path: &Path) -> Result<Vec<u8>, ReadError> {
     file.by_ref().take(HEAD).read_to_end(&mut bytes).map_err(failed)?;
     format_of(&bytes, path)?;
     // Reserved at once: growing would take twice as much.
-    let length = file.metadata().map_or(0, |metadata| metadata.len().min(DECODE_LIMIT));
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    if length > FILE_LIMIT {
+        return Err(ReadError::TooLong(path.into()));
+    }
     bytes.try_reserve_exact(length as usize).map_err(|_| ReadError::TooLarge(path.into()))?;
-    file.take(DECODE_LIMIT).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > DECODE_LIMIT { Err(ReadError::TooLarge(path.into())) } else { Ok(bytes) }
+    file.take(FILE_LIMIT).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > FILE_LIMIT { Err(ReadError::TooLong(path.into())) } else { Ok(bytes) }
 }

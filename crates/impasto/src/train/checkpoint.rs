@@ -6,7 +6,7 @@
 //! elapsed                         f64: seconds, over all sessions
 //! history                         f64, steps × 5: seconds, loss, content, style, total variation
 //! validations                     f64, n × 6: step, seconds, loss, content, style, total variation
-//! metadata  format                impasto-checkpoint 1
+//! metadata  format                impasto-checkpoint 2
 //!           settings              TOML, as `impasto train --print-config` writes it
 //!           progress              JSON: steps, position in the data, and what else counts
 //! ```
@@ -21,11 +21,13 @@ use super::TrainError;
 use super::events::Skipped;
 use super::learner::Moments;
 use super::overrides::TrainOverrides;
+use super::pace::{Measured, Pace};
+use super::settings::TrainSettings;
 use crate::objective::Losses;
 use crate::picture::WriteError;
 use crate::tensors::{self, Tensors, Values};
 
-const FORMAT: &str = "impasto-checkpoint 1";
+const FORMAT: &str = "impasto-checkpoint 2";
 
 /// The file beside a model in which its run is kept.
 pub fn checkpoint_path(model: &Path) -> PathBuf {
@@ -37,6 +39,9 @@ pub(super) fn beside(model: &Path, what: &str) -> PathBuf {
     let stem = model.file_stem().unwrap_or_default().to_string_lossy();
     model.with_file_name(format!("{stem}-{what}"))
 }
+
+/// The speed of a run that is resumed with another length is that of this many steps.
+const SPEED_OVER: usize = 20;
 
 /// Numbers that are small and exact in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -60,6 +65,8 @@ pub(super) struct Progress {
     pub(super) photos: String,
     pub(super) style_hashes: Vec<String>,
     pub(super) skipped: Vec<Skipped>,
+    /// The length of the run, once it is known.
+    pub(super) pace: Option<Pace>,
 }
 
 /// A run, as it stands between two steps.
@@ -93,6 +100,21 @@ impl State {
             history: Vec::new(),
             validations: Vec::new(),
         }
+    }
+
+    /// Another length for a run that is resumed with other steps or minutes: by the speed of its last steps.
+    pub(super) fn change_length(&mut self, settings: &TrainSettings) {
+        let step = self.progress.step;
+        let Some(pace) = self.progress.pace else { return };
+        let last = &self.history[step.saturating_sub(SPEED_OVER)..];
+        let measured = Pace::of_steps(settings).or_else(|| {
+            let ((first, _), (end, _)) = last.first().zip(last.last()).filter(|_| last.len() > 1)?;
+            let step_seconds = (end - first) / (last.len() - 1) as f64;
+            let measured = Measured { step, elapsed: self.elapsed, step_seconds, validation_seconds: 0.0 };
+            Some(Pace::measured(settings, measured))
+        });
+        self.progress.pace =
+            measured.map(|new| Pace { begins: pace.begins, validate_every: pace.validate_every, ..new });
     }
 
     /// The losses of the best network.

@@ -59,6 +59,17 @@ pub enum TrainError {
         /// What was wrong with the first.
         reason: String,
     },
+    /// Not one photograph to validate by could be decoded.
+    #[error(
+        "none of the {count} photographs held out for validation can be used, the first for this reason: {reason}; \
+         remove the broken files"
+    )]
+    NoGoodValidation {
+        /// How many there are.
+        count: usize,
+        /// What was wrong with the first.
+        reason: String,
+    },
     /// Two styles of one name.
     #[error("two styles are called `{0}`: name one of them, as in `--style other={0}.jpg`")]
     StyleTwice(String),

@@ -41,8 +41,10 @@ pub enum TrainEvent {
     Started {
         /// Photographs to train on.
         photographs: usize,
-        /// Photographs held out.
+        /// Photographs held out for validation, which chooses the best network.
         held_out: usize,
+        /// Photographs held out for reports, which choose nothing.
+        report: usize,
         /// The styles, in the network's order.
         styles: Vec<String>,
         /// Side of the crops.
@@ -66,11 +68,11 @@ pub enum TrainEvent {
     Step {
         /// From 1.
         step: usize,
-        /// How many are wanted.
+        /// How many will be made; the minutes of a run become steps after the first ones.
         steps: usize,
         /// Seconds of the run.
         elapsed: f64,
-        /// Seconds that are left, by the steps or by the minutes, whichever end first.
+        /// Seconds that are left.
         left: f64,
         /// Photographs a second, over the last steps.
         images_per_second: f64,

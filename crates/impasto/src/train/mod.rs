@@ -31,6 +31,7 @@ mod job;
 mod learner;
 mod muon;
 mod overrides;
+mod pace;
 mod photos;
 mod run;
 mod samples;
@@ -49,16 +50,18 @@ pub use error::TrainError;
 pub use events::{Skipped, StyleLosses, TrainEnd, TrainEvent};
 pub use job::TrainJob;
 pub use overrides::TrainOverrides;
+pub use photos::{ReportPhotos, report_photos};
 pub use settings::{Every, Schedule, TrainOptimizer, TrainSettings, TrainStyle};
 pub use shares::StyleShares;
 
 use crate::curve;
 use crate::network::network;
 use crate::objective::Losses;
-use crate::picture::{Picture, PictureFormat, ReadError};
+use crate::picture::{Picture, PictureFormat, load};
 use crate::progress::Flow;
 use checkpoint::{Checkpoint, State};
 use learner::Learner;
+use pace::Pace;
 use photos::{Photos, hex};
 use run::{Clock, Run};
 use samples::Samples;
@@ -141,7 +144,12 @@ fn begin(
 ) -> Result<State, TrainError> {
     if job.resume {
         let path = checkpoint_path(&job.output);
-        let state = Checkpoint::read(&path)?.state(shape.parameter_count())?;
+        let checkpoint = Checkpoint::read(&path)?;
+        let was = checkpoint.settings.settings();
+        let mut state = checkpoint.state(shape.parameter_count())?;
+        if (was.steps, was.minutes) != (job.settings.steps, job.settings.minutes) {
+            state.change_length(&job.settings);
+        }
         let other = |setting: &str, was: &str| TrainError::OtherSetting {
             path: path.clone(),
             setting: setting.into(),
@@ -160,6 +168,7 @@ fn begin(
         None => start::fresh(shape, job.settings.seed),
     };
     let mut state = State::new(parameters);
+    state.progress.pace = Pace::of_steps(&job.settings);
     state.progress.photos.clone_from(&photos.fingerprint);
     state.progress.style_hashes.clone_from(&paintings.hashes);
     Ok(state)
@@ -177,6 +186,7 @@ fn started(
     TrainEvent::Started {
         photographs: photos.training.len(),
         held_out: validation.photographs(),
+        report: photos.report.len(),
         styles: job.styles.iter().map(|style| style.name.clone()).collect(),
         image_size: settings.image_size,
         batch: settings.batch,
@@ -241,6 +251,7 @@ fn card(job: &TrainJob, state: &State, paintings: Paintings, losses: Losses) -> 
     let training = serde_json::json!({
         "settings": settings,
         "style_weights": weights,
+        "photos": state.progress.photos,
         "steps": state.progress.best_step,
         "photographs": state.progress.best_step * job.settings.batch,
         "seconds": state.elapsed.round(),
@@ -269,9 +280,8 @@ impl Paintings {
     fn read(job: &TrainJob) -> Result<Self, TrainError> {
         let mut paintings = Self { pictures: Vec::new(), hashes: Vec::new(), thumbnails: Vec::new() };
         for style in &job.styles {
-            let picture = Picture::read(&style.path)?;
-            let bytes =
-                std::fs::read(&style.path).map_err(|error| ReadError::Io { path: style.path.clone(), error })?;
+            let bytes = load(&style.path)?;
+            let picture = Picture::from_file_bytes(&bytes, &style.path)?;
             paintings.hashes.push(hex(&Sha256::digest(&bytes)));
             paintings
                 .thumbnails

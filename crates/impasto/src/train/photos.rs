@@ -12,7 +12,8 @@ use super::TrainError;
 const ENDINGS: [&str; 13] =
     ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp", "gif", "ppm", "pgm", "pnm"];
 
-/// At least and at most so many photographs are held out; between them, one in twenty.
+/// At least and at most so many photographs are held out for validation, and as many for reports; between them, one in
+/// twenty. Of a few photographs at least a third is trained on.
 const HELD_OUT: (usize, usize) = (4, 20);
 
 /// Photographs, divided once and for all.
@@ -20,10 +21,10 @@ const HELD_OUT: (usize, usize) = (4, 20);
 pub(super) struct Photos {
     /// To train on, sorted by folder and path.
     pub(super) training: Vec<PathBuf>,
-    /// Held out, best candidates first: more than are needed, since some may be broken.
-    pub(super) held_out: Vec<PathBuf>,
-    /// How many of them are wanted.
-    pub(super) wanted: usize,
+    /// Held out to choose the best network by. One that cannot be read is not replaced.
+    pub(super) validation: Vec<PathBuf>,
+    /// Held out to report how good the network is: nothing is chosen by them.
+    pub(super) report: Vec<PathBuf>,
     /// A digest of all paths inside the folders and of the files' sizes, in hexadecimal.
     pub(super) fingerprint: String,
 }
@@ -39,8 +40,8 @@ impl Photos {
     /// Everything in these folders, at any depth, that looks like a picture: by the ending of its name, or where that
     /// says nothing, by its first bytes. Names that begin with a dot are left out.
     ///
-    /// Who is held out depends on the path inside the folder alone, so that it stays when folders move or grow. The
-    /// files named in `but` are left out: a run may write into the folder that it reads.
+    /// The sets depend on the paths inside the folders and on how many there are, so that they stay when folders move.
+    /// The files named in `but` are left out: a run may write into the folder that it reads.
     ///
     /// # Errors
     /// If a folder cannot be read, or there is no picture at all.
@@ -54,20 +55,53 @@ impl Photos {
                 return Err(TrainError::NoPhotos(folder.clone()));
             }
         }
-        let wanted = (candidates.len() / 20).clamp(HELD_OUT.0, HELD_OUT.1).min(candidates.len() / 2);
-        let mut order: Vec<usize> = (0..candidates.len()).collect();
-        order.sort_by_key(|&i| candidates[i].hash);
-        // One photograph alone is both trained on and looked at.
-        let spare = order[..(2 * wanted).max(1).min(candidates.len())].to_vec();
-        let held: Vec<usize> = spare[..wanted].to_vec();
-        let training = (0..candidates.len()).filter(|i| !held.contains(i)).map(|i| candidates[i].path.clone());
+        let (training, validation, report) = divided(&candidates);
+        let paths = |indices: Vec<usize>| indices.into_iter().map(|i| candidates[i].path.clone()).collect();
         Ok(Self {
-            training: training.collect(),
-            held_out: spare.iter().map(|&i| candidates[i].path.clone()).collect(),
-            wanted: wanted.max(1),
+            training: paths(training),
+            validation: paths(validation),
+            report: paths(report),
             fingerprint: hex(&digest.finalize()),
         })
     }
+}
+
+/// The indices of the photographs to train on, in their order, and of those for validation and for reports, in the
+/// order of their hashes. Two photographs have no report, and one alone is both trained on and validated by.
+fn divided(candidates: &[Candidate]) -> (Vec<usize>, Vec<usize>, Vec<usize>) {
+    let count = candidates.len();
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by_key(|&i| candidates[i].hash);
+    let each = (count / 20).clamp(HELD_OUT.0, HELD_OUT.1).min(count / 3);
+    let (validation, rest) = match count {
+        0 | 1 => return (order.clone(), order, Vec::new()),
+        2 => order.split_at(1),
+        _ => order.split_at(each),
+    };
+    let (report, training) = rest.split_at(each);
+    let mut training = training.to_vec();
+    training.sort_unstable();
+    (training, validation.to_vec(), report.to_vec())
+}
+
+/// The photographs in some folders that a training on these folders holds out for reports, in an order that says
+/// nothing about them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReportPhotos {
+    /// The files.
+    pub paths: Vec<PathBuf>,
+    /// What a model's card calls `photos` if it was trained on the same files.
+    pub fingerprint: String,
+}
+
+/// The photographs that [`train`](super::train()) neither trains on nor chooses by. The folders must be the same, with
+/// the same files in them; a preview or a curve that a training wrote there has to be moved away.
+///
+/// # Errors
+/// If a folder cannot be read, or there is no picture in it.
+pub fn report_photos(folders: &[PathBuf]) -> Result<ReportPhotos, TrainError> {
+    let Photos { report, fingerprint, .. } = Photos::find(folders, &[])?;
+    Ok(ReportPhotos { paths: report, fingerprint })
 }
 
 fn look_into(
@@ -141,11 +175,11 @@ mod tests {
         let folder = folder(&["b.JPEG", "a/x.png", "a/deep/y.webp", "notes.txt", ".hidden.jpg", "noname"]);
         std::fs::write(folder.path().join("noname"), b"\x89PNG\r\n\x1a\n").unwrap();
         let photos = Photos::find(&[folder.path().into()], &[]).unwrap();
-        let mut all: Vec<_> = photos.training.iter().chain(&photos.held_out[..photos.wanted]).collect();
+        let mut all: Vec<_> = photos.training.iter().chain(&photos.validation).chain(&photos.report).collect();
         all.sort();
         let names: Vec<_> = all.iter().map(|p| p.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["a/deep/y.webp", "a/x.png", "b.JPEG", "noname"]);
-        assert_eq!((photos.training.len(), photos.wanted), (2, 2));
+        assert_eq!((photos.training.len(), photos.validation.len(), photos.report.len()), (2, 1, 1));
     }
 
     #[test]
@@ -155,7 +189,7 @@ mod tests {
         let (one, other) = (folder(&names), folder(&names));
         let held = |folder: &tempfile::TempDir| {
             let photos = Photos::find(&[folder.path().into()], &[]).unwrap();
-            let names = photos.held_out.iter().map(|path| path.file_name().unwrap().to_owned());
+            let names = photos.validation.iter().chain(&photos.report).map(|path| path.file_name().unwrap().to_owned());
             (names.collect::<Vec<_>>(), photos.fingerprint)
         };
         assert_eq!(held(&one), held(&other));
@@ -164,10 +198,24 @@ mod tests {
     }
 
     #[test]
+    fn the_three_sets_share_no_photograph_and_leave_none_out() {
+        for (count, sets) in [(2, (1, 1, 0)), (3, (1, 1, 1)), (12, (4, 4, 4)), (60, (52, 4, 4)), (450, (410, 20, 20))] {
+            let names: Vec<String> = (0..count).map(|i| format!("{i}.jpg")).collect();
+            let folder = folder(&names.iter().map(String::as_str).collect::<Vec<_>>());
+            let photos = Photos::find(&[folder.path().into()], &[]).unwrap();
+            let Photos { training, validation, report, .. } = &photos;
+            assert_eq!((training.len(), validation.len(), report.len()), sets, "{count}");
+            let all: std::collections::HashSet<_> = training.iter().chain(validation).chain(report).collect();
+            assert_eq!(all.len(), count);
+            assert_eq!(report_photos(&[folder.path().into()]).unwrap().paths, *report);
+        }
+    }
+
+    #[test]
     fn one_photograph_alone_is_trained_on_and_looked_at() {
         let folder = folder(&["only.jpg"]);
         let photos = Photos::find(&[folder.path().into()], &[]).unwrap();
-        assert_eq!((photos.training.len(), photos.held_out.len(), photos.wanted), (1, 1, 1));
+        assert_eq!((photos.training.len(), photos.validation.len(), photos.report.len()), (1, 1, 0));
     }
 
     #[test]

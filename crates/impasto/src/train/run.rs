@@ -9,6 +9,7 @@ use super::events::{TrainEnd, TrainEvent};
 use super::job::TrainJob;
 use super::learner::{Learner, Moments};
 use super::overrides::TrainOverrides;
+use super::pace::{Measured, Pace};
 use super::samples::Samples;
 use super::schedule;
 use super::settings::Every;
@@ -47,17 +48,20 @@ pub(super) struct Clock {
     begun: Instant,
     /// Seconds of the sessions before this one.
     before: f64,
-    /// When the run last looked at itself, in seconds, and how long that took.
-    looked: f64,
+    /// Seconds of the last validation.
     look: f64,
+    /// When the last checkpoint was written, in seconds.
+    saved: f64,
     /// Seconds that the last steps took.
     steps: VecDeque<f64>,
+    /// Steps of this session but its first, and their seconds.
+    measured: Option<(usize, f64)>,
 }
 
 impl Clock {
     /// A clock that goes on from `before` seconds.
     pub(super) fn new(before: f64) -> Self {
-        Self { begun: Instant::now(), before, looked: before, look: 0.0, steps: VecDeque::new() }
+        Self { begun: Instant::now(), before, look: 0.0, saved: before, steps: VecDeque::new(), measured: None }
     }
 
     fn elapsed(&self) -> f64 {
@@ -70,15 +74,11 @@ impl Clock {
     }
 
     fn remember_step(&mut self, seconds: f64) {
+        self.measured = Some(self.measured.map_or((0, 0.0), |(steps, sum)| (steps + 1, sum + seconds)));
         self.steps.push_back(seconds);
         if self.steps.len() > SPEED_OVER {
             self.steps.pop_front();
         }
-    }
-
-    /// What must be left of the minutes for the last look and the step before it.
-    fn reserve(&self) -> f64 {
-        1.25 * self.look + self.step()
     }
 }
 
@@ -96,16 +96,31 @@ impl Run<'_> {
             }
             if end.is_none() && self.due() && !self.seen() {
                 self.look()?;
+            } else if self.save_due() {
+                self.save();
             }
         }
         let end = end.unwrap_or(TrainEnd::Stopped);
-        self.state.progress.finished = end != TrainEnd::Stopped;
-        if self.seen() {
-            self.save();
-        } else {
-            self.look()?;
-        }
+        self.end(end)?;
         Ok(end)
+    }
+
+    /// The last validation and the last checkpoint. A run that was stopped is saved as it stands: the validation of
+    /// where it happened to stop is for the model alone, since a run that is not stopped makes none there.
+    fn end(&mut self, end: TrainEnd) -> Result<(), TrainError> {
+        let stopped = end == TrainEnd::Stopped;
+        self.state.progress.finished = !stopped;
+        if stopped || self.seen() {
+            self.save();
+        }
+        if self.seen() {
+            return Ok(());
+        }
+        self.validate()?;
+        if !stopped {
+            self.save();
+        }
+        Ok(())
     }
 
     /// Whether the network as it stands was looked at: a step may fail and leave it as it was.
@@ -114,20 +129,50 @@ impl Run<'_> {
     }
 
     fn over(&self) -> Option<TrainEnd> {
-        let settings = &self.job.settings;
-        let seconds_left = settings.minutes.map(|m| m * 60.0 - self.clock.reserve() - self.clock.elapsed());
-        if self.state.progress.step >= settings.steps {
+        let step = self.state.progress.step;
+        if step >= self.job.settings.steps {
             Some(TrainEnd::Complete)
         } else {
-            seconds_left.is_some_and(|left| left <= 0.0).then_some(TrainEnd::TimeUp)
+            (step >= self.steps()).then_some(TrainEnd::TimeUp)
         }
+    }
+
+    /// The steps of the whole run, as far as they are known.
+    fn steps(&self) -> usize {
+        self.state.progress.pace.map_or(self.job.settings.steps, |pace| pace.steps)
     }
 
     /// Whether it is time for a look.
     fn due(&self) -> bool {
+        let every = match (self.state.progress.pace, self.job.settings.validate_every) {
+            (Some(pace), _) => pace.validate_every,
+            (None, Every::Steps(steps)) => steps,
+            (None, Every::Minutes(_)) => return false,
+        };
+        self.state.progress.step.is_multiple_of(every)
+    }
+
+    /// Whether the last checkpoint is as old as the time between two validations should be: steps may have become
+    /// slower since they were measured.
+    fn save_due(&self) -> bool {
         match self.job.settings.validate_every {
-            Every::Steps(steps) => self.state.progress.step.is_multiple_of(steps),
-            Every::Minutes(minutes) => self.clock.elapsed() - self.clock.looked >= minutes * 60.0,
+            Every::Minutes(minutes) => self.clock.elapsed() - self.clock.saved >= minutes * 60.0,
+            Every::Steps(_) => false,
+        }
+    }
+
+    /// Fixes the length of the run once its speed is known.
+    fn set_pace(&mut self) {
+        let (settings, clock) = (&self.job.settings, &self.clock);
+        let Some((steps, seconds)) = clock.measured.filter(|_| self.state.progress.pace.is_none()) else { return };
+        if Pace::is_measured(settings, steps, seconds) {
+            let measured = Measured {
+                step: self.state.progress.step,
+                elapsed: clock.elapsed(),
+                step_seconds: seconds / steps as f64,
+                validation_seconds: clock.look,
+            };
+            self.state.progress.pace = Some(Pace::measured(settings, measured));
         }
     }
 
@@ -166,10 +211,14 @@ impl Run<'_> {
         Ok(photo)
     }
 
-    /// How far the run is.
+    /// How far the run is, from 0 to 1; 0 while its minutes are not yet turned into steps.
     fn progress(&self) -> f64 {
         let (settings, step) = (&self.job.settings, self.state.progress.step);
-        schedule::progress(settings, step, self.clock.elapsed(), self.clock.reserve())
+        match self.state.progress.pace {
+            Some(pace) => pace.progress(step),
+            None if settings.minutes.is_some() => 0.0,
+            None => (step as f64 / settings.steps as f64).min(1.0),
+        }
     }
 
     fn learning_rate(&self, progress: f64) -> f64 {
@@ -179,18 +228,19 @@ impl Run<'_> {
 
     /// Counts a good step and tells of it.
     fn tell_step(&mut self, losses: Losses, learning_rate: f64, gradient_norm: f64) -> Flow {
-        let settings = &self.job.settings;
         let progress = &mut self.state.progress;
         progress.step += 1;
         progress.good_steps += 1;
         if progress.good_steps >= WELL_AGAIN {
             progress.setbacks = 0;
         }
-        let (step, steps, elapsed) = (progress.step, settings.steps, self.clock.elapsed());
+        self.set_pace();
+        let settings = &self.job.settings;
+        let (step, steps, elapsed) = (self.state.progress.step, self.steps(), self.clock.elapsed());
         self.state.history.push((elapsed, losses));
-        let by_steps = (steps - step) as f64 * self.clock.step();
-        let by_minutes = settings.minutes.map_or(f64::INFINITY, |minutes| (minutes * 60.0 - elapsed).max(0.0));
-        let left = by_steps.min(by_minutes);
+        let by_steps = steps.saturating_sub(step) as f64 * self.clock.step();
+        let minutes = settings.minutes.filter(|_| self.state.progress.pace.is_none());
+        let left = minutes.map_or(by_steps, |minutes| by_steps.min((minutes * 60.0 - elapsed).max(0.0)));
         let images_per_second = settings.batch as f64 / self.clock.step().max(1e-9);
         (self.observer)(&TrainEvent::Step {
             step,
@@ -226,6 +276,14 @@ impl Run<'_> {
     /// Looks at the photographs held out, draws the sheet, and writes the checkpoint. The training does not notice.
     fn look(&mut self) -> Result<(), TrainError> {
         let begun = Instant::now();
+        self.validate()?;
+        self.save();
+        self.clock.look = begun.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// The same without the checkpoint.
+    fn validate(&mut self) -> Result<(), TrainError> {
         let (losses, styles) = self.validation.losses(&mut self.learner);
         let (step, elapsed) = (self.state.progress.step, self.clock.elapsed());
         let best = losses.loss.is_finite() && self.state.best_losses().is_none_or(|best| losses.loss < best.loss);
@@ -240,15 +298,13 @@ impl Run<'_> {
         (self.observer)(&TrainEvent::Validated { step, elapsed, best, losses, styles });
         let written = self.validation.write_preview(&mut self.learner, &self.job.preview);
         self.tell_written(written, self.job.preview.clone());
-        self.save();
-        self.clock.look = begun.elapsed().as_secs_f64();
-        self.clock.looked = self.clock.elapsed();
         Ok(())
     }
 
     /// Writes the checkpoint; where that fails the one before it stays, and the run goes on.
     fn save(&mut self) {
         self.state.elapsed = self.clock.elapsed();
+        self.clock.saved = self.state.elapsed;
         let path = checkpoint_path(&self.job.output);
         let written = self.state.save(&path, &self.settings);
         self.tell_written(written, path);

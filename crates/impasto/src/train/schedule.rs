@@ -1,4 +1,4 @@
-//! How far a run is, and how long its steps are there.
+//! How long the steps of a run are, by its progress.
 
 use super::settings::{Schedule, TrainSettings};
 
@@ -22,15 +22,7 @@ pub(super) fn style_share(progress: f64, afresh: bool) -> f64 {
     if afresh { STYLE_BEGINS.powf((1.0 - progress / STYLE_GROWS).max(0.0)) } else { 1.0 }
 }
 
-/// How far a run is, from 0 to 1: by its steps or by its minutes, whichever is further. The last `reserve` seconds of
-/// the minutes belong to the last validation.
-pub(super) fn progress(settings: &TrainSettings, step: usize, elapsed: f64, reserve: f64) -> f64 {
-    let by_steps = step as f64 / settings.steps as f64;
-    let by_minutes = settings.minutes.map_or(0.0, |minutes| elapsed / (minutes * 60.0 - reserve).max(1e-3));
-    by_steps.max(by_minutes).min(1.0)
-}
-
-/// The learning rate of the step behind `step` finished ones.
+/// The learning rate of the step behind `step` finished ones, at this progress of the run from 0 to 1.
 pub(super) fn learning_rate(settings: &TrainSettings, step: usize, progress: f64) -> f64 {
     let warm_up = WARM_UP.min(settings.steps / 10).max(1);
     let warm = ((step + 1) as f64 / warm_up as f64).min(1.0);
@@ -53,15 +45,11 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_rises_then_falls_by_steps_or_by_minutes() {
+    fn the_rate_rises_then_falls() {
         let settings = TrainSettings { steps: 1000, learning_rate: 2.0, ..TrainSettings::default() };
-        let at = |step: usize| learning_rate(&settings, step, progress(&settings, step, 0.0, 0.0));
+        let at = |step: usize| learning_rate(&settings, step, step as f64 / 1000.0);
         assert!((at(0) - 2.0 / 50.0).abs() < 1e-4);
         assert!(at(49) > 1.98 && (at(500) - 1.0).abs() < 1e-9 && at(999) < 1e-4 && at(999) > 0.0);
-        let timed = TrainSettings { minutes: Some(2.0), ..settings.clone() };
-        assert_eq!(progress(&timed, 10, 55.0, 10.0), 0.5);
-        assert_eq!(progress(&timed, 900, 55.0, 10.0), 0.9);
-        assert_eq!(progress(&timed, 0, 1e9, 10.0), 1.0);
         let constant = TrainSettings { schedule: Schedule::Constant, ..settings };
         assert_eq!(learning_rate(&constant, 900, 0.9), 2.0);
     }

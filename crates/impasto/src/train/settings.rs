@@ -32,7 +32,7 @@ named! {
 /// How often a run looks at itself: validation, preview and checkpoint. In text: minutes, or `200steps`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Every {
-    /// After so many minutes.
+    /// After so many minutes, by the speed of the first steps.
     Minutes(f64),
     /// After so many steps, so that two runs look at themselves at the same places.
     Steps(usize),
@@ -136,7 +136,8 @@ pub struct TrainSettings {
     pub batch: usize,
     /// Steps of the whole run.
     pub steps: usize,
-    /// Minutes of the whole run, if they may end it before the steps do.
+    /// Minutes that the whole run should take, if they may end it before the steps do: they become a number of steps
+    /// by the speed of the first ones. From then on the run counts steps, so it ends later where the machine slows down.
     pub minutes: Option<f64>,
     /// How often styles have their turn, in relation to each other.
     pub style_shares: StyleShares,

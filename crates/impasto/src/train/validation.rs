@@ -30,7 +30,8 @@ pub(super) struct Validation {
 }
 
 impl Validation {
-    /// Reads as many of the held-out photographs as are wanted, and says which could not be used.
+    /// Reads the photographs held out for validation, and says which could not be used: no other takes their place,
+    /// since all others are trained on or kept for reports.
     ///
     /// # Errors
     /// If none can be read.
@@ -42,10 +43,7 @@ impl Validation {
         size: usize,
     ) -> Result<(Self, Vec<Skipped>), TrainError> {
         let (mut good, mut skipped) = (Vec::new(), Vec::new());
-        for path in &photos.held_out {
-            if good.len() == photos.wanted {
-                break;
-            }
+        for path in &photos.validation {
             match cropped(path, Crop::CENTRE, size) {
                 Ok(photo) => {
                     let content = learner.content(&photo);
@@ -55,7 +53,7 @@ impl Validation {
             }
         }
         if let (true, Some(first)) = (good.is_empty(), skipped.first()) {
-            return Err(TrainError::NoGoodPhotos { count: skipped.len(), reason: first.reason.clone() });
+            return Err(TrainError::NoGoodValidation { count: skipped.len(), reason: first.reason.clone() });
         }
         let paintings = paintings.iter().map(|(painting, _)| square(painting, size)).collect();
         Ok((Self { photos: good, names, paintings }, skipped))
@@ -127,7 +125,11 @@ fn sheet(rows: &[Vec<Picture>]) -> Picture {
 
 #[cfg(test)]
 mod tests {
+    use impasto_nn::kernels::StyleNetShape;
+
     use super::*;
+    use crate::network::network;
+    use crate::train::TrainSettings;
 
     #[test]
     fn a_sheet_has_every_picture_in_its_place() {
@@ -139,6 +141,28 @@ mod tests {
             assert_eq!([at(c, 8, 8), at(c, 11, 23), at(c, 23, 8), at(c, 20, 20)], [1.0, 2.0, 3.0, 4.0]);
             assert_eq!([at(c, 0, 0), at(c, 13, 13), at(c, 31, 31)], [255.0; 3]);
         }
+    }
+
+    #[test]
+    fn a_broken_photograph_is_not_replaced_by_one_that_is_trained_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |i: u8| folder.path().join(format!("{i}.png"));
+        for i in 0..12 {
+            Picture::from_rgb8(16, 16, &[10 * i; 16 * 16 * 3]).write(&path(i), None).unwrap();
+        }
+        let photos = Photos::find(&[folder.path().into()], &[]).unwrap();
+        let settings = TrainSettings { image_size: 32, threads: Some(2), ..TrainSettings::default() };
+        let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 1 };
+        let paintings = [(Picture::from_rgb8(32, 32, &[99; 32 * 32 * 3]), 1.0)];
+        let mut learner = Learner::new(&settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
+        let mut read = || Validation::read(&photos, &mut learner, vec!["a".into()], &paintings, 32);
+        std::fs::write(&photos.validation[1], b"broken").unwrap();
+        let (validation, skipped) = read().unwrap();
+        assert_eq!((validation.photographs(), skipped.len()), (photos.validation.len() - 1, 1));
+        assert_eq!(skipped[0].path, photos.validation[1]);
+        photos.validation.iter().for_each(|path| std::fs::write(path, b"broken").unwrap());
+        let error = read().err().unwrap().to_string();
+        assert!(error.contains("none of the 4 photographs held out for validation"), "{error}");
     }
 
     #[test]

@@ -104,3 +104,25 @@ fn strips_leave_no_seam() {
     assert!(matches!(error, StyleNetError::Budget { budget: 1000, .. }), "{error}");
     assert!(matches!(net.plan(15, 40, usize::MAX), Err(StyleNetError::TooSmall { .. })));
 }
+
+/// Products of these wrap around to sizes that would fit.
+#[test]
+fn sizes_whose_product_overflows_are_refused() {
+    const HALF: usize = 1 << (usize::BITS - 1);
+    let net = StyleNet::new(Isa::best(), Threads::new(1), SMALL, &parameters(SMALL)).unwrap();
+    for (height, width) in [(HALF, 16), (16, HALF), (HALF, HALF), (usize::MAX - 3, 16), (HALF / 16, 32)] {
+        let error = StyleNetError::TooLarge { width, height };
+        assert_eq!(net.plan(height, width, usize::MAX), Err(error.clone()));
+        assert_eq!(StyleNetTrainer::new(Isa::best(), Threads::new(1), SMALL, height, width).err(), Some(error));
+    }
+    for shape in [
+        StyleNetShape { width: HALF, ..SMALL },
+        StyleNetShape { styles: HALF, ..SMALL },
+        StyleNetShape { residual_blocks: usize::MAX, ..SMALL },
+        StyleNetShape { width: 1 << (usize::BITS / 2), ..SMALL },
+    ] {
+        let error = Some(StyleNetError::TooManyParameters);
+        assert_eq!(StyleNet::new(Isa::best(), Threads::new(1), shape, &[]).err(), error, "{shape:?}");
+        assert_eq!(StyleNetTrainer::new(Isa::best(), Threads::new(1), shape, 16, 16).err(), error);
+    }
+}

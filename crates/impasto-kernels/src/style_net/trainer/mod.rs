@@ -7,7 +7,7 @@ use super::picture::PLANES;
 use super::shape::{StyleNetLayer, StyleNetShape};
 use super::weight_gradient;
 use super::weights::{BackwardWeights, DOWN, Weights};
-use super::{LEAST_SIDE, StyleNetError, check, check_shape};
+use super::{StyleNetError, check, check_shape, check_size};
 use crate::{Isa, Threads};
 use backward::Backward;
 use forward::Forward;
@@ -48,9 +48,7 @@ impl StyleNetTrainer {
         width: usize,
     ) -> Result<Self, StyleNetError> {
         check_shape(shape)?;
-        if height.min(width) < LEAST_SIDE {
-            return Err(StyleNetError::TooSmall { width, height, least: LEAST_SIDE });
-        }
+        check_size(shape, height, width)?;
         if !height.is_multiple_of(4) || !width.is_multiple_of(4) {
             return Err(StyleNetError::NotFours { width, height });
         }
