@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::error::{FileError, is_full};
+use crate::identity::behind_links;
 
 /// So many symbolic links are followed, as Linux does.
 const MOST_LINKS: usize = 40;
@@ -57,6 +58,24 @@ pub fn write_to_temporary_folder(
     let path = temporary.path().to_path_buf();
     fill_and_sync(temporary.as_file(), fill).map_err(|error| FileError::of(&path, error))?;
     temporary.into_temp_path().keep().map_err(|error| FileError::of(&path, error.error))
+}
+
+/// Removes a file, behind all symbolic links, which stay.
+///
+/// # Errors
+/// If the system does not let it.
+pub fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(behind_links(path))
+}
+
+/// Gives a file that is being written its name, once all of it is on the disk, and waits until the name is as well.
+///
+/// # Errors
+/// If the system does not let it.
+pub fn rename_durably(file: &File, from: &Path, to: &Path) -> io::Result<()> {
+    file.sync_all()?;
+    fs::rename(from, to)?;
+    sync_folder(folder_of(to))
 }
 
 /// Where a path leads.

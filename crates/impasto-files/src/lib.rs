@@ -14,7 +14,7 @@ mod lock;
 pub mod names;
 mod places;
 
-pub use durable::{check, write, write_to_temporary_folder};
+pub use durable::{check, remove, rename_durably, write, write_to_temporary_folder};
 pub use error::FileError;
 pub use lock::{Lock, LockError, open_locked};
 pub use places::{Clash, Places};

@@ -5,6 +5,7 @@ mod checkpoint;
 mod finish;
 mod job;
 mod masks;
+mod places;
 mod plan;
 mod pyramid;
 mod ready;
