@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use common::{Run, Studio};
 
-const KEPT: &str = "out-checkpoint.safetensors";
+const KEPT: &str = "out.png-checkpoint.safetensors";
 
 /// Paints in three sizes, and keeps the run after every step.
 fn arguments<'a>(optimizer: &'a str, output: &'a str) -> Vec<&'a str> {
