@@ -177,7 +177,7 @@ fn long_names_are_shortened_before_the_work() {
     made.iter().for_each(|name| std::fs::remove_file(studio.path(name)).unwrap());
 
     studio.model("m.safetensors", &["a"]);
-    studio.model("other.safetensors", &["a"]);
+    studio.model("other.safetensors", &["other"]);
     for model in ["m.safetensors", "other.safetensors"] {
         studio.run(&["stylize", &content, "-s", model, "-q"]).good();
         studio.run(&["stylize", &style, "-s", model, "-q", "--format", "webp"]).good();
@@ -228,6 +228,8 @@ fn an_output_keeps_its_mode_and_a_link_stays_a_link() {
     assert_eq!(std::path::Path::new("/dev/stdout").symlink_metadata().unwrap().file_type(), device);
 }
 
+const STEP: &str = "\"event\":\"step\"";
+
 /// Starts a run and waits until a line of its JSON has this word in it.
 fn started(studio: &Studio, args: &[&str], word: &str) -> Child {
     let mut child = studio.command(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -241,7 +243,7 @@ fn a_checkpoint_is_used_by_one_process_at_a_time() {
     let studio = with_photographs();
     let paint = ["paint", "cat.png", "-s", "night.png", "--scales", "1", "-n", "1000000", "--json", "-o", "out.png"];
     let resume = ["paint", "--resume", KEPT, "-q"];
-    let mut first = started(&studio, &paint, "\"step\"");
+    let mut first = started(&studio, &paint, STEP);
     let before = std::fs::read(studio.path(KEPT)).unwrap();
     for args in [&paint[..], &resume] {
         studio.run(args).refused(&[&format!("`{KEPT}` is in use by another run")]);
@@ -250,7 +252,7 @@ fn a_checkpoint_is_used_by_one_process_at_a_time() {
     first.kill().unwrap();
     first.wait().unwrap();
     studio.run(&paint).refused(&["a painting that is not finished"]);
-    let mut third = started(&studio, &["paint", "--resume", KEPT, "--json"], "\"step\"");
+    let mut third = started(&studio, &["paint", "--resume", KEPT, "--json"], STEP);
     studio.run(&resume).refused(&["is in use by another run"]);
     third.kill().unwrap();
     third.wait().unwrap();
@@ -259,7 +261,7 @@ fn a_checkpoint_is_used_by_one_process_at_a_time() {
     assert_eq!(studio.files(), ["cat.png", "night.png", "out.png", "photos"], "a clean end leaves no lock");
 
     let args = train(&["-o", "m.safetensors", "--steps", "1000000"]);
-    let mut first = started(&studio, &args, "\"step\"");
+    let mut first = started(&studio, &args, STEP);
     studio.run(&args).refused(&["`m-checkpoint.safetensors` is in use by another run"]);
     studio.run(&["train", "--resume", "-o", "m.safetensors"]).refused(&["is in use by another run"]);
     first.kill().unwrap();
@@ -330,7 +332,7 @@ mod disk {
 
         studio.model("m.safetensors", &["a"]);
         studio
-            .run(&["stylize", "cat.png", "-s", "m.safetensors", "-o", "small/out.png"])
+            .run(&["stylize", "cat.png", "-s", "m.safetensors", "-o", "small/out.png", "--size", "256"])
             .refused(&["cannot write `small/out.png`: the disk is full"]);
         studio
             .run(&["models", "export", "m.safetensors", "--safetensors", "small/m.safetensors"])

@@ -65,7 +65,8 @@ impl PaintJob {
             (iteration.is_multiple_of(every) && (1..iterations).contains(&iteration)).then_some(iteration)
         };
         // Only files that exist can be in the way, and the other outputs, which may not exist yet.
-        let existing = self.snapshot_folder().read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+        let existing = self.snapshot_folder().read_dir().into_iter().flatten().flatten();
+        let existing = existing.map(|entry| self.output.with_file_name(entry.file_name()));
         let existing: Vec<PathBuf> = existing.filter(|path| snapshot(path).is_some()).collect();
         let mut places = self.places()?;
         for path in &existing {
