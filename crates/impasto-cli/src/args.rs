@@ -223,7 +223,7 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "FILE", help_heading = "Progress")]
     pub(crate) curve: Option<PathBuf>,
 
-    /// Where to keep the run while it is not finished [default: OUTPUT-checkpoint.safetensors].
+    /// Where to keep the run while it is not finished [default: OUTPUT.png-checkpoint.safetensors].
     #[arg(long, value_name = "FILE", help_heading = "Progress", conflicts_with = "resume")]
     pub(crate) checkpoint: Option<PathBuf>,
 

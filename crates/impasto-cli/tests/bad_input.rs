@@ -50,8 +50,8 @@ fn outputs_that_cannot_be() {
         ("no/such/folder/out.png", "`no/such/folder` does not exist"),
         ("file/out.png", "`file` does not exist"),
         ("folder.png", "`folder.png` is a folder"),
-        ("cat.png", "`cat.png` is also an input"),
-        ("./night.png", "is also an input"),
+        ("cat.png", "would overwrite the photograph `cat.png`"),
+        ("./night.png", "would overwrite the painting (`--style`) `night.png`"),
     ] {
         studio.paint(&["-o", name]).refused(&[word]);
     }

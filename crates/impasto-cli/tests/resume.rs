@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use common::{Run, Studio, send};
 
-const KEPT: &str = "out-checkpoint.safetensors";
+const KEPT: &str = "out.png-checkpoint.safetensors";
 
 /// Paints in three sizes, and keeps the run after every step.
 fn arguments<'a>(optimizer: &'a str, output: &'a str) -> Vec<&'a str> {

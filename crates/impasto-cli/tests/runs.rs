@@ -153,7 +153,7 @@ fn ctrl_c_finishes_the_step_and_keeps_the_picture() {
     assert!(rest.iter().any(|line| line.contains("\"finished\"") && line.contains("\"stopped\"")), "{rest:?}");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(studio.size("out.png"), (96, 64));
-    assert_eq!(studio.files(), ["cat.png", "night.png", "out-checkpoint.safetensors", "out.png"]);
+    assert_eq!(studio.files(), ["cat.png", "night.png", "out.png", "out.png-checkpoint.safetensors"]);
 }
 
 #[test]

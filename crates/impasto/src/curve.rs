@@ -1,5 +1,6 @@
 //! The losses of a run as a picture or a table.
 
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Once;
@@ -9,9 +10,12 @@ use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
 use crate::objective::Losses;
-use crate::picture::{Picture, WriteError, write_whole};
+use crate::picture::{Picture, PictureFormat, WriteError};
 
 const SIZE: (u32, u32) = (900, 560);
+
+/// What is stored in a picture of a curve, so that it is not taken for a photograph.
+const WRITTEN_AS_CURVE: &str = "command = \"curve\"\n";
 
 /// How a curve is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +48,7 @@ impl CurveFormat {
     /// If the ending is unknown or the folder cannot be written to.
     pub fn check_writable(path: &Path) -> Result<(), WriteError> {
         Self::of(path)?;
-        crate::picture::check_place(path)
+        Ok(impasto_files::check(path)?)
     }
 }
 
@@ -55,11 +59,12 @@ impl CurveFormat {
 /// If the ending is unknown or the file cannot be written.
 pub fn write(history: &[(f64, Losses)], begun: &[usize], path: &Path) -> Result<(), WriteError> {
     let format = CurveFormat::of(path)?;
-    write_whole(path, |file| match format {
-        CurveFormat::Csv => file.write_all(csv(history).as_bytes()).map_err(|error| error.to_string()),
-        CurveFormat::Svg => file.write_all(svg(history, begun)?.as_bytes()).map_err(|error| error.to_string()),
-        CurveFormat::Png => file.write_all(&png(history, begun)?).map_err(|error| error.to_string()),
-    })
+    let drawn = match format {
+        CurveFormat::Csv => Ok(csv(history).into_bytes()),
+        CurveFormat::Svg => svg(history, begun).map(String::into_bytes),
+        CurveFormat::Png => png(history, begun),
+    };
+    Ok(impasto_files::write(path, |file| file.write_all(&drawn.map_err(io::Error::other)?))?)
 }
 
 fn csv(history: &[(f64, Losses)]) -> String {
@@ -80,7 +85,10 @@ fn png(history: &[(f64, Losses)], begun: &[usize]) -> Result<Vec<u8>, String> {
     let (width, height) = (SIZE.0 as usize, SIZE.1 as usize);
     let mut rgb = vec![0; width * height * 3];
     draw(history, begun, BitMapBackend::with_buffer(&mut rgb, SIZE).into_drawing_area())?;
-    Picture::from_rgb8(height, width, &rgb).to_png()
+    let settings = Some(WRITTEN_AS_CURVE);
+    Picture::from_rgb8(height, width, &rgb)
+        .to_file_bytes(PictureFormat::Png, settings)
+        .map_err(|error| error.to_string())
 }
 
 /// Makes the font known that labels are drawn in.

@@ -7,9 +7,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use half::f16;
+use impasto_files::FileError;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
-
-use crate::picture::{WriteError, write_durable};
 
 /// The longest header that is read.
 const LONGEST_HEADER: u64 = 16 << 20;
@@ -57,18 +56,18 @@ pub(crate) fn write(
     path: &Path,
     metadata: HashMap<String, String>,
     tensors: &[(String, Values<'_>)],
-) -> Result<(), WriteError> {
-    let failed = |reason: String| WriteError::File { path: path.into(), reason };
+) -> Result<(), FileError> {
     let (mut infos, mut end) = (Vec::new(), 0);
     for (name, values) in tensors {
         let (dtype, len, width) = values.kind();
         infos.push((name.clone(), TensorInfo { dtype, shape: vec![len], data_offsets: (end, end + len * width) }));
         end += len * width;
     }
-    let header = Metadata::new(Some(metadata), infos).map_err(|error| failed(error.to_string()))?;
-    let mut header = serde_json::to_vec(&header).map_err(|error| failed(error.to_string()))?;
+    let failed = |error| FileError::of(path, error);
+    let header = Metadata::new(Some(metadata), infos).map_err(|error| failed(io::Error::other(error)))?;
+    let mut header = serde_json::to_vec(&header).map_err(|error| failed(error.into()))?;
     header.resize(header.len().next_multiple_of(8), b' ');
-    write_durable(path, |out| {
+    impasto_files::write(path, |out| {
         out.write_all(&(header.len() as u64).to_le_bytes())?;
         out.write_all(&header)?;
         tensors.iter().try_for_each(|(_, values)| values.write(out))

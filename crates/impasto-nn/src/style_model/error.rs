@@ -1,6 +1,8 @@
 //! Why a style model could not be read or written.
 
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
+
+use impasto_files::FileError;
 
 use super::FORMAT_VERSION;
 use crate::formats::LoadError;
@@ -106,14 +108,9 @@ pub enum StyleModelError {
         /// Why.
         detail: String,
     },
-    /// The operating system said no.
-    #[error("cannot write `{path}` ({source}): check that its folder exists, may be written to and has space")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// The file cannot be written.
+    #[error(transparent)]
+    Write(FileError),
 }
 
 impl StyleModelError {

@@ -113,11 +113,11 @@ impl StyleModel {
         write::to_bytes(self, dtype)
     }
 
-    /// Writes the file under a temporary name, then renames it: a reader sees all of it or none.
+    /// Writes the file, whole and durably or not at all.
     ///
     /// # Errors
     /// As [`to_bytes`](Self::to_bytes), and if the folder cannot be written to or the disk is full.
     pub fn save(&self, path: &Path, dtype: StyleDtype) -> Result<(), StyleModelError> {
-        write::write_whole(path, &self.to_bytes(dtype)?)
+        write::save(path, &self.to_bytes(dtype)?)
     }
 }

@@ -1,6 +1,6 @@
 //! Writing impasto's own format.
 
-use std::{borrow::Cow, collections::BTreeMap, io::Write, path::Path};
+use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
 use half::f16;
 use serde_json::{Value, json};
@@ -97,18 +97,10 @@ fn encode(tensor: &Tensor<'_>, dtype: StyleDtype, bytes: &mut Vec<u8>) -> Result
     Ok(())
 }
 
-/// Writes a file under a temporary name beside its own, then renames it: a reader sees all of it or none.
+/// Writes the bytes of a model to a file, durably.
 ///
 /// # Errors
 /// If the folder cannot be written to or the disk is full; nothing is left behind then.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StyleModelError> {
-    let failed = |source| StyleModelError::Write { path: path.to_path_buf(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".impasto-").suffix(".tmp");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.persist(path).map(drop).map_err(|error| failed(error.error))
+pub(super) fn save(path: &Path, bytes: &[u8]) -> Result<(), StyleModelError> {
+    impasto_files::write(path, |out| out.write_all(bytes)).map_err(StyleModelError::Write)
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use impasto_files::{Clash, Places};
 use impasto_nn::style_model::{StyleDtype, StyleModel, StyleModelError};
 use thiserror::Error;
 
@@ -53,9 +54,9 @@ pub enum ConvertError {
     /// Weights that say nothing.
     #[error("all styles have a weight of 0: give at least one of them more")]
     NoWeight,
-    /// The result would take the place of what it is made from.
-    #[error("`{0}` would be written over what it is made from: give another name")]
-    SameFile(PathBuf),
+    /// A file would be written over another.
+    #[error(transparent)]
+    Clash(#[from] Clash),
 }
 
 /// What is known of an imported model beside its numbers; what is not given is taken from the file's name, or left out.
@@ -82,6 +83,9 @@ pub struct ImportOptions {
 /// # Errors
 /// If the file holds no such network, or the model cannot be written.
 pub fn import(file: &Path, out: &Path, options: &ImportOptions) -> Result<StyleModel, ConvertError> {
+    let mut places = Places::default();
+    places.input("the file to import", file)?;
+    places.output("the model (`-o`)", out)?;
     let mut model = StyleModel::import(file)?;
     let card = &mut model.card;
     card.name = options.name.clone().unwrap_or(std::mem::take(&mut card.name));
@@ -92,7 +96,6 @@ pub fn import(file: &Path, out: &Path, options: &ImportOptions) -> Result<StyleM
         style.name = options.style_name.clone().unwrap_or_else(|| card.name.clone());
         style.title.clone_from(&options.title);
     }
-    refuse_same(file, out)?;
     model.save(out, options.dtype)?;
     Ok(model)
 }
@@ -108,6 +111,18 @@ pub struct Exports {
     pub safetensors: Option<PathBuf>,
     /// How numbers of impasto's own format are to be stored.
     pub dtype: StyleDtype,
+}
+
+impl Exports {
+    /// That no file is written over the model's, or over another.
+    fn check_places(&self, model: Option<&Path>) -> Result<(), Clash> {
+        let mut places = Places::default();
+        model.map_or(Ok(()), |model| places.input("the model", model))?;
+        let outputs =
+            [("`--onnx`", &self.onnx), ("`--pytorch`", &self.pytorch), ("`--safetensors`", &self.safetensors)];
+        let outputs = outputs.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?)));
+        outputs.into_iter().try_for_each(|(flag, path)| places.output(flag, path))
+    }
 }
 
 /// Writes a style model for other programs. `name_or_path` is a built-in style, `styles` for all of them together, a
@@ -131,9 +146,7 @@ pub fn export(
         let several = || ConvertError::Several { format, model: name_or_path.into(), known: names(&model) };
         chosen.as_ref().ok_or_else(several)
     };
-    for out in [&exports.onnx, &exports.pytorch, &exports.safetensors].into_iter().flatten() {
-        path.as_ref().map_or(Ok(()), |path| refuse_same(path, out))?;
-    }
+    exports.check_places(path.as_deref())?;
     if let Some(out) = &exports.onnx {
         single("ONNX")?.save_onnx(out)?;
     }
@@ -203,13 +216,6 @@ fn names(model: &StyleModel) -> String {
     model.card.styles.iter().map(|style| format!("`{}`", style.name)).collect::<Vec<_>>().join(", ")
 }
 
-fn refuse_same(from: &Path, to: &Path) -> Result<(), ConvertError> {
-    if same_file::is_same_file(from, to).unwrap_or(false) {
-        return Err(ConvertError::SameFile(to.to_path_buf()));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,7 +264,7 @@ mod tests {
         let path = folder.path().join("candy.pth");
         std::fs::copy(fixture("narrow-old.pth"), &path).unwrap();
         let error = import(&path, &path, &ImportOptions::default()).unwrap_err();
-        assert!(matches!(error, ConvertError::SameFile(_)), "{error}");
+        assert!(matches!(error, ConvertError::Clash(_)), "{error}");
         assert!(StyleModel::import(&path).is_ok());
     }
 }

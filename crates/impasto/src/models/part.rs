@@ -1,10 +1,11 @@
 //! The part file: what has arrived so far, locked, and hashed as it grows.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use impasto_files::{LockError, open_locked, rename_durably};
 use sha2::{Digest, Sha256};
 
 use super::error::PullError;
@@ -24,7 +25,10 @@ impl Part {
     /// More than `size` bytes cannot be the beginning of the file, so such a part starts over.
     pub(super) fn open(target: &Path, size: u64) -> Result<Self, PullError> {
         let path = beside(target, ".part");
-        let file = open_locked(&path)?;
+        let file = open_locked(&path).map_err(|error| match error {
+            LockError::File { path, error } => PullError::file(&path, error),
+            _ => PullError::Busy { path: path.clone() },
+        })?;
         let mut part = Self { file, path, target: target.to_owned(), hash: Sha256::new(), len: 0 };
         let len = part.file.metadata().map_err(|e| PullError::file(&part.path, e))?.len();
         if len > size {
@@ -67,8 +71,7 @@ impl Part {
 
     /// Gives the file its name, once it is safe on the disk.
     pub(super) fn finish(self) -> Result<(), PullError> {
-        let renamed = self.file.sync_all().and_then(|()| fs::rename(&self.path, &self.target));
-        renamed.map_err(|e| PullError::file(&self.target, e))
+        rename_durably(&self.file, &self.path, &self.target).map_err(|e| PullError::file(&self.target, e))
     }
 
     /// Removes the part file.
@@ -105,24 +108,4 @@ fn digest_so_far(file: &mut File) -> io::Result<(u64, Sha256)> {
 
 fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Opens `path` and locks it; where the file system has no locks, goes on without.
-fn open_locked(path: &Path) -> Result<File, PullError> {
-    let fault = |e| PullError::file(path, e);
-    loop {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(fault)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(PullError::Busy { path: path.to_owned() }),
-            Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => return Ok(file),
-            Err(TryLockError::Error(e)) => return Err(fault(e)),
-        }
-        // Between opening and locking, another pull may have finished and renamed the file: then the lock is on
-        // that finished file, and the part file must be made anew.
-        let locked = file.try_clone().and_then(same_file::Handle::from_file).map_err(fault)?;
-        if same_file::Handle::from_path(path).is_ok_and(|current| current == locked) {
-            return Ok(file);
-        }
-    }
 }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use std::{fs, thread};
+use std::{fs, io, thread};
+
+use impasto_files::FileError;
 
 use super::error::PullError;
 use super::manifest::{Entry, Manifest};
@@ -162,15 +164,11 @@ fn write_receipt(entry: &Entry, target: &Path) -> Result<(), PullError> {
     let path = beside(target, ".toml");
     let manifest = Manifest { entries: vec![entry.clone()] };
     let text = toml::to_string(&manifest).expect("an entry has only text and a number");
-    let write = || {
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask, as any other file
-        let file = builder.tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
-        fs::write(file.path(), text)?;
-        file.persist(&path).map_err(|e| e.error)
-    };
-    write().map(drop).map_err(|e| PullError::file(&path, e))
+    impasto_files::write(&path, |out| out.write_all(text.as_bytes())).map_err(|error| match error {
+        FileError::DiskFull(path) => PullError::DiskFull { path },
+        FileError::Folder { error, .. } | FileError::Write { error, .. } => PullError::file(&path, error),
+        other => PullError::file(&path, io::Error::other(other)),
+    })
 }
 
 struct Pull<'a> {

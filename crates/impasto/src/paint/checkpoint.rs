@@ -17,6 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use impasto_files::{FileError, LockError, names};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -25,7 +26,6 @@ use super::state::{Average, State};
 use crate::memory::Plan;
 use crate::objective::Losses;
 use crate::optimizer::{Numbers, Optimizer, Slice};
-use crate::picture::WriteError;
 use crate::settings::Overrides;
 use crate::tensors::{self, Tensors, Values};
 
@@ -72,6 +72,9 @@ pub enum CheckpointError {
         /// What it was.
         was: String,
     },
+    /// Another run has it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// A painting that is not finished lies where this one would be kept.
     #[error(
         "`{}` holds a painting that is not finished, {iteration} of {iterations} iterations: go on with \
@@ -88,10 +91,10 @@ pub enum CheckpointError {
     },
 }
 
-/// The file beside a picture in which its painting is kept while it runs.
+/// The file beside a picture in which its painting is kept while it runs: `out.png-checkpoint.safetensors`. A training's
+/// is called otherwise, see [`train::checkpoint_path`](crate::train::checkpoint_path).
 pub fn checkpoint_path(output: &Path) -> PathBuf {
-    let stem = output.file_stem().unwrap_or_default().to_string_lossy();
-    output.with_file_name(format!("{stem}-checkpoint.safetensors"))
+    names::beside(output, "-checkpoint.safetensors")
 }
 
 /// The SHA-256 of a file, as text.
@@ -161,7 +164,7 @@ impl Keeper {
         optimizer: &dyn Optimizer,
         (scales, plans): (&[Scale], &[Plan]),
         (device, elapsed): (&str, f64),
-    ) -> Result<(), WriteError> {
+    ) -> Result<(), FileError> {
         let begun = Instant::now();
         let progress = Progress {
             scales: scales.to_vec(),
@@ -172,8 +175,7 @@ impl Keeper {
             device: device.into(),
             inputs: self.inputs.clone(),
         };
-        let progress = serde_json::to_string(&progress)
-            .map_err(|error| WriteError::File { path: self.path.clone(), reason: error.to_string() })?;
+        let progress = serde_json::to_string(&progress).map_err(|error| FileError::of(&self.path, error.into()))?;
         let texts = [("format", FORMAT.into()), ("settings", self.settings.clone()), ("progress", progress)];
         let texts: HashMap<String, String> = texts.map(|(key, value)| (key.into(), value)).into();
         let row = |(seconds, losses): &(f64, Losses)| [&[*seconds][..], &losses.numbers()].concat();

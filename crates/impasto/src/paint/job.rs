@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use impasto_files::{Clash, FileError, Lock};
+
 use super::checkpoint::{Keeper, Kept, checkpoint_path};
 use super::inputs::{InputHash, InputReader};
+use super::pyramid::scales;
 use super::run::Keeping;
 use super::{CheckpointError, MaskError, Masks, PaintError, PaintPlan, Painting, Scene, paint_kept, plan};
 use crate::curve::{self, CurveFormat};
 use crate::network::{NetworkError, network};
-use crate::picture::{KeptOfInput, Picture, PictureFormat, PictureOutput, ReadError, WriteError, check_place};
+use crate::picture::{KeptOfInput, Picture, PictureFormat, PictureOutput, ReadError, WriteError};
 use crate::progress::{End, Event, Flow, Observer};
 use crate::settings::{Init, Overrides, Settings, SettingsError, StyleFile, in_range};
 
@@ -24,9 +27,17 @@ pub enum JobError {
     Paint(#[from] PaintError),
     Checkpoint(#[from] CheckpointError),
     Mask(#[from] MaskError),
-    /// The output would take the place of an input.
-    #[error("`{}` is also an input: choose another name for the output", .0.display())]
-    OverInput(PathBuf),
+    /// A file would be written over another.
+    Clash(#[from] Clash),
+    /// A file cannot be written where it should.
+    File(#[from] FileError),
+    /// Where a snapshot would be written lies something else.
+    #[error(
+        "`{}` is in the way of a snapshot (`--save-every`), and impasto did not paint it: move it, or choose another \
+         name with `-o`",
+        .0.display()
+    )]
+    ForeignSnapshot(PathBuf),
     /// The picture was painted, but could not be written where it should.
     #[error("{error}; the picture is kept in `{}`", kept.display())]
     Kept {
@@ -95,10 +106,7 @@ impl PaintJob {
         let settings = given.settings();
         let content = given.content.ok_or(SettingsError::Unnamed("content picture"))?;
         let first = given.style.first().ok_or(SettingsError::Unnamed("style picture"))?;
-        let output = given.output.unwrap_or_else(|| {
-            let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            format!("{}-{}.png", stem(&content), stem(&first.path)).into()
-        });
+        let output = given.output.unwrap_or_else(|| Self::default_output(&content, &first.path));
         let kept = KeptOfInput {
             depth: given.depth,
             metadata: given.keep_metadata.unwrap_or(false),
@@ -168,22 +176,24 @@ impl PaintJob {
         let output =
             PictureOutput { settings: Some(self.to_overrides().to_toml()?), ..self.kept.output(format, &file) };
         let scene = self.scene(file.picture, &mut inputs)?;
-        let keeping = self.keeping(inputs.into_hashes())?;
+        let (keeping, _lock) = self.keeping(inputs.into_hashes())?;
+        let sizes = scales(scene.working_size(self.settings.size), &self.settings);
+        self.check_snapshots(sizes.iter().map(|scale| scale.iterations).sum())?;
         let network = network(&self.settings.network)?;
-        let mut saver = Saver { job: self, observer };
+        let mut saver = Saver { job: self, settings: output.settings.clone(), observer };
         let painting = paint_kept(scene, &self.settings, network, keeping, &mut saver).inspect_err(|_| {
             if !self.resume && self.checkpoint_every > 0.0 {
                 // No step was made, so there is nothing to go on with.
-                let _ = std::fs::remove_file(&self.checkpoint);
+                let _ = impasto_files::remove(&self.checkpoint);
             }
         })?;
         self.save(&painting, &output, observer)?;
-        if painting.end != End::Stopped && self.checkpoint_every > 0.0 {
-            // The picture is there; a checkpoint that stays behind only asks to be removed.
-            let _ = std::fs::remove_file(&self.checkpoint);
-        }
         if let Some(path) = &self.curve {
             curve::write(&painting.history, &painting.begun, path)?;
+        }
+        if painting.end != End::Stopped && self.checkpoint_every > 0.0 {
+            // All that was painted is on the disk; a checkpoint that stays behind only asks to be removed.
+            let _ = impasto_files::remove(&self.checkpoint);
         }
         Ok(painting)
     }
@@ -198,15 +208,21 @@ impl PaintJob {
         Ok(plan(&scene, &self.settings, network(&self.settings.network)?)?)
     }
 
-    /// What the run is kept in, and what was kept of it. A painting that was not finished is not thrown away.
-    fn keeping(&self, inputs: Vec<InputHash>) -> Result<Keeping, JobError> {
+    /// What the run is kept in, what was kept of it, and the lock of that. A painting that was not finished is not thrown
+    /// away.
+    fn keeping(&self, inputs: Vec<InputHash>) -> Result<(Keeping, Option<Lock>), JobError> {
         let seconds = self.checkpoint_every;
         in_range("the time between checkpoints", seconds, seconds.is_finite() && seconds >= 0.0, "at least 0 seconds")?;
-        let kept = self.resume.then(|| Kept::read(&self.checkpoint)).transpose()?;
-        if seconds == 0.0 && kept.is_none() {
-            return Ok(Keeping::default());
+        if seconds == 0.0 && !self.resume {
+            return Ok(Default::default());
         }
-        check_place(&self.checkpoint)?;
+        let lock = if seconds > 0.0 {
+            impasto_files::check(&self.checkpoint)?;
+            Some(Lock::of(&self.checkpoint).map_err(CheckpointError::from)?)
+        } else {
+            None
+        };
+        let kept = self.resume.then(|| Kept::read(&self.checkpoint)).transpose()?;
         if !self.resume && self.checkpoint.exists() {
             let (iteration, iterations) = Kept::read(&self.checkpoint)?.iterations();
             return Err(CheckpointError::Unfinished { path: self.checkpoint.clone(), iteration, iterations }.into());
@@ -217,7 +233,7 @@ impl PaintJob {
         let hashes = inputs.into_iter().map(|(_, hash)| hash).collect();
         let settings = self.to_overrides().to_toml()?;
         let keeper = (seconds > 0.0).then(|| Keeper::new(self.checkpoint.clone(), seconds, settings, hashes));
-        Ok(Keeping { keeper, kept })
+        Ok((Keeping { keeper, kept }, lock))
     }
 
     pub(super) fn check_outputs(&self) -> Result<(), JobError> {
@@ -226,17 +242,7 @@ impl PaintJob {
         if let Some(curve) = &self.curve {
             CurveFormat::check_writable(curve)?;
         }
-        let masks = self.masks.iter().chain(&self.protect);
-        let inputs = self.styles.iter().map(|style| &style.path).chain([&self.content]).chain(masks);
-        if inputs.clone().chain([&self.output]).any(|path| *path == self.checkpoint) {
-            return Err(JobError::OverInput(self.checkpoint.clone()));
-        }
-        let Ok(output) = self.output.canonicalize() else { return Ok(()) };
-        for input in inputs {
-            if input.canonicalize().is_ok_and(|input| input == output) {
-                return Err(JobError::OverInput(self.output.clone()));
-            }
-        }
+        self.places()?;
         Ok(())
     }
 
@@ -265,22 +271,13 @@ impl PaintJob {
             observer.event(&Event::Warning { message: message.into() });
         }
         if let Err(error) = painting.picture.write_with(format, &self.output, output) {
-            let kept = std::env::temp_dir().join(format!("impasto-{}.png", std::process::id()));
-            return Err(match painting.picture.write_with(PictureFormat::Png, &kept, output) {
-                Ok(()) => JobError::Kept { error, kept },
+            return Err(match painting.picture.write_to_temporary_folder(output) {
+                Ok(kept) => JobError::Kept { error, kept },
                 Err(_) => JobError::Write(error),
             });
         }
         observer.event(&Event::Saved { iteration, path: self.output.clone() });
         Ok(())
-    }
-
-    /// `out.png` after 50 of 1000 iterations: `out-0050.png`.
-    fn snapshot_path(&self, iteration: usize) -> PathBuf {
-        let digits = self.settings.iterations.to_string().len();
-        let stem = self.output.file_stem().unwrap_or_default().to_string_lossy();
-        let ending = self.output.extension().unwrap_or_default().to_string_lossy();
-        self.output.with_file_name(format!("{stem}-{iteration:0digits$}.{ending}"))
     }
 }
 
@@ -309,6 +306,8 @@ fn refuse_other_settings(path: &Path, given: &Overrides, made: &Overrides) -> Re
 /// Writes the pictures on the way; a failure of that is told, and does not stop the run.
 struct Saver<'a> {
     job: &'a PaintJob,
+    /// What is stored in each: it tells a later run that the file is a snapshot.
+    settings: Option<String>,
     observer: &'a mut dyn Observer,
 }
 
@@ -319,7 +318,7 @@ impl Observer for Saver<'_> {
 
     fn picture(&mut self, iteration: usize, picture: &Picture) {
         let path = self.job.snapshot_path(iteration);
-        let event = match picture.write(&path, None) {
+        let event = match picture.write(&path, self.settings.as_deref()) {
             Ok(()) => Event::Saved { iteration, path },
             Err(error) => Event::Warning { message: error.to_string() },
         };

@@ -6,6 +6,7 @@ mod finish;
 mod inputs;
 mod job;
 mod masks;
+mod places;
 mod plan;
 mod pyramid;
 mod ready;

@@ -79,7 +79,7 @@ struct Cell {
 pub fn sweep(given: &Overrides, axes: &[Axis], observer: &mut dyn Observer) -> Result<End, SweepError> {
     let cells = cells(given, axes)?;
     let output = cells[0].job.output.clone();
-    cells[0].job.check_outputs()?;
+    cells.iter().try_for_each(|cell| cell.job.check_outputs())?;
     let network = network(&cells[0].job.settings.network).map_err(JobError::from)?;
     let (mut painted, mut end) = (Vec::new(), End::Complete);
     let mut inputs = InputReader::default();
@@ -106,7 +106,9 @@ fn cells(given: &Overrides, axes: &[Axis]) -> Result<Vec<Cell>, SweepError> {
         [first, second] if first.key != second.key => (first, Some(second)),
         _ => return Err(SweepError::Axes),
     };
-    let given = Overrides { size: given.size.or(Some(SIZE)), save_every: None, curve: None, ..given.clone() };
+    // Only the sheet is written.
+    let unwritten = Overrides { save_every: None, curve: None, checkpoint: None, ..given.clone() };
+    let given = Overrides { size: given.size.or(Some(SIZE)), checkpoint_every: Some(0.0), ..unwritten };
     let rows = second.map_or(1, |second| second.values.len());
     let mut cells = Vec::new();
     for row in 0..rows {
@@ -143,8 +145,8 @@ fn job(given: &Overrides, set: &[(&String, &String)]) -> Result<PaintJob, SweepE
 }
 
 fn default_output(given: &Overrides) -> PathBuf {
-    let stem = given.content.as_deref().and_then(Path::file_stem).unwrap_or_default().to_string_lossy();
-    format!("{stem}-sweep.png").into()
+    let stem = given.content.as_deref().and_then(Path::file_stem).unwrap_or_default();
+    impasto_files::names::fitted(stem, "-sweep.png").into()
 }
 
 /// Draws the paintings side by side, each under its label.

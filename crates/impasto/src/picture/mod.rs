@@ -30,7 +30,6 @@ pub(crate) use read::{crop_of_file, load};
 pub(crate) use resize::{resize_plane, size_with_longer_side};
 pub use settings::settings_of;
 pub use write::{PictureFormat, WriteError};
-pub(crate) use write::{check_place, write_durable, write_whole};
 
 /// The shortest side a picture may have: below it there is nothing to see a content or a style in.
 pub const MIN_SIDE: usize = 8;

@@ -1,9 +1,10 @@
 //! Writing picture files: whole or not at all.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+use impasto_files::FileError;
 
 use super::encode::encode;
 use super::{BitDepth, Picture, PictureOutput};
@@ -18,28 +19,9 @@ pub enum WriteError {
     /// The ending of a loss curve says nothing we know.
     #[error("cannot tell how to write the curve `{}`: end the name in .svg, .png or .csv", .0.display())]
     CurveFormat(PathBuf),
-    /// The folder is not there.
-    #[error("the folder `{}` does not exist: make it first", .0.display())]
-    NoFolder(PathBuf),
-    /// The path is a folder.
-    #[error("`{}` is a folder: name a file in it", .0.display())]
-    IsFolder(PathBuf),
-    /// The folder would not take a file.
-    #[error("cannot write into the folder `{}`: {error}", folder.display())]
-    Folder {
-        /// The folder.
-        folder: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// The file could not be written; nothing is left under its name that was not there before.
-    #[error("cannot write `{}`: {reason}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        reason: String,
-    },
+    /// The file could not be written.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// More bits a channel than the format has.
     #[error("a {format} file cannot hold {depth} bits a channel: write a .png or .tiff")]
     Depth {
@@ -128,8 +110,8 @@ impl FromStr for PictureFormat {
 }
 
 impl Picture {
-    /// Writes the picture in the format of the path's ending, 8 bits a channel, under a temporary name first, so that a
-    /// reader never sees half of it. It says that its colours are sRGB. `settings` go into it, to be found by
+    /// Writes the picture in the format of the path's ending, 8 bits a channel, whole and durably or not at all. It says
+    /// that its colours are sRGB. `settings` go into it, to be found by
     /// [`settings_of`](super::settings_of).
     ///
     /// # Errors
@@ -151,7 +133,14 @@ impl Picture {
     /// # Errors
     /// If the folder cannot be written to.
     pub fn write_with(&self, format: PictureFormat, path: &Path, output: &PictureOutput) -> Result<(), WriteError> {
-        write_whole(path, |file| encode(self, format, output, file))
+        Ok(impasto_files::write(path, |file| encode(self, format, output, file).map_err(io::Error::other))?)
+    }
+
+    /// Writes a picture that cannot go where it should into the folder for temporary files, and returns its path.
+    pub(crate) fn write_to_temporary_folder(&self, output: &PictureOutput) -> Result<PathBuf, WriteError> {
+        let format = PictureFormat::Png;
+        let fill = |file: &mut dyn io::Write| encode(self, format, output, file).map_err(io::Error::other);
+        Ok(impasto_files::write_to_temporary_folder(format.ending(), fill)?)
     }
 
     /// The picture as a file in memory.
@@ -178,84 +167,10 @@ impl Picture {
     /// As [`Picture::write`].
     pub fn check_writable(path: &Path) -> Result<(), WriteError> {
         PictureFormat::of(path)?;
-        check_place(path)
-    }
-
-    /// The picture as a PNG file in memory.
-    pub(crate) fn to_png(&self) -> Result<Vec<u8>, String> {
-        let mut bytes = Vec::new();
-        encode(self, PictureFormat::Png, &PictureOutput::default(), &mut bytes)?;
-        Ok(bytes)
+        Ok(impasto_files::check(path)?)
     }
 }
 
 fn settings_alone(settings: Option<&str>) -> PictureOutput {
     PictureOutput { settings: settings.map(str::to_owned), ..PictureOutput::default() }
-}
-
-/// Whether a file can be made at this place, found out by making one under another name.
-pub(crate) fn check_place(path: &Path) -> Result<(), WriteError> {
-    temporary_beside(path).map(drop)
-}
-
-fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile, WriteError> {
-    if path.is_dir() {
-        return Err(WriteError::IsFolder(path.into()));
-    }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    if !folder.is_dir() {
-        return Err(WriteError::NoFolder(folder.into()));
-    }
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".impasto-").suffix(".tmp");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder).map_err(|error| WriteError::Folder { folder: folder.into(), error })
-}
-
-/// Whether a path is neither a file nor a folder, but a device or a pipe: it is written to, never replaced.
-fn is_device(path: &Path) -> bool {
-    path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
-}
-
-/// Writes a file under a temporary name beside its own, then renames it: a reader sees all of it or none.
-pub(crate) fn write_whole(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Result<(), String>,
-) -> Result<(), WriteError> {
-    let failed = |reason: String| WriteError::File { path: path.into(), reason };
-    if is_device(path) {
-        let device = File::options().write(true).open(path).map_err(|error| failed(error.to_string()))?;
-        let mut device = BufWriter::new(device);
-        write(&mut device).map_err(failed)?;
-        return device.flush().map_err(|error| failed(error.to_string()));
-    }
-    let file = temporary_beside(path)?;
-    let mut buffered = BufWriter::new(file);
-    write(&mut buffered).map_err(failed)?;
-    let file = buffered.into_inner().map_err(|error| failed(error.to_string()))?;
-    file.persist(path).map(drop).map_err(|error| failed(error.error.to_string()))
-}
-
-/// As [`write_whole`], and waits until the bytes are on the disk: they are there after a power cut, or the file before
-/// them is.
-pub(crate) fn write_durable(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<(), WriteError> {
-    let failed = |error: io::Error| WriteError::File { path: path.into(), reason: error.to_string() };
-    let mut buffered = BufWriter::new(temporary_beside(path)?);
-    write(&mut buffered).map_err(failed)?;
-    let file = buffered.into_inner().map_err(|error| failed(error.into_error()))?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    // The new name is on the disk once its folder is; where folders cannot be opened, the system sees to that.
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
 }

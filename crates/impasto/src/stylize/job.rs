@@ -13,7 +13,7 @@ use super::allowance::Lender;
 use super::inputs::{self, Found, InputError, is_many, is_stream};
 use super::outputs::{Naming, OutputError, Place, Places, real};
 use super::{StylizeError, StylizeEvent, StylizeSettings, Stylized, Stylizer};
-use crate::picture::{self, KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, WriteError};
+use crate::picture::{KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, WriteError};
 use crate::progress::{End, Flow};
 use crate::settings::{SettingsError, in_range};
 use crate::styles::{Blend, StyleChoice, StylesError};
@@ -151,7 +151,7 @@ impl StylizeJob {
         }
         let naming = Naming::new(self.output.as_deref(), from_stream, many, label.to_owned())?;
         let (found, mut failures) = self.find(&naming);
-        let mut places = Places::new(found.iter().map(|found| found.path.as_path()));
+        let mut places = Places::new(found.iter().map(|found| found.path.as_path()), &self.styles);
         let mut tasks = Vec::new();
         for Found { path: input, inner, named } in found {
             let place = naming.place(&Found { path: input.clone(), inner, named }, self.format);
@@ -340,7 +340,7 @@ fn check_place(place: &Place) -> Result<(), StylizeJobError> {
     if let Some(folder) = place.path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         std::fs::create_dir_all(folder).map_err(|error| OutputError::Folder { folder: folder.to_owned(), error })?;
     }
-    Ok(picture::check_place(&place.path)?)
+    Ok(impasto_files::check(&place.path).map_err(WriteError::from)?)
 }
 
 fn read(input: &Path) -> Result<PictureFile, StylizeJobError> {

@@ -1,10 +1,12 @@
 //! Where each picture goes.
 
-use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+
+use impasto_files::names;
 
 use super::inputs::{Found, is_stream};
 use crate::picture::{PictureFormat, WriteError};
+use crate::styles::StyleChoice;
 
 /// Why a picture has no place to go.
 #[derive(Debug, thiserror::Error)]
@@ -87,23 +89,19 @@ impl Naming {
     /// Where a picture goes, in the format that is given, else that of the name, else that of the input, else PNG.
     pub(super) fn place(&self, found: &Found, given: Option<PictureFormat>) -> Result<Place, OutputError> {
         let own = PictureFormat::of(&found.path).ok();
-        let (path, named_format) = match self {
-            Self::Exactly(path) if is_stream(path) => (path.clone(), None),
-            Self::Exactly(path) => (path.clone(), Some(PictureFormat::of(path))),
-            _ if is_stream(&found.path) => (self.folder().join("stdin"), None),
-            Self::Into(folder) => (folder.join(&found.inner), None),
-            Self::Beside { label } => {
-                let stem = found.path.file_stem().unwrap_or_default().to_string_lossy();
-                let ending = found.path.extension().unwrap_or_default().to_string_lossy();
-                (found.path.with_file_name(format!("{stem}-{label}.{ending}")), None)
-            }
-        };
-        if let Some(named) = named_format {
-            return Ok(Place { path, format: given.map_or(named, Ok)? });
-        }
         let format = given.or(own).unwrap_or(PictureFormat::Png);
-        let keeps_name = is_stream(&path) || own == Some(format);
-        let path = if keeps_name { path } else { path.with_extension(format.ending()) };
+        let own_ending = found.path.extension().filter(|_| own == Some(format)).unwrap_or_default().to_string_lossy();
+        let ending = if own_ending.is_empty() { format.ending() } else { &own_ending };
+        let path = match self {
+            Self::Exactly(path) if is_stream(path) => path.clone(),
+            Self::Exactly(path) => {
+                let format = given.map_or_else(|| PictureFormat::of(path), Ok)?;
+                return Ok(Place { path: path.clone(), format });
+            }
+            _ if is_stream(&found.path) => self.folder().join("stdin").with_extension(ending),
+            Self::Into(folder) => named(&folder.join(&found.inner), "", ending),
+            Self::Beside { label } => named(&found.path, &format!("-{label}"), ending),
+        };
         Ok(Place { path, format })
     }
 
@@ -116,20 +114,38 @@ impl Naming {
     }
 }
 
+/// A path with `label` behind the stem of its name, and this ending. Where that is too long the stem is cut, and the
+/// label with it if that is what is long.
+fn named(path: &Path, label: &str, ending: &str) -> PathBuf {
+    let suffix = format!("{label}.{ending}");
+    if suffix.len() <= names::LONGEST / 2 {
+        return names::beside_stem(path, &suffix);
+    }
+    let mut stem = path.file_stem().unwrap_or_default().to_os_string();
+    stem.push(label);
+    path.with_file_name(names::fitted(stem, &format!(".{ending}")))
+}
+
 /// Whether a path is written as only that of a folder can be.
 fn ends_as_folder(path: &Path) -> bool {
     path.to_string_lossy().ends_with(std::path::is_separator)
 }
 
 /// Sees to it that no output takes the place of an input or of another output.
-pub(super) struct Places {
-    inputs: HashSet<PathBuf>,
-    taken: HashMap<PathBuf, PathBuf>,
-}
+pub(super) struct Places(impasto_files::Places);
 
 impl Places {
-    pub(super) fn new<'a>(inputs: impl Iterator<Item = &'a Path>) -> Self {
-        Self { inputs: inputs.map(real).collect(), taken: HashMap::new() }
+    /// Of these photographs and styles.
+    pub(super) fn new<'a>(photographs: impl Iterator<Item = &'a Path>, styles: &'a [StyleChoice]) -> Self {
+        let mut places = impasto_files::Places::default();
+        let styles = styles.iter().map(|choice| choice.style.as_str());
+        // `MODEL#NAME` is one style of a file; a file may have such a name, too.
+        let styles = styles.flat_map(|style| [Some(style), style.rsplit_once('#').map(|(file, _)| file)]).flatten();
+        for input in photographs.filter(|path| !is_stream(path)).chain(styles.map(Path::new)) {
+            // Inputs may well be the same file.
+            let _ = places.input("an input", input);
+        }
+        Self(places)
     }
 
     /// Keeps a place for the output of an input.
@@ -137,15 +153,10 @@ impl Places {
         if is_stream(&place.path) {
             return Ok(());
         }
-        let key = real(&place.path);
-        if self.inputs.contains(&key) {
-            return Err(OutputError::OverInput(place.path.clone()));
-        }
-        if let Some(other) = self.taken.get(&key) {
-            return Err(OutputError::Twice { output: place.path.clone(), other: other.clone() });
-        }
-        self.taken.insert(key, input.to_owned());
-        Ok(())
+        self.0.output(input.to_string_lossy(), &place.path).map_err(|clash| match clash.both_written {
+            true => OutputError::Twice { output: place.path.clone(), other: clash.other.into() },
+            false => OutputError::OverInput(place.path.clone()),
+        })
     }
 }
 

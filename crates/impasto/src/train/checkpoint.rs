@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use impasto_files::{FileError, names};
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
@@ -24,7 +25,6 @@ use super::overrides::TrainOverrides;
 use super::pace::{Measured, Pace};
 use super::settings::TrainSettings;
 use crate::objective::Losses;
-use crate::picture::WriteError;
 use crate::tensors::{self, Tensors, Values};
 
 const FORMAT: &str = "impasto-checkpoint 2";
@@ -36,8 +36,7 @@ pub fn checkpoint_path(model: &Path) -> PathBuf {
 
 /// `MODEL-what` beside the model.
 pub(super) fn beside(model: &Path, what: &str) -> PathBuf {
-    let stem = model.file_stem().unwrap_or_default().to_string_lossy();
-    model.with_file_name(format!("{stem}-{what}"))
+    names::beside_stem(model, &format!("-{what}"))
 }
 
 /// The speed of a run that is resumed with another length is that of this many steps.
@@ -123,15 +122,15 @@ impl State {
         self.validations.iter().rev().find(of_best).map(|(_, _, losses)| *losses)
     }
 
-    /// Writes the run beside its model: under a temporary name, to the disk, then renamed.
+    /// Writes the run beside its model, durably.
     ///
     /// # Errors
     /// If it cannot be written; then the one before it is as it was.
-    pub(super) fn save(&self, path: &Path, settings: &TrainOverrides) -> Result<(), WriteError> {
-        let failed = |reason: String| WriteError::File { path: path.into(), reason };
+    pub(super) fn save(&self, path: &Path, settings: &TrainOverrides) -> Result<(), FileError> {
+        let failed = |error| FileError::of(path, error);
         let progress = Progress { adam_steps: self.moments.steps, ..self.progress.clone() };
-        let progress = serde_json::to_string(&progress).map_err(|error| failed(error.to_string()))?;
-        let settings = settings.to_toml().map_err(|error| failed(error.to_string()))?;
+        let progress = serde_json::to_string(&progress).map_err(|error| failed(error.into()))?;
+        let settings = settings.to_toml().map_err(|error| failed(io::Error::other(error)))?;
         let metadata = [("format", FORMAT.into()), ("settings", settings), ("progress", progress)];
         let metadata: HashMap<String, String> = metadata.map(|(key, value)| (key.into(), value)).into();
         let row = |(seconds, losses): &(f64, Losses)| [&[*seconds][..], &losses.numbers()].concat();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use impasto_files::{Clash, FileError, LockError};
 use impasto_nn::kernels::StyleNetError;
 use impasto_nn::style_model::StyleModelError;
 
@@ -73,12 +74,15 @@ pub enum TrainError {
     /// Two styles of one name.
     #[error("two styles are called `{0}`: name one of them, as in `--style other={0}.jpg`")]
     StyleTwice(String),
-    /// The output would take the place of an input.
-    #[error("`{}` is also an input: choose another name for the output", .0.display())]
-    OverInput(PathBuf),
-    /// Two outputs in one place.
-    #[error("`{}` would be written twice: choose different names for the model, the preview and the curve", .0.display())]
-    OutputTwice(PathBuf),
+    /// A file would be written over another.
+    #[error(transparent)]
+    Clash(#[from] Clash),
+    /// A file cannot be written where it should.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Another run has the checkpoint.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The output does not end as a model does.
     #[error("`{}` does not look like a model: end the name in .safetensors", .0.display())]
     Ending(PathBuf),
@@ -110,6 +114,18 @@ pub enum TrainError {
         step: usize,
         /// Steps that it wanted.
         steps: usize,
+    },
+    /// Where the run would be kept lies something else.
+    #[error(
+        "`{}` is where this run would be kept, but something else is there: move it, or choose another name with `-o` \
+         ({error})",
+        path.display()
+    )]
+    Occupied {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be read as a checkpoint.
+        error: Box<TrainError>,
     },
     /// A checkpoint that cannot be gone on with.
     #[error("cannot go on from the checkpoint `{}`: {reason}", path.display())]

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use impasto_files::{Lock, Places};
+
 use super::TrainError;
 use super::checkpoint::{Checkpoint, beside, checkpoint_path};
 use super::overrides::TrainOverrides;
 use super::settings::{TrainSettings, TrainStyle};
 use crate::curve::CurveFormat;
-use crate::picture::{Picture, check_place};
+use crate::picture::{Picture, PictureFormat, settings_of};
 use crate::settings::SettingsError;
 
 /// Settings that a run may be gone on with after they changed: they end it sooner or later, or change nothing in it.
@@ -126,44 +128,64 @@ impl TrainJob {
         if self.output.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("safetensors")) {
             return Err(TrainError::Ending(self.output.clone()));
         }
-        check_place(&self.output)?;
+        impasto_files::check(&self.output)?;
         Picture::check_writable(&self.preview)?;
         CurveFormat::check_writable(&self.curve)?;
-        self.check_inputs()?;
-        self.check_checkpoint()
+        self.check_places()
     }
 
     /// No output takes the place of an input or of another output.
-    fn check_inputs(&self) -> Result<(), TrainError> {
-        let same = |a: &Path, b: &Path| a == b || same_file::is_same_file(a, b).unwrap_or(false);
-        let checkpoint = checkpoint_path(&self.output);
-        let outputs = [&self.output, &self.preview, &self.curve, &checkpoint];
-        for (i, output) in outputs.iter().enumerate() {
-            if outputs[..i].iter().any(|other| same(other, output)) {
-                return Err(TrainError::OutputTwice((*output).clone()));
-            }
-            let inputs = self.styles.iter().map(|style| &style.path).chain(&self.from);
-            if inputs.into_iter().any(|input| same(input, output)) {
-                return Err(TrainError::OverInput((*output).clone()));
-            }
+    fn check_places(&self) -> Result<(), TrainError> {
+        let mut places = Places::default();
+        for style in &self.styles {
+            places.input("the painting (`--style`)", &style.path)?;
         }
+        if let Some(from) = &self.from {
+            places.input("the model (`--from`)", from)?;
+        }
+        let network = Path::new(&self.settings.network);
+        if network.is_file() {
+            places.input("the network (`--network`)", network)?;
+        }
+        for (path, label) in [(&self.preview, "the preview (`--preview`)"), (&self.curve, "the curve (`--curve`)")] {
+            if self.photos.iter().any(|folder| is_photograph_in(path, folder)) {
+                places.input("the photograph", path)?;
+            }
+            places.output(label, path)?;
+        }
+        places.output("the model (`-o`)", &self.output)?;
+        places.output("the checkpoint", &checkpoint_path(&self.output))?;
         Ok(())
     }
 
-    /// A run that was not finished is not thrown away.
-    fn check_checkpoint(&self) -> Result<(), TrainError> {
+    /// Keeps the checkpoint for this run, as long as the lock lives.
+    ///
+    /// # Errors
+    /// If another run has it, or there is something that must not be lost: a run that is not finished, or anything that
+    /// is not a checkpoint of a training.
+    pub(super) fn lock_checkpoint(&self) -> Result<Lock, TrainError> {
         let path = checkpoint_path(&self.output);
-        if self.resume || !path.exists() {
-            return Ok(());
+        impasto_files::check(&path)?;
+        let lock = Lock::of(&path)?;
+        if self.resume || path.symlink_metadata().is_err() {
+            return Ok(lock);
         }
         match Checkpoint::read(&path) {
             Ok(checkpoint) if !checkpoint.finished() => {
                 let steps = checkpoint.settings.settings().steps;
                 Err(TrainError::Unfinished { step: checkpoint.step(), path, steps })
             }
-            _ => Ok(()),
+            Ok(_) | Err(TrainError::NoCheckpoint(_)) => Ok(lock),
+            Err(error) => Err(TrainError::Occupied { path, error: error.into() }),
         }
     }
+}
+
+/// Whether there is a picture in a folder, at any depth, which is not what an earlier run left there.
+fn is_photograph_in(path: &Path, folder: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    let inside = real(path).zip(real(folder)).is_some_and(|(path, folder)| path.starts_with(folder));
+    inside && PictureFormat::of(path).is_ok() && settings_of(path).is_none()
 }
 
 /// Compares all that is given with what a checkpoint was made with.

@@ -105,6 +105,7 @@ struct Paintings {
 /// cannot be written to its place, it goes into the folder for temporary files, and it is in the checkpoint as well.
 pub fn train(job: &TrainJob, observer: &mut dyn FnMut(&TrainEvent) -> Flow) -> Result<Trained, TrainError> {
     job.check()?;
+    let _lock = job.lock_checkpoint()?;
     let settings = &job.settings;
     let paintings = Paintings::read(job)?;
     let names: Vec<String> = job.styles.iter().map(|style| style.name.clone()).collect();
@@ -233,10 +234,13 @@ fn finish(
 
 fn save(job: &TrainJob, model: &StyleModel) -> Result<(), TrainError> {
     let Err(error) = model.save(&job.output, StyleDtype::F32) else { return Ok(()) };
-    let kept = std::env::temp_dir().join(format!("impasto-{}.safetensors", std::process::id()));
-    Err(match model.save(&kept, StyleDtype::F32) {
-        Ok(()) => TrainError::Kept { error: error.into(), kept },
-        Err(_) => TrainError::Model(error),
+    let kept = model
+        .to_bytes(StyleDtype::F32)
+        .ok()
+        .and_then(|bytes| impasto_files::write_to_temporary_folder("safetensors", |out| out.write_all(&bytes)).ok());
+    Err(match kept {
+        Some(kept) => TrainError::Kept { error: error.into(), kept },
+        None => TrainError::Model(error),
     })
 }
 

@@ -310,7 +310,7 @@ impl Run<'_> {
         self.tell_written(written, path);
     }
 
-    fn tell_written(&mut self, written: Result<(), crate::picture::WriteError>, path: std::path::PathBuf) {
+    fn tell_written<E: std::fmt::Display>(&mut self, written: Result<(), E>, path: std::path::PathBuf) {
         let step = self.state.progress.step;
         (self.observer)(&match written {
             Ok(()) => TrainEvent::Saved { step, path },

@@ -29,6 +29,9 @@ pub(super) struct Validation {
     paintings: Vec<Picture>,
 }
 
+/// What is stored in the sheet, so that a later run does not take it for a photograph.
+const WRITTEN_BY_TRAINING: &str = "command = \"train\"\n";
+
 impl Validation {
     /// Reads the photographs held out for validation, and says which could not be used: no other takes their place,
     /// since all others are trained on or kept for reports.
@@ -93,7 +96,7 @@ impl Validation {
             let painted = (0..self.names.len()).map(|style| learner.paint(photo, style));
             rows.push(std::iter::once(photo.clone()).chain(painted).collect());
         }
-        sheet(&rows).write(path, None)
+        sheet(&rows).write(path, Some(WRITTEN_BY_TRAINING))
     }
 }
 

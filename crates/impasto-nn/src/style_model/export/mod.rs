@@ -69,12 +69,12 @@ impl StyleModel {
         Ok(onnx::to_bytes(self))
     }
 
-    /// Writes [`to_onnx`](Self::to_onnx) under a temporary name, then renames it.
+    /// Writes [`to_onnx`](Self::to_onnx) to a file, whole and durably or not at all.
     ///
     /// # Errors
     /// As there, and if the folder cannot be written to or the disk is full.
     pub fn save_onnx(&self, path: &std::path::Path) -> Result<(), StyleModelError> {
-        write::write_whole(path, &self.to_onnx()?)
+        write::save(path, &self.to_onnx()?)
     }
 
     /// The network of a model of one style as a safetensors file with the names and sizes of pytorch/examples'
@@ -87,12 +87,12 @@ impl StyleModel {
         torch::to_bytes(self)
     }
 
-    /// Writes [`to_pytorch`](Self::to_pytorch) under a temporary name, then renames it.
+    /// Writes [`to_pytorch`](Self::to_pytorch) to a file, whole and durably or not at all.
     ///
     /// # Errors
     /// As there, and if the folder cannot be written to or the disk is full.
     pub fn save_pytorch(&self, path: &std::path::Path) -> Result<(), StyleModelError> {
-        write::write_whole(path, &self.to_pytorch()?)
+        write::save(path, &self.to_pytorch()?)
     }
 
     fn check_single(&self, what: &str) -> Result<(), StyleModelError> {
