@@ -7,6 +7,9 @@
 //! that the losses are functions of, once to carry their gradients back. The second round goes the other way about, so
 //! that it begins with what the first one looked at last; of a picture that is one tile it is all of it.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use impasto_nn::trunk::{ContentGradient, Features, MomentGradient, Moments, TapGradient, Trunk};
 
 use super::regions::{Place, Regions};
@@ -330,21 +333,13 @@ impl Perceptual {
                 losses.content += factor * unit * sum.distance / (2.0 * channels as f64 * sum.weight);
             }
         }
-        let mut gradients = Vec::new();
-        for ((places, (_, factor)), targets) in sums.styles.iter().zip(&self.weights.style).zip(&style.layers) {
-            let mut layer: Vec<_> = places.iter().map(StyleGradient::zero).collect();
-            for (number, (share, target)) in targets.iter().enumerate() {
-                let place = content.place_of_style.get(number).copied().unwrap_or(0);
-                if places[place].weight > 0.0 {
-                    let strength = content.strengths.get(number).copied().unwrap_or(1.0);
-                    let factor = factor * share * strength * style.share;
-                    let StyleGradient { second, mean, .. } = &mut layer[place];
-                    losses.style += target.loss(&places[place], factor, second, mean);
-                }
-            }
-            gradients.push(layer);
-        }
-        (losses, gradients)
+        let factors = self.weights.style.iter().map(|(_, factor)| factor * style.share);
+        let layers = sums.styles.iter().zip(factors).zip(&style.layers);
+        let jobs: Vec<_> = layers.map(|((places, factor), targets)| LayerStyles { places, factor, targets }).collect();
+        let threads = self.cpu.threads().count();
+        let of_layers = in_parallel(&jobs, threads, |job| job.loss(content));
+        losses.style = of_layers.iter().map(|(loss, _)| loss).sum();
+        (losses, of_layers.into_iter().map(|(_, gradients)| gradients).collect())
     }
 
     /// Carries the gradients back from every window, from the last one to the first, and adds them up.
@@ -405,6 +400,54 @@ impl Perceptual {
         let taps: Vec<TapGradient<'_>> = contents.chain(styles).collect();
         self.trunk.backward(&taps, gradient);
     }
+}
+
+/// The styles at one layer, and the moments of the picture there.
+struct LayerStyles<'a> {
+    /// At each place.
+    places: &'a [Moments],
+    factor: f64,
+    /// Each style and its share of the blend.
+    targets: &'a [(f64, StyleLayer)],
+}
+
+impl LayerStyles<'_> {
+    /// The loss, and its gradient at each place.
+    fn loss(&self, content: &ContentTarget) -> (f64, Vec<StyleGradient>) {
+        let mut loss = 0.0;
+        let mut gradients: Vec<_> = self.places.iter().map(StyleGradient::zero).collect();
+        for (number, (share, target)) in self.targets.iter().enumerate() {
+            let place = content.place_of_style.get(number).copied().unwrap_or(0);
+            if self.places[place].weight > 0.0 {
+                let strength = content.strengths.get(number).copied().unwrap_or(1.0);
+                let StyleGradient { second, mean, .. } = &mut gradients[place];
+                loss += target.loss(&self.places[place], self.factor * share * strength, second, mean);
+            }
+        }
+        (loss, gradients)
+    }
+}
+
+/// `f` of every item, in order, on up to `threads` threads. The last items are begun first: deep layers have the largest
+/// matrices.
+fn in_parallel<T: Sync, R: Send + Sync>(items: &[T], threads: usize, f: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    if threads < 2 || items.len() < 2 {
+        return items.iter().map(f).collect();
+    }
+    let left = AtomicUsize::new(items.len());
+    let results: Vec<OnceLock<R>> = items.iter().map(|_| OnceLock::new()).collect();
+    let work = || {
+        while let Ok(before) = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
+            let _ = results[before - 1].set(f(&items[before - 1]));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(items.len()) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    results.into_iter().filter_map(OnceLock::into_inner).collect()
 }
 
 impl StyleGradient {
