@@ -1,21 +1,42 @@
-//! Small dense square matrices, and functions of symmetric ones through their eigenvalues: a thin wall around `faer`,
+//! Small dense matrices, and functions of symmetric ones through their eigenvalues: a thin wall around `faer`,
 //! whose generic code is then compiled once, here, and not with every change of the library above.
 
 use faer::{Mat, Side};
 
-/// A square matrix of doubles.
+/// A matrix of doubles.
 #[derive(Clone, Debug)]
 pub struct Matrix(Mat<f64>);
 
 impl Matrix {
-    /// From its size and its values by row and column.
+    /// A square one, from its size and its values by row and column.
     pub fn from_fn(size: usize, value: impl FnMut(usize, usize) -> f64) -> Self {
-        Self(Mat::from_fn(size, size, value))
+        Self::rectangle(size, size, value)
     }
 
-    /// The number of rows, and of columns.
-    pub fn size(&self) -> usize {
+    /// From its numbers of rows and columns, and its values by row and column.
+    pub fn rectangle(rows: usize, columns: usize, value: impl FnMut(usize, usize) -> f64) -> Self {
+        Self(Mat::from_fn(rows, columns, value))
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
         self.0.nrows()
+    }
+
+    /// The number of columns.
+    pub fn columns(&self) -> usize {
+        self.0.ncols()
+    }
+
+    /// With rows for columns.
+    pub fn transposed(&self) -> Self {
+        Self(self.0.transpose().to_owned())
+    }
+
+    /// With `value(i)` added to the i-th value of the diagonal.
+    pub fn plus_diagonal(mut self, value: impl Fn(usize) -> f64) -> Self {
+        (0..self.rows().min(self.columns())).for_each(|i| self.0[(i, i)] += value(i));
+        self
     }
 
     /// The value in a row and a column.
@@ -28,29 +49,44 @@ impl Matrix {
 
     /// The sum of the diagonal.
     pub fn trace(&self) -> f64 {
-        (0..self.size()).map(|i| self.get(i, i)).sum()
+        (0..self.rows()).map(|i| self.get(i, i)).sum()
     }
 
     /// The product of two.
     ///
     /// # Panics
-    /// If their sizes differ.
+    /// If this one's columns are not as many as the other's rows.
     pub fn times(&self, other: &Self) -> Self {
         Self(&self.0 * &other.0)
+    }
+
+    /// A matrix A of n rows with orthogonal columns and `A·Aᵀ = V·(Λ + ridge)·Vᵀ`, of a symmetric n × n matrix with the
+    /// eigenvectors V and eigenvalues Λ, where only those above `least` count: A has as many columns as there are. Only
+    /// what lies on and below the diagonal counts. Nothing where a value is not a number.
+    pub fn root(&self, least: f64, ridge: f64) -> Option<Self> {
+        let (vectors, values) = self.eigen()?;
+        let kept: Vec<usize> = (0..values.len()).filter(|i| values[*i] > least).collect();
+        let at = |i: usize, j: usize| vectors[(i, kept[j])] * (values[kept[j]] + ridge).sqrt();
+        Some(Self(Mat::from_fn(self.rows(), kept.len(), at)))
+    }
+
+    /// The eigenvectors, in columns, and eigenvalues of a symmetric matrix.
+    fn eigen(&self) -> Option<(Mat<f64>, Vec<f64>)> {
+        // The solver would pass over what is not a number.
+        if !self.0.col_iter().all(|column| column.iter().all(|value| value.is_finite())) {
+            return None;
+        }
+        let eigen = self.0.self_adjoint_eigen(Side::Lower).ok()?;
+        Some((eigen.U().to_owned(), eigen.S().column_vector().iter().copied().collect()))
     }
 
     /// `V·f(Λ)·Vᵀ` of a symmetric matrix `V·Λ·Vᵀ`, where no eigenvalue counts as less than `least`; and those
     /// eigenvalues. Only what lies on and below the diagonal is looked at. Nothing where a value is no number.
     pub fn function(&self, least: f64, f: impl Fn(f64) -> f64) -> Option<(Self, Vec<f64>)> {
-        // The solver and `max` would both pass over what is no number.
-        if !self.0.col_iter().all(|column| column.iter().all(|value| value.is_finite())) {
-            return None;
-        }
-        let eigen = self.0.self_adjoint_eigen(Side::Lower).ok()?;
-        let values: Vec<f64> = eigen.S().column_vector().iter().map(|value| value.max(least)).collect();
-        let vectors = eigen.U();
+        let (vectors, values) = self.eigen()?;
+        let values: Vec<f64> = values.into_iter().map(|value| value.max(least)).collect();
         let images: Vec<f64> = values.iter().map(|value| f(*value)).collect();
-        let scaled = Mat::from_fn(self.size(), self.size(), |i, j| vectors[(i, j)] * images[j]);
+        let scaled = Mat::from_fn(self.rows(), self.rows(), |i, j| vectors[(i, j)] * images[j]);
         Some((Self(scaled * vectors.transpose()), values))
     }
 }
@@ -92,6 +128,21 @@ mod tests {
         let back = root.times(&root);
         assert!((0..81).all(|at| (back.get(at / 9, at % 9) - matrix.get(at / 9, at % 9)).abs() < 1e-12));
         assert!((values.iter().sum::<f64>() - matrix.trace()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_root_of_less_rank_has_fewer_columns() {
+        // The sum of three products of a vector with itself.
+        let vector = |k: usize, i: usize| ((i * 5 + k * 11) as f64).cos();
+        let matrix = Matrix::from_fn(9, |i, j| (0..3).map(|k| vector(k, i) * vector(k, j)).sum());
+        let root = matrix.root(1e-9, 0.0).unwrap();
+        let back = root.times(&root.transposed());
+        assert_eq!((root.rows(), root.columns()), (9, 3));
+        assert!((0..81).all(|at| (back.get(at / 9, at % 9) - matrix.get(at / 9, at % 9)).abs() < 1e-12));
+        let with_ridge = matrix.root(1e-9, 0.5).unwrap();
+        let trace = with_ridge.times(&with_ridge.transposed()).trace();
+        assert!((trace - matrix.trace() - 1.5).abs() < 1e-12, "{trace}");
+        assert!(Matrix::from_fn(2, |_, _| f64::NAN).root(0.0, 0.0).is_none());
     }
 
     #[test]

@@ -7,13 +7,16 @@
 //!
 //! One deviation from that program: there 10⁻⁴ is added to the diagonal of both covariances, here [`RIDGE`] times the
 //! style's mean variance, so that it means the same for every layer of every network: features that are `k` times as
-//! large have `k²` times the loss. A root is found from eigenvalues rather than by twelve steps of an iteration.
+//! large have `k²` times the loss, and only in the directions in which the style varies at all. A root is found from
+//! eigenvalues rather than by twelve steps of an iteration, and is any A with `A·Aᵀ = Σ_s`: the trace is the same.
 //!
-//! The gradient: `∂tr(M^½) = ½·tr(M^-½·∂M)`, so `∂W²/∂Σ = I − A·(A·Σ·A)^-½·A` with `A = Σ_s^½`, `∂S = ∂Σ`, and μ gets
+//! The gradient: `∂tr(M^½) = ½·tr(M^-½·∂M)`, so `∂W²/∂Σ = I − A·(Aᵀ·Σ·A)^-½·Aᵀ`, `∂S = ∂Σ`, and μ gets
 //! `2·(μ − μ_s) − 2·∂W²/∂Σ·μ`.
 
 use impasto_matrix::Matrix;
 use impasto_nn::trunk::Moments;
+
+use super::mean_square;
 
 /// What is added to the diagonal of both covariances, as a share of the style's mean variance: channels that are always
 /// zero have no spread, and where nothing spreads the root has no slope.
@@ -23,11 +26,16 @@ const RIDGE: f64 = 1e-4;
 /// but rounding errors, which are about 10⁻⁷ of the mean square: with [`RIDGE`] the ridge is no smaller than they are.
 const LEAST_VARIANCE: f64 = 1e-3;
 
+/// Directions in which a style varies less than this share of the ridge are left out of its root: in single precision
+/// they cannot be told from rounding errors, which are about 10⁻⁶ of the variance. A deep layer of a small style has fewer
+/// positions than channels, so its root has few columns and costs little.
+const RANK: f64 = 0.1;
+
 /// A style at one layer, with the root of its covariance.
 #[derive(Clone, Debug)]
 pub struct WassersteinTarget {
     mean: Vec<f64>,
-    /// `Σ_s^½`, of the covariance with its ridge.
+    /// A, channels × rank, with `A·Aᵀ` the covariance with its ridge; of no columns for a style of zeros.
     root: Matrix,
     trace: f64,
     ridge: f64,
@@ -37,16 +45,11 @@ impl WassersteinTarget {
     /// The style whose feature has these moments.
     pub fn new(style: &Moments) -> Self {
         let channels = style.channels;
-        let bare = covariance(style, 0.0);
-        let variance = bare.trace() / channels as f64;
-        let mean_square =
-            (0..channels).map(|i| f64::from(style.second[i * channels + i])).sum::<f64>() / channels as f64;
-        let ridge = RIDGE * variance.max(LEAST_VARIANCE * mean_square);
-        let covariance = covariance(style, ridge);
-        let trace = covariance.trace();
-        let root = covariance
-            .function(ridge, f64::sqrt)
-            .map_or_else(|| Matrix::from_fn(channels, |_, _| 0.0), |(root, _)| root);
+        let covariance = covariance(style);
+        let variance = covariance.trace() / channels as f64;
+        let ridge = RIDGE * variance.max(LEAST_VARIANCE * mean_square(style));
+        let root = covariance.root(RANK * ridge, ridge).unwrap_or_else(|| Matrix::rectangle(channels, 0, |_, _| 0.0));
+        let trace = covariance.trace() + ridge * root.columns() as f64;
         Self { mean: style.mean.iter().map(|&mean| f64::from(mean)).collect(), root, trace, ridge }
     }
 
@@ -58,9 +61,9 @@ impl WassersteinTarget {
     pub fn loss(&self, moments: &Moments, factor: f64, second: &mut [f32], mean: &mut [f32]) -> f64 {
         let channels = moments.channels;
         assert_eq!(channels, self.mean.len(), "both are features of one layer");
-        let covariance = covariance(moments, self.ridge);
+        let covariance = covariance(moments);
         let Some((along, overlap)) = self.overlap(&covariance) else { return f64::NAN };
-        let trace = covariance.trace();
+        let trace = covariance.trace() + self.ridge * self.root.columns() as f64;
         let towards = |i: usize, j: usize| if i == j { 1.0 - along.get(i, j) } else { -along.get(i, j) };
 
         let factor = factor / channels as f64;
@@ -78,17 +81,20 @@ impl WassersteinTarget {
         factor * (distance + self.trace + trace - 2.0 * overlap)
     }
 
-    /// `A·(A·Σ·A)^-½·A` and `tr(A·Σ·A)^½`; nothing where Σ is not a number.
+    /// `A·(Aᵀ·Σ·A)^-½·Aᵀ` and `tr(Aᵀ·Σ·A)^½` of a covariance that gets its ridge here; nothing where it is not a number.
     fn overlap(&self, covariance: &Matrix) -> Option<(Matrix, f64)> {
-        if self.ridge == 0.0 {
-            // The style has no feature at all, so A is 0.
-            return Some((self.root.clone(), 0.0));
+        let channels = covariance.rows();
+        if self.root.columns() == 0 {
+            return Some((Matrix::from_fn(channels, |_, _| 0.0), 0.0));
         }
-        let middle = self.root.times(covariance).times(&self.root);
+        let across = self.root.transposed();
+        // The columns of A are orthogonal, so the ridge adds to the diagonal alone.
+        let ridge = |i: usize| self.ridge * (0..channels).map(|c| self.root.get(c, i).powi(2)).sum::<f64>();
+        let middle = across.times(covariance).times(&self.root).plus_diagonal(ridge);
         // Rounding leaves small eigenvalues uncertain: none is below the product of both ridges.
         let (inverse_root, eigenvalues) = middle.function(self.ridge * self.ridge, |value| 1.0 / value.sqrt())?;
         let overlap = eigenvalues.iter().map(|value| value.sqrt()).sum();
-        Some((self.root.times(&inverse_root).times(&self.root), overlap))
+        Some((self.root.times(&inverse_root).times(&across), overlap))
     }
 }
 
@@ -99,12 +105,11 @@ pub fn wasserstein_loss(moments: &Moments, style: &Moments) -> f64 {
     WassersteinTarget::new(style).loss(moments, 1.0, &mut second, &mut mean)
 }
 
-/// `S − μ·μᵀ`, with a ridge on its diagonal.
-fn covariance(moments: &Moments, ridge: f64) -> Matrix {
+/// `S − μ·μᵀ`.
+fn covariance(moments: &Moments) -> Matrix {
     let (channels, mean) = (moments.channels, &moments.mean);
     Matrix::from_fn(channels, |i, j| {
-        let product = f64::from(mean[i]) * f64::from(mean[j]);
-        f64::from(moments.second[i * channels + j]) - product + if i == j { ridge } else { 0.0 }
+        f64::from(moments.second[i * channels + j]) - f64::from(mean[i]) * f64::from(mean[j])
     })
 }
 
