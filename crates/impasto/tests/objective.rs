@@ -9,8 +9,9 @@ use impasto::objective::{Objective, Weights};
 use impasto::paint::Masks;
 use impasto::picture::Picture;
 use impasto::progress::{End, Event, Flow};
-use impasto::settings::{BorderKind, Init, OptimizerKind, PoolingKind, Preset, StyleLossKind};
+use impasto::settings::{BorderKind, Init, LossScale, OptimizerKind, PoolingKind, Preset, StyleLossKind};
 use impasto::{Scene, Settings, network, paint};
+use impasto_nn::vgg::Vgg;
 use safetensors::SafeTensors;
 
 struct Vectors {
@@ -109,6 +110,25 @@ fn the_gradient_of_every_term_is_that_of_finite_differences() {
                 ..none.clone()
             },
         ),
+        ("relative content", Settings { content_weight: 1.0, loss_scale: LossScale::Relative, ..none.clone() }),
+        (
+            "relative gram",
+            Settings { style_weight: 1.0, loss_scale: LossScale::Relative, border: BorderKind::Crop, ..none.clone() },
+        ),
+        (
+            "relative wasserstein, without the outermost positions",
+            Settings {
+                style_weight: 1.0,
+                style_loss: StyleLossKind::Wasserstein,
+                loss_scale: LossScale::Relative,
+                border: BorderKind::Crop,
+                ..none.clone()
+            },
+        ),
+        (
+            "relative total variation",
+            Settings { content_weight: 1e-9, tv_weight: 100.0, loss_scale: LossScale::Relative, ..none.clone() },
+        ),
         ("total variation", Settings { content_weight: 1e-9, tv_weight: 100.0, ..none }),
     ];
     for (name, settings) in terms {
@@ -133,6 +153,42 @@ fn the_gradient_of_every_term_is_that_of_finite_differences() {
         let found = (at(step) - at(-step)) / (2.0 * step);
         let told: f64 = gradient.iter().zip(&direction).map(|(g, d)| f64::from(*g) * d).sum();
         assert!((found / told - 1.0).abs() < 5e-3, "{name}: {found} found, {told} told");
+    }
+}
+
+/// VGG19 with the feature of each layer several times as large: rectified features grow with weights and biases.
+fn louder(network: &Vgg) -> Vgg {
+    let mut louder = network.clone();
+    let mut before = 1.0;
+    for (index, convolution) in louder.convolutions.iter_mut().enumerate() {
+        let factor = 1.5f32.powi(index as i32 % 4 + 1);
+        convolution.weight.iter_mut().for_each(|weight| *weight *= factor / before);
+        convolution.bias.iter_mut().for_each(|bias| *bias *= factor);
+        before = factor;
+    }
+    louder
+}
+
+#[test]
+fn relative_losses_are_the_same_for_a_network_with_larger_features() {
+    let vectors = Vectors::read("61x45");
+    let start = vectors.picture("start");
+    let plain = network("vgg19").unwrap();
+    let losses = |network: &Vgg, style_loss, loss_scale| {
+        let settings = Settings { style_loss, loss_scale, style_weight: 1.0, ..settings(PoolingKind::Max) };
+        let weights = Weights::new(&settings, network.kind).unwrap();
+        let machine = Machine::new(network, &settings, &weights.taps()).unwrap();
+        let styles = [(vectors.picture("style"), 1.0)];
+        Objective::new(machine, &weights, &vectors.picture("content"), &styles).value(start.data())
+    };
+    for style_loss in [StyleLossKind::Gram, StyleLossKind::Wasserstein] {
+        let both = |scale| [&plain, &louder(&plain)].map(|network| losses(network, style_loss, scale));
+        let [quiet, loud] = both(LossScale::Relative);
+        for (quiet, loud) in [(quiet.content, loud.content), (quiet.style, loud.style)] {
+            assert!((loud / quiet - 1.0).abs() < 1e-3, "{style_loss}: {loud} and {quiet}");
+        }
+        let [quiet, loud] = both(LossScale::Absolute);
+        assert!(loud.content > 2.0 * quiet.content && loud.style > 2.0 * quiet.style, "{style_loss}");
     }
 }
 
