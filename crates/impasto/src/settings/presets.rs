@@ -54,32 +54,39 @@ fn article() -> Settings {
     }
 }
 
-/// What a person with taste would choose for most photographs.
+/// What a person with taste would choose for most photographs: judged by eye and by `impasto eval` on the project's
+/// pictures at 181 to 512 pixels.
+///
+/// The Wasserstein-2 loss after crowsonkb/style-transfer-pytorch, with the largest value of each window, as the network
+/// was trained. Most of the style weight lies on the first layers: colours and strokes cost the photograph little there,
+/// while deep layers pull its shapes apart. With equal weights (1 each) a face is lost at the same distance to the style.
+/// L-BFGS needs a fifth of Adam's steps; past 40 at the last size the eye sees no change.
 fn default() -> Settings {
+    let weights = [4.0, 2.0, 1.0, 0.4, 0.2];
     Settings {
         iterations: 40,
         scales: None,
         average: 0.99,
         optimizer: OptimizerKind::Lbfgs,
-        style_weight: 1.0,
-        tv_weight: 0.1,
+        style_weight: 5.0,
+        tv_weight: 1.0,
         init: Init::Content,
         style_loss: StyleLossKind::Wasserstein,
         loss_scale: LossScale::Relative,
         pooling: PoolingKind::Max,
         border: BorderKind::Crop,
         content_layers: LayerWeights::new([("conv4_2", 1.0)]),
-        style_layers: LayerWeights::new(STYLE_LAYERS.map(|layer| (layer, 1.0))),
+        style_layers: LayerWeights::new(STYLE_LAYERS.into_iter().zip(weights)),
         ..article()
     }
 }
 
-/// The same, sooner.
+/// The same with about a third of the steps.
 fn fast() -> Settings {
-    Settings { iterations: 12, ..default() }
+    Settings { iterations: 13, ..default() }
 }
 
-/// The same, with all the steps that still make a difference.
+/// The same with four times as many steps.
 fn best() -> Settings {
-    Settings { iterations: 150, ..default() }
+    Settings { iterations: 160, ..default() }
 }
