@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::objective::Regions;
-use crate::picture::{Picture, ReadError, resize_plane};
+use crate::picture::{Picture, ReadError, ReadLimits, resize_plane};
 
 /// What stands in the place of a mask for a style that has none.
 pub const NO_MASK: &str = "none";
@@ -56,8 +56,8 @@ impl Mask {
     }
 
     /// Reads a mask that lets something through.
-    fn read(path: &Path) -> Result<Self, MaskError> {
-        let mask = Self::of(&Picture::read(path)?);
+    fn read(path: &Path, limits: &ReadLimits) -> Result<Self, MaskError> {
+        let mask = Self::of(&Picture::read_within(path, limits)?);
         let most = mask.data.iter().fold(0.0, |most: f32, value| most.max(*value));
         if most * 255.0 < 0.5 { Err(MaskError::Black(path.into())) } else { Ok(mask) }
     }
@@ -84,17 +84,22 @@ pub struct Masks {
 }
 
 impl Masks {
-    /// Reads masks for so many styles, in their order, and what to protect.
+    /// Reads masks for so many styles, in their order, and what to protect; each within the limits.
     ///
     /// # Errors
     /// If a mask is no picture or lets nothing through, protects all, or belongs to no style.
-    pub fn read(masks: &[PathBuf], styles: usize, protect: Option<&Path>) -> Result<Self, MaskError> {
+    pub fn read(
+        masks: &[PathBuf],
+        styles: usize,
+        protect: Option<&Path>,
+        limits: &ReadLimits,
+    ) -> Result<Self, MaskError> {
         if masks.len() > styles {
             return Err(MaskError::TooMany { masks: masks.len(), styles });
         }
-        let one = |path: &PathBuf| (path.as_os_str() != NO_MASK).then(|| Mask::read(path)).transpose();
+        let one = |path: &PathBuf| (path.as_os_str() != NO_MASK).then(|| Mask::read(path, limits)).transpose();
         let styles = masks.iter().map(one).collect::<Result<_, _>>()?;
-        let protect = protect.map(|path| Mask::read(path).map(|mask| (path, mask))).transpose()?;
+        let protect = protect.map(|path| Mask::read(path, limits).map(|mask| (path, mask))).transpose()?;
         if let Some((path, mask)) = &protect
             && mask.data.iter().all(|value| *value == 1.0)
         {

@@ -1,7 +1,8 @@
 //! The presets: the one place where every default stands.
 
 use super::{
-    BorderKind, Colors, Device, Init, LayerWeights, OptimizerKind, PoolingKind, Preset, Settings, StyleLossKind,
+    BorderKind, Colors, Device, Init, LayerWeights, MaxPixels, OptimizerKind, PoolingKind, Preset, Settings,
+    StyleLossKind,
 };
 
 /// The first convolution of each block: the style layers of Gatys et al. 2015, and of the article.
@@ -45,6 +46,7 @@ fn article() -> Settings {
         device: Device::Auto,
         threads: None,
         memory: None,
+        max_pixels: MaxPixels::default(),
         seed: 0,
         save_every: None,
         content_layers: LayerWeights::new([("conv4_2", 0.5), ("conv5_2", 0.5)]),

@@ -6,7 +6,8 @@ use super::TrainError;
 use super::events::{Skipped, StyleLosses};
 use super::learner::Learner;
 use super::photos::Photos;
-use super::samples::{Crop, cropped};
+use super::samples::{Crop, Reading, cropped};
+use super::settings::TrainSettings;
 use crate::objective::{ContentTarget, Losses};
 use crate::picture::{Picture, WriteError};
 
@@ -39,14 +40,15 @@ impl Validation {
         learner: &mut Learner,
         names: Vec<String>,
         paintings: &[(Picture, f64)],
-        size: usize,
+        settings: &TrainSettings,
     ) -> Result<(Self, Vec<Skipped>), TrainError> {
         let (mut good, mut skipped) = (Vec::new(), Vec::new());
+        let reading = Reading { size: settings.image_size, limits: settings.read_limits() };
         for path in &photos.held_out {
             if good.len() == photos.wanted {
                 break;
             }
-            match cropped(path, Crop::CENTRE, size) {
+            match cropped(path, Crop::CENTRE, reading) {
                 Ok(photo) => {
                     let content = learner.content(&photo);
                     good.push((photo, content));
@@ -57,7 +59,7 @@ impl Validation {
         if let (true, Some(first)) = (good.is_empty(), skipped.first()) {
             return Err(TrainError::NoGoodPhotos { count: skipped.len(), reason: first.reason.clone() });
         }
-        let paintings = paintings.iter().map(|(painting, _)| square(painting, size)).collect();
+        let paintings = paintings.iter().map(|(painting, _)| square(painting, reading.size)).collect();
         Ok((Self { photos: good, names, paintings }, skipped))
     }
 
