@@ -4,22 +4,15 @@ use std::io::{self, Write};
 
 use impasto::models::{Listed, ModelKind, Shown, ShownStyleModel};
 use indicatif::DecimalBytes;
-use serde::Serialize;
 
-use crate::output::harmless;
-
-/// Prints a value as JSON.
-pub(super) fn json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value)?;
-    writeln!(out)
-}
+use crate::output::safe;
 
 /// The list as an aligned table.
 pub(super) fn table(out: &mut dyn Write, models: &[Listed]) -> io::Result<()> {
     let row = |model: &Listed| {
         let (kind, size, state) =
             (model.kind.to_string(), DecimalBytes(model.size).to_string(), model.state.to_string());
-        [model.name.clone(), kind, size, state, model.licence.clone(), model.origin.clone()]
+        [safe(&model.name), kind, size, state, safe(&model.licence), safe(&model.origin)]
     };
     let heading = ["name", "kind", "size", "state", "licence", "origin"].map(str::to_owned);
     let rows: Vec<_> = std::iter::once(heading).chain(models.iter().map(row)).collect();
@@ -35,7 +28,7 @@ pub(super) fn table(out: &mut dyn Write, models: &[Listed]) -> io::Result<()> {
 
 /// What a model holds, key by key, then its tensors.
 pub(super) fn sheet(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
-    let mut line = |key: &str, value: &str| writeln!(out, "{key:14} {}", harmless(value));
+    let mut line = |key: &str, value: &str| writeln!(out, "{key:14} {}", safe(value));
     line("name", &shown.name)?;
     if let Some(state) = shown.state {
         line("state", &state.to_string())?;
@@ -160,7 +153,7 @@ mod tests {
         let mut shown = show_in("styles", None).unwrap();
         shown.style_model.as_mut().unwrap().author = Some("\u{1b}[2Jnobody\r\n".into());
         let text = text(|out| sheet(out, &shown));
-        assert!(text.contains("?[2Jnobody??") && !text.contains('\u{1b}'), "{text}");
+        assert!(text.contains(r"\u{1b}[2Jnobody\r\n") && !text.contains('\u{1b}'), "{text}");
     }
 
     #[test]
