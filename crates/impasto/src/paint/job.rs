@@ -6,11 +6,14 @@ use super::checkpoint::{self, Keeper, Kept, checkpoint_path};
 use super::run::Keeping;
 use super::{CheckpointError, MaskError, Masks, PaintError, PaintPlan, Painting, Scene, paint_kept, plan};
 use crate::curve::{self, CurveFormat};
+use crate::memory;
 use crate::network::{NetworkError, network};
+use crate::own_runs;
 use crate::picture::{
     KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, WriteError, check_place,
 };
 use crate::progress::{End, Event, Flow, Observer};
+use crate::recorded::{Finder, MissingFiles};
 use crate::settings::{Init, Overrides, Settings, SettingsError, StyleFile, in_range};
 
 /// Why a job was not done.
@@ -25,6 +28,10 @@ pub enum JobError {
     Paint(#[from] PaintError),
     Checkpoint(#[from] CheckpointError),
     Mask(#[from] MaskError),
+    MissingFiles(#[from] MissingFiles),
+    /// A checkpoint from elsewhere would write over a file.
+    #[error("`{}` is there already: say where to write with `-o`", .0.display())]
+    OutputExists(PathBuf),
     /// The output would take the place of an input.
     #[error("`{}` is also an input: choose another name for the output", .0.display())]
     OverInput(PathBuf),
@@ -61,16 +68,19 @@ pub struct PaintJob {
     pub checkpoint_every: f64,
     /// Whether to go on from the checkpoint.
     pub resume: bool,
+    /// Whether the picture holds the settings that make it again.
+    pub embed_settings: bool,
     /// How.
     pub settings: Settings,
 }
 
 /// Settings that a painting may be gone on with after they changed: they change nothing in it. Files are compared by
 /// what is in them.
-const FREE: [&str; 13] = [
+const FREE: [&str; 15] = [
     "depth",
     "keep_metadata",
     "keep_gps",
+    "no_settings",
     "content",
     "style",
     "output",
@@ -78,6 +88,7 @@ const FREE: [&str; 13] = [
     "checkpoint",
     "checkpoint_every",
     "threads",
+    "max_pixels",
     "save_every",
     "mask",
     "protect",
@@ -120,6 +131,7 @@ impl PaintJob {
             checkpoint_every,
             resume: false,
             kept,
+            embed_settings: !given.no_settings.unwrap_or(false),
             settings,
         })
     }
@@ -130,8 +142,11 @@ impl PaintJob {
     /// # Errors
     /// If there is no checkpoint, or it was made with other settings.
     pub fn resume(path: &Path, given: Overrides) -> Result<Self, JobError> {
-        let made = Kept::read(path)?.settings;
+        let kept = Kept::read(path)?;
+        let run = kept.run().to_owned();
+        let made = kept.settings;
         refuse_other_settings(path, &given, &made)?;
+        let made = with_paths(path, &run, &given, made)?;
         let given = Overrides { checkpoint: Some(path.into()), ..given };
         Ok(Self { resume: true, ..Self::new(given.over(made))? })
     }
@@ -148,6 +163,7 @@ impl PaintJob {
             depth: self.kept.depth,
             keep_metadata: self.kept.metadata.then_some(true),
             keep_gps: self.kept.gps.then_some(true),
+            no_settings: (!self.embed_settings).then_some(true),
             checkpoint: Some(self.checkpoint.clone()).filter(|path| *path != checkpoint_path(&self.output)),
             checkpoint_every: Some(self.checkpoint_every).filter(|seconds| *seconds != CHECKPOINT_EVERY),
             ..Overrides::from(&self.settings)
@@ -164,9 +180,8 @@ impl PaintJob {
         self.to_overrides().to_toml()?;
         self.check_outputs()?;
         let format = PictureFormat::of(&self.output)?;
-        let file = PictureFile::read(&self.content)?;
-        let output =
-            PictureOutput { settings: Some(self.to_overrides().to_toml()?), ..self.kept.output(format, &file) };
+        let file = PictureFile::read_within(&self.content, &memory::read_limits(&self.settings))?;
+        let output = PictureOutput { settings: self.embedded()?, ..self.kept.output(format, &file) };
         let keeping = self.keeping()?;
         let scene = self.scene(file.picture)?;
         let network = network(&self.settings.network)?;
@@ -216,9 +231,18 @@ impl PaintJob {
             kept.check_inputs(&inputs)?;
         }
         let hashes = inputs.into_iter().map(|(_, hash)| hash).collect();
-        let settings = self.to_overrides().to_toml()?;
-        let keeper = (seconds > 0.0).then(|| Keeper::new(self.checkpoint.clone(), seconds, settings, hashes));
+        let settings = self.to_overrides().with_file_names().to_toml()?;
+        let paths = self.to_overrides().absolute_paths().to_toml()?;
+        let keeper = (seconds > 0.0).then(|| {
+            let run = own_runs::remember(&paths, &self.checkpoint);
+            Keeper::new(self.checkpoint.clone(), seconds, settings, hashes).of_run(run)
+        });
         Ok(Keeping { keeper, kept })
+    }
+
+    /// What the picture holds of its settings: files by their names alone.
+    fn embedded(&self) -> Result<Option<String>, SettingsError> {
+        self.embed_settings.then(|| self.to_overrides().with_file_names().to_toml()).transpose()
     }
 
     /// Every file that the picture depends on, and the hash of what is in it.
@@ -260,18 +284,25 @@ impl PaintJob {
     }
 
     pub(super) fn read(&self) -> Result<Scene, JobError> {
-        self.scene(Picture::read(&self.content)?)
+        self.scene(Picture::read_within(&self.content, &memory::read_limits(&self.settings))?)
     }
 
     /// The content with all that is read beside it.
     fn scene(&self, content: Picture) -> Result<Scene, JobError> {
-        let style = |style: &StyleFile| Ok((Picture::read(&style.path)?, style.weight));
+        // What is read stays in memory while the next is read.
+        let mut limits = memory::read_limits(&self.settings).less(content.bytes());
+        let mut read = |path: &Path| {
+            let picture = Picture::read_within(path, &limits)?;
+            limits = limits.less(picture.bytes());
+            Ok::<_, ReadError>(picture)
+        };
+        let style = |style: &StyleFile| Ok((read(&style.path)?, style.weight));
         let styles = self.styles.iter().map(style).collect::<Result<_, ReadError>>()?;
         let start = match &self.settings.init {
-            Init::File(path) => Some(Picture::read(path)?),
+            Init::File(path) => Some(read(path)?),
             _ => None,
         };
-        let masks = Masks::read(&self.masks, self.styles.len(), self.protect.as_deref())?;
+        let masks = Masks::read(&self.masks, self.styles.len(), self.protect.as_deref(), &limits)?;
         Ok(Scene { content, styles, start, masks })
     }
 
@@ -300,10 +331,27 @@ impl PaintJob {
     }
 }
 
-/// Compares all that is given with what a checkpoint was made with.
+/// What a checkpoint was made with, with the paths that are kept for it on this machine; else with files beside it.
+fn with_paths(path: &Path, run: &str, given: &Overrides, made: Overrides) -> Result<Overrides, JobError> {
+    if let Some(own) = own_runs::recall(run).and_then(|text| Overrides::from_toml(&text, path).ok()) {
+        return Ok(own.shown_paths().over(made));
+    }
+    let mut finder = Finder::new(path);
+    let output = made.output.clone().filter(|_| given.output.is_none()).map(|output| finder.place(&output));
+    let found = made.found_beside(&mut finder, given);
+    finder.check("paint", &format!("--resume {}", path.display()))?;
+    if let Some(output) = output.clone().filter(|output| output.exists()) {
+        return Err(JobError::OutputExists(output));
+    }
+    Ok(Overrides { output, curve: None, save_every: None, memory: None, max_pixels: None, ..found })
+}
+
+/// Compares all that is given with what a checkpoint was made with; of files, the names.
 fn refuse_other_settings(path: &Path, given: &Overrides, made: &Overrides) -> Result<(), JobError> {
-    let table =
-        |overrides: &Overrides| Ok::<_, SettingsError>(overrides.to_toml()?.parse::<toml::Table>().unwrap_or_default());
+    let table = |overrides: &Overrides| {
+        let names = overrides.clone().with_file_names();
+        Ok::<_, SettingsError>(names.to_toml()?.parse::<toml::Table>().unwrap_or_default())
+    };
     let (given_table, made_table) = (table(given)?, table(made)?);
     let other = given_table
         .iter()

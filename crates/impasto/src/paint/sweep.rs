@@ -92,7 +92,8 @@ pub fn sweep(given: &Overrides, axes: &[Axis], observer: &mut dyn Observer) -> R
             break;
         }
     }
-    write(&painted, &output, &given.to_toml().map_err(JobError::from)?)?;
+    let embedded = cells[0].job.embed_settings.then(|| given.clone().with_file_names().to_toml());
+    write(&painted, &output, embedded.transpose().map_err(JobError::from)?.as_deref())?;
     observer.event(&Event::Saved { iteration: painted.len(), path: output });
     Ok(end)
 }
@@ -146,7 +147,7 @@ fn default_output(given: &Overrides) -> PathBuf {
 }
 
 /// Draws the paintings side by side, each under its label.
-fn write(painted: &[(usize, usize, String, Picture)], output: &Path, settings: &str) -> Result<(), SweepError> {
+fn write(painted: &[(usize, usize, String, Picture)], output: &Path, settings: Option<&str>) -> Result<(), SweepError> {
     let most = |side: fn(&(usize, usize, String, Picture)) -> usize| painted.iter().map(side).max().unwrap_or(0);
     let (height, width) = (most(|p| p.3.height()), most(|p| p.3.width()).max(200));
     let (rows, columns) = (most(|p| p.0) + 1, most(|p| p.1) + 1);
@@ -174,7 +175,7 @@ fn write(painted: &[(usize, usize, String, Picture)], output: &Path, settings: &
         area.present().map_err(|error| told(error.to_string()))?;
     }
     let sheet = Picture::from_rgb8(sheet_height, sheet_width, &rgb);
-    sheet.write(output, Some(settings)).map_err(|error: WriteError| JobError::from(error).into())
+    sheet.write(output, settings).map_err(|error: WriteError| JobError::from(error).into())
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{
-    BorderKind, Colors, Device, Init, LayerWeights, MemorySize, OptimizerKind, PoolingKind, Preset, Settings,
-    StyleFile, StyleLossKind,
+    BorderKind, Colors, Device, Init, LayerWeights, MaxPixels, MemorySize, OptimizerKind, PoolingKind, Preset,
+    Settings, StyleFile, StyleLossKind,
 };
 use super::{SettingsError, overrides, to_toml};
 use crate::picture::BitDepth;
@@ -21,6 +21,7 @@ overrides! {
         depth: BitDepth,
         keep_metadata: bool,
         keep_gps: bool,
+        no_settings: bool,
         checkpoint: PathBuf,
         checkpoint_every: f64,
         protect: PathBuf,
@@ -44,6 +45,7 @@ overrides! {
         border: BorderKind,
         network: String,
         device: Device,
+        max_pixels: MaxPixels,
         seed: u64,
     }
     optional { size: usize, scales: usize, strength: f64, threads: usize, memory: MemorySize, save_every: usize }
@@ -83,6 +85,7 @@ mod tests {
             depth: Some(BitDepth::Sixteen),
             keep_metadata: Some(true),
             keep_gps: Some(true),
+            no_settings: Some(true),
             mask: vec!["m".into()],
             protect: Some("q".into()),
             checkpoint: Some("p".into()),

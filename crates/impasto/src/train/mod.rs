@@ -31,6 +31,7 @@ mod job;
 mod learner;
 mod muon;
 mod overrides;
+mod paths;
 mod photos;
 mod run;
 mod samples;
@@ -61,7 +62,7 @@ use checkpoint::{Checkpoint, State};
 use learner::Learner;
 use photos::{Photos, hex};
 use run::{Clock, Run};
-use samples::Samples;
+use samples::{Reading, Samples};
 use validation::Validation;
 
 /// The longer side of a painting in a model's card, in pixels.
@@ -110,11 +111,10 @@ pub fn train(job: &TrainJob, observer: &mut dyn FnMut(&TrainEvent) -> Flow) -> R
     let mut state = begin(job, shape, &names, &photos, &paintings)?;
     let mut learner = Learner::new(settings, network(&settings.network)?, shape, &paintings.pictures)?;
     learner.set_parameters(&state.parameters)?;
-    let (validation, skipped) =
-        Validation::read(&photos, &mut learner, names, &paintings.pictures, settings.image_size)?;
+    let (validation, skipped) = Validation::read(&photos, &mut learner, names, &paintings.pictures, settings)?;
     let ahead = BATCHES_AHEAD * settings.batch;
-    let samples =
-        Samples::start(photos.training.clone(), settings.image_size, settings.seed, state.progress.sample, ahead);
+    let reading = Reading { size: settings.image_size, limits: settings.read_limits() };
+    let samples = Samples::start(photos.training.clone(), reading, settings.seed, state.progress.sample, ahead);
     observer(&started(job, &photos, &validation, &state, shape, &learner.device));
     for skipped in skipped {
         if !state.progress.skipped.contains(&skipped) {
@@ -124,7 +124,8 @@ pub fn train(job: &TrainJob, observer: &mut dyn FnMut(&TrainEvent) -> Flow) -> R
     }
     let clock = Clock::new(state.elapsed);
     let turns = job.settings.style_shares.turns(&job.styles)?;
-    let settings = job.to_overrides();
+    state.progress.run = job.remember_paths();
+    let settings = job.to_overrides().with_file_names();
     let mut run = Run { job, settings, learner, samples, turns, validation, state, clock, observer };
     let end = run.run()?;
     let state = run.state;
@@ -234,6 +235,7 @@ fn save(job: &TrainJob, model: &StyleModel) -> Result<(), TrainError> {
 fn card(job: &TrainJob, state: &State, paintings: Paintings, losses: Losses) -> ModelCard {
     let mut settings = TrainOverrides::from(&job.settings);
     settings.threads = None;
+    settings.max_pixels = None;
     settings.network = settings
         .network
         .map(|name| std::path::Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned());
@@ -269,7 +271,7 @@ impl Paintings {
     fn read(job: &TrainJob) -> Result<Self, TrainError> {
         let mut paintings = Self { pictures: Vec::new(), hashes: Vec::new(), thumbnails: Vec::new() };
         for style in &job.styles {
-            let picture = Picture::read(&style.path)?;
+            let picture = Picture::read_within(&style.path, &job.settings.read_limits())?;
             let bytes =
                 std::fs::read(&style.path).map_err(|error| ReadError::Io { path: style.path.clone(), error })?;
             paintings.hashes.push(hex(&Sha256::digest(&bytes)));
