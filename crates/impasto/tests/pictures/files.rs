@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use impasto::picture::{BitDepth, Picture, PictureFile, ReadError};
+use impasto::picture::{BitDepth, Picture, PictureFile, ReadError, ReadLimits};
+use impasto::settings::MaxPixels;
 
 pub(crate) fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures/files").join(name)
@@ -192,6 +193,70 @@ fn a_file_that_lies_about_its_size_is_refused_at_once() {
     png[29..33].copy_from_slice(&crc);
     let error = Picture::from_file_bytes(&png, "large.png".as_ref()).unwrap_err().to_string();
     assert!(error.contains("`large.png` is broken") && error.contains("40000×40000 pixels, in"), "{error}");
+}
+
+/// A flat picture of 1.2 megapixels in every format: refused by its head where it has too many pixels, or would take too
+/// much memory, and read where it does not.
+#[test]
+fn limits_are_kept_in_every_format() {
+    let flat = image::DynamicImage::ImageRgb8(image::RgbImage::from_pixel(1200, 1000, image::Rgb([90, 120, 30])));
+    for format in ["png", "jpg", "gif", "bmp", "webp", "tiff", "ppm"] {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        flat.write_to(&mut bytes, image::ImageFormat::from_extension(format).unwrap()).unwrap();
+        let bytes = bytes.into_inner();
+        let read = |pixels, memory| {
+            let limits = ReadLimits { max_pixels: MaxPixels(pixels), memory };
+            PictureFile::from_bytes_within(&bytes, format.as_ref(), &limits)
+        };
+        let picture = read(1_200_000, 64 << 20).unwrap().picture;
+        assert_eq!((picture.height(), picture.width()), (1000, 1200), "{format}");
+        let error = read(1_199_999, 64 << 20).unwrap_err();
+        assert!(matches!(error, ReadError::TooManyPixels { .. }), "{format}: {error}");
+        let text = error.to_string();
+        assert!(text.contains("1200×1000") && text.contains("--max-pixels") && text.contains("MiB"), "{text}");
+        // The three planes alone take 13.7 MiB.
+        let error = read(1_200_000, 14 << 20).unwrap_err();
+        assert!(matches!(error, ReadError::TooLarge { .. }), "{format}: {error}");
+        let text = error.to_string();
+        assert!(text.contains("1200×1000") && text.contains("--memory") && text.contains("14 MiB"), "{text}");
+    }
+}
+
+/// Text, an ICC profile and EXIF that are packed a thousandfold.
+#[test]
+fn what_unpacks_to_much_beside_the_pixels_is_refused_or_passed_over() {
+    let packed = |bytes: usize| {
+        let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packer, &vec![b'a'; bytes]).unwrap();
+        packer.finish().unwrap()
+    };
+    let with = |name: &[u8; 4], head: &[u8], body: Vec<u8>| {
+        let mut png = std::fs::read(file("plain.png")).unwrap();
+        let chunk = [name, head, &body].concat();
+        let length = (chunk.len() as u32 - 4).to_be_bytes();
+        let crc = crc_of(&chunk).to_be_bytes();
+        png.splice(33..33, [&length[..], &chunk, &crc].concat());
+        png
+    };
+    let read = |png: &[u8]| PictureFile::from_bytes(png, "bomb.png".as_ref());
+    let settings = with(b"iTXt", b"impasto:settings\0\x01\0\0\0", packed(100 << 20));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bomb.png");
+    std::fs::write(&path, &settings).unwrap();
+    assert_eq!(impasto::picture::settings_of(&path), None);
+    assert!(read(&settings).is_ok());
+    let small = with(b"iTXt", b"impasto:settings\0\x01\0\0\0", packed(1000));
+    std::fs::write(&path, &small).unwrap();
+    assert_eq!(impasto::picture::settings_of(&path).unwrap().len(), 1000);
+    assert!(read(&with(b"iTXt", b"XML:com.adobe.xmp\0\x01\0\0\0", packed(100 << 20))).is_ok());
+    assert!(read(&with(b"zTXt", b"Raw profile type iptc\0\0", packed(100 << 20))).is_ok());
+    // Nine megabytes are no profile; a hundred are more than may be unpacked.
+    assert!(read(&with(b"iCCP", b"a\0\0", packed(9 << 20))).is_ok());
+    let error = read(&with(b"iCCP", b"a\0\0", packed(100 << 20))).unwrap_err().to_string();
+    assert!(
+        error.contains("`bomb.png` cannot be read: what it holds beside its pixels takes more than 64 MiB"),
+        "{error}"
+    );
 }
 
 /// CRC-32 as PNG has it (PNG specification, annex D).
