@@ -56,12 +56,9 @@ fn main() -> ExitCode {
 
 /// Prints what `clap` says of the arguments, or the help that they ask for. Names of files are among them.
 fn refuse(error: &clap::Error) -> ExitCode {
-    let text = error.render().to_string();
-    let lines_are_safe = text.lines().all(|line| output::safe(line) == line);
-    if lines_are_safe {
-        let _ = error.print();
-    } else {
-        text.trim_end().lines().for_each(output::note);
-    }
+    let typed: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let safe: Vec<String> = typed.iter().map(|arg| output::safe(arg)).collect();
+    let told = if safe == typed { None } else { Args::try_parse_from(safe).err() };
+    let _ = told.as_ref().unwrap_or(error).print();
     ExitCode::from(error.exit_code() as u8)
 }

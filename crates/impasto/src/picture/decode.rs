@@ -78,6 +78,12 @@ pub(super) fn cost_of_file(path: &Path) -> Option<Cost> {
     reader.limits(allowed);
     let format = reader.format()?;
     let file = std::fs::metadata(path).ok()?.len();
+    if format == ImageFormat::WebP {
+        // Its chunks are checked against the whole file before the decoder sees them.
+        let limits = ReadLimits::head();
+        let bytes = if file <= limits.memory { std::fs::read(path).ok()? } else { return None };
+        return cost(&bytes, path, &limits).ok();
+    }
     let decoder = reader.into_decoder().ok()?;
     let stored = Stored { in_rows: None, progressive: true, ..stored(&decoder, &[], format) };
     let stored = Stored { file, ..stored };

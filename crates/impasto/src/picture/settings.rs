@@ -5,6 +5,7 @@ use std::path::Path;
 use image::ImageFormat;
 
 use super::decode::guarded;
+use super::limits::METADATA;
 use super::{ReadLimits, decode, read, xmp};
 
 /// The keyword of the PNG text in which the settings are stored.
@@ -24,7 +25,7 @@ pub fn settings_of(path: &Path) -> Option<String> {
 fn settings_in(bytes: &[u8]) -> Option<String> {
     let format = image::guess_format(bytes).ok()?;
     if format == ImageFormat::Png {
-        let limits = png::Limits { bytes: bytes.len().saturating_mul(2) };
+        let limits = png::Limits { bytes: METADATA as usize };
         let mut decoder = png::Decoder::new_with_limits(std::io::Cursor::new(bytes), limits);
         decoder.set_ignore_iccp_chunk(true);
         let reader = decoder.read_info().ok()?;

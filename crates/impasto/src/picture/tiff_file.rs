@@ -77,13 +77,15 @@ pub(super) fn read(bytes: &[u8], limits: &ReadLimits, canvas: &mut Canvas) -> Re
     }
     let (width, height) = decoder.dimensions().map_err(broken)?;
     let (chunk_width, chunk_height) = decoder.chunk_dimensions();
+    let invalid = || broken(tiff::TiffError::FormatError(tiff::TiffFormatError::InvalidDimensions(width, height)));
     if chunk_width == 0 || chunk_height == 0 {
-        return Err(broken(tiff::TiffError::FormatError(tiff::TiffFormatError::InvalidDimensions(width, height))));
+        return Err(invalid());
     }
     let color = decoder.colortype().map_err(broken)?;
     let channels = usize::from(samples(&mut decoder));
     let across = width.div_ceil(chunk_width);
-    for index in 0..across * height.div_ceil(chunk_height) {
+    let count = across.checked_mul(height.div_ceil(chunk_height)).ok_or_else(invalid)?;
+    for index in 0..count {
         let piece = decoder.read_chunk(index).map_err(broken)?;
         let columns = decoder.chunk_data_dimensions(index).0 as usize;
         let (top, left) = ((index / across * chunk_height) as usize, (index % across * chunk_width) as usize);
@@ -97,16 +99,16 @@ pub(super) fn read(bytes: &[u8], limits: &ReadLimits, canvas: &mut Canvas) -> Re
         }
         let length = (columns * channels).max(1);
         match &piece {
-            DecodingResult::U8(all) => put(canvas, (top, left), all.chunks(length).map(Samples::U8)),
-            DecodingResult::U16(all) => put(canvas, (top, left), all.chunks(length).map(Samples::U16)),
-            DecodingResult::F32(all) => put(canvas, (top, left), all.chunks(length).map(Samples::F32)),
+            DecodingResult::U8(all) => put(canvas, top, left, all.chunks(length).map(Samples::U8)),
+            DecodingResult::U16(all) => put(canvas, top, left, all.chunks(length).map(Samples::U16)),
+            DecodingResult::F32(all) => put(canvas, top, left, all.chunks(length).map(Samples::F32)),
             _ => return Err(broken_kind()),
         }
     }
     Ok(true)
 }
 
-fn put<'a>(canvas: &mut Canvas, (top, left): (usize, usize), rows: impl Iterator<Item = Samples<'a>>) {
+fn put<'a>(canvas: &mut Canvas, top: usize, left: usize, rows: impl Iterator<Item = Samples<'a>>) {
     rows.enumerate().for_each(|(y, row)| canvas.put(top + y, left, row));
 }
 

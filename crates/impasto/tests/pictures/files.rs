@@ -195,6 +195,41 @@ fn a_file_that_lies_about_its_size_is_refused_at_once() {
     assert!(error.contains("`large.png` is broken") && error.contains("40000×40000 pixels, in"), "{error}");
 }
 
+/// One bit a pixel in strips of four rows, where white is 0 and where it is 1, against what `image` reads.
+#[test]
+fn tiff_files_of_single_bits_are_read() {
+    let (width, height, rows) = (21u32, 18u32, 4u32);
+    let bits: Vec<u8> = (0..3 * height).map(|i| (i * 37 + 11) as u8).collect();
+    for white_is_one in [0, 1] {
+        let strips = height.div_ceil(rows);
+        let (offsets, counts) = (8 + bits.len() as u32, 8 + bits.len() as u32 + 4 * strips);
+        let mut tiff = [b"II*\0".to_vec(), (counts + 4 * strips).to_le_bytes().to_vec(), bits.clone()].concat();
+        (0..strips).for_each(|i| tiff.extend((8 + i * rows * 3).to_le_bytes()));
+        (0..strips).for_each(|i| tiff.extend((rows.min(height - i * rows) * 3).to_le_bytes()));
+        let entries = [
+            (256, 1, width),
+            (257, 1, height),
+            (258, 1, 1),
+            (259, 1, 1),
+            (262, 1, white_is_one),
+            (273, strips, offsets),
+            (277, 1, 1),
+            (278, 1, rows),
+            (279, strips, counts),
+        ];
+        tiff.extend((entries.len() as u16).to_le_bytes());
+        for (tag, count, value) in entries {
+            tiff.extend([tag as u16, 4].map(u16::to_le_bytes).concat());
+            tiff.extend([count, value].map(u32::to_le_bytes).concat());
+        }
+        tiff.extend([0; 4]);
+        let expected = image::load_from_memory(&tiff).unwrap().to_luma8();
+        let read = Picture::from_file_bytes(&tiff, "bits.tiff".as_ref()).unwrap();
+        let values: Vec<f32> = expected.as_raw().iter().map(|value| f32::from(*value)).collect();
+        assert_eq!(read.data()[..values.len()], values, "white is {white_is_one}");
+    }
+}
+
 /// A flat picture of 1.2 megapixels in every format: refused by its head where it has too many pixels, or would take too
 /// much memory, and read where it does not.
 #[test]
