@@ -13,7 +13,9 @@ The profiles are made here, byte by byte as ICC.1:2001-04 has them: a matrix of 
 of gamma 1.5; tables from red, green and blue, and from four inks, to Lab. None is anybody's property.
 """
 import io
+import re
 import struct
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -223,11 +225,36 @@ def interlaced(rgb):
     (OUT / 'interlaced.png').write_bytes(png)
 
 
+def everywhere():
+    """`camera.jpg` with every field that exiftool can write and that may tell a place.
+
+    Needs exiftool (Debian's libimage-exiftool-perl; last run with 12.57). Texts are the name of a place that is none,
+    numbers are those of one; the author, the copyright and the lens are there to be kept.
+    """
+    words = 'GPS|Location|City|State|Province|Country|Region|Place|Address|Postal|Latitude|Longitude|Coverage'
+    words += '|Comment|Subject|Keywords|Description|Title|Caption|Headline|Instructions|Category|Offset ?Time|Venue'
+    path, fields = OUT / 'everywhere.jpg', []
+    path.unlink(missing_ok=True)
+    for group in ('EXIF', 'IPTC', 'XMP'):
+        listed = subprocess.run(['exiftool', '-listw', f'-{group}:All'], check=True, capture_output=True, text=True)
+        fields += [f'{group}:{tag}' for tag in listed.stdout.partition(':')[2].split() if re.search(words, tag)]
+    number = re.compile('GPS|Latitude|Longitude')
+    values = [f'-{tag}={12.5 if number.search(tag) else "Nowhereville"}' for tag in fields]
+    values += ['-EXIF:GPSLatitudeRef=N', '-EXIF:GPSLongitudeRef=E', '-EXIF:GPSAreaInformation=Nowhereville']
+    values += [f'-EXIF:OffsetTime{of}=+05:45' for of in ('', 'Original', 'Digitized')]
+    values += ['-IPTC:CodedCharacterSet=UTF8', '-IPTC:By-line=Ann Author', '-IPTC:CopyrightNotice=Copy Right']
+    values += ['-EXIF:LensModel=Glass 50', '-XMP-dc:Creator=Ann Author', '-XMP-xmp:CreateDate=2020:02:02 12:00:00+05:45']
+    values += ['-IPTC:TimeCreated=12:00:00+05:45']
+    subprocess.run(['exiftool', '-q', '-q', '-m', *values, '-o', path, OUT / 'camera.jpg'], check=False)
+    assert path.exists()
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     rgb = photograph()
     every_kind(rgb)
     with_profiles(rgb)
+    everywhere()
 
 
 if __name__ == '__main__':

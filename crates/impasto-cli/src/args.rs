@@ -8,8 +8,8 @@ use clap_complete::Shell;
 use impasto::paint::Axis;
 use impasto::picture::BitDepth;
 use impasto::settings::{
-    BorderKind, Colors, Device, Init, LayerWeights, LossScale, MemorySize, OptimizerKind, Overrides, PoolingKind,
-    Preset, StyleFile, StyleLossKind,
+    BorderKind, Colors, Device, Init, LayerWeights, LossScale, MaxPixels, MemorySize, OptimizerKind, Overrides,
+    PoolingKind, Preset, StyleFile, StyleLossKind,
 };
 
 use crate::eval::EvalArgs;
@@ -83,6 +83,10 @@ pub(crate) struct PaintArgs {
     /// Keep the metadata, and the place where the photograph was taken.
     #[arg(long)]
     pub(crate) keep_gps: bool,
+
+    /// Write no settings into the picture: neither what it was made with, nor the names of its files.
+    #[arg(long)]
+    pub(crate) no_settings: bool,
 
     /// All settings at once: `article`, `default`, `fast` or `best`.
     #[arg(short, long, help_heading = "Settings")]
@@ -211,6 +215,10 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "SIZE", help_heading = "Machine", allow_hyphen_values = true)]
     pub(crate) memory: Option<MemorySize>,
 
+    /// The most pixels of a picture that is read, such as `500MP` [default: 200MP].
+    #[arg(long, value_name = "N", help_heading = "Machine")]
+    pub(crate) max_pixels: Option<MaxPixels>,
+
     /// Print sizes, tiles, memory and time, and do nothing else.
     #[arg(long, help_heading = "Machine", conflicts_with = "resume")]
     pub(crate) plan: bool,
@@ -261,6 +269,7 @@ impl PaintArgs {
             depth: self.depth,
             keep_metadata: self.keep_metadata.then_some(true),
             keep_gps: self.keep_gps.then_some(true),
+            no_settings: self.no_settings.then_some(true),
             checkpoint: self.checkpoint.clone(),
             checkpoint_every: self.checkpoint_every,
             preset: self.preset,
@@ -287,6 +296,7 @@ impl PaintArgs {
             device: self.device,
             threads: self.threads,
             memory: self.memory,
+            max_pixels: self.max_pixels,
             seed: self.seed,
             save_every: self.save_every,
             content_layers: self.content_layers.clone(),
@@ -299,7 +309,7 @@ impl PaintArgs {
 pub(crate) fn completions(shell: Shell) -> Result<Ending, Box<dyn Error>> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "impasto", &mut script);
-    output::print(&String::from_utf8(script)?)?;
+    output::print_exact(&String::from_utf8(script)?)?;
     Ok(Ending::Done)
 }
 

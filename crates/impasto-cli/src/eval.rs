@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use impasto::eval::{Evaluation, Evaluator};
-use impasto::settings::{LayerWeights, Settings};
+use impasto::picture::ReadLimits;
+use impasto::settings::{LayerWeights, MaxPixels, Settings};
 use impasto::{Picture, network};
 use serde::Serialize;
 
@@ -46,6 +47,10 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     threads: Option<usize>,
 
+    /// The most pixels of a picture that is read, such as `500MP` [default: 200MP].
+    #[arg(long, value_name = "N")]
+    max_pixels: Option<MaxPixels>,
+
     /// Write one line of JSON for each painting.
     #[arg(long)]
     json: bool,
@@ -64,18 +69,18 @@ pub(crate) fn run(args: EvalArgs) -> Result<Ending, Box<dyn Error>> {
     let settings = Settings {
         size: args.size,
         threads: args.threads,
+        max_pixels: args.max_pixels.unwrap_or_default(),
         network: args.network.clone(),
         content_layers: args.content_layers.unwrap_or(default.content_layers.clone()),
         style_layers: args.style_layers.unwrap_or(default.style_layers.clone()),
         ..default
     };
     settings.check()?;
-    let (content, style) = (Picture::read(&args.content)?, Picture::read(&args.style)?);
-    let paintings = args
-        .paintings
-        .iter()
-        .map(|path| Ok((path, Picture::read(path)?)))
-        .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+    let limits = ReadLimits::new(settings.max_pixels, None);
+    let read = |path: &Path| Picture::read_within(path, &limits);
+    let (content, style) = (read(&args.content)?, read(&args.style)?);
+    let paintings =
+        args.paintings.iter().map(|path| Ok((path, read(path)?))).collect::<Result<Vec<_>, Box<dyn Error>>>()?;
     let network = network(&settings.network)?;
     let mut evaluator = Evaluator::new(&network, &settings, content, style)?;
     for (path, painting) in &paintings {
@@ -93,7 +98,7 @@ pub(crate) fn run(args: EvalArgs) -> Result<Ending, Box<dyn Error>> {
 
 /// One painting: its distances by layer, then what concerns all of it.
 fn table(out: &mut dyn Write, path: &Path, of: &Evaluation) -> io::Result<()> {
-    writeln!(out, "{} ({}×{})", output::harmless(&path.display().to_string()), of.width, of.height)?;
+    writeln!(out, "{} ({}×{})", output::safe(&path.display().to_string()), of.width, of.height)?;
     writeln!(out, "  {:10} {:>9} {:>9} {:>12} {:>9}", "layer", "content", "gram", "wasserstein", "sliced")?;
     let layers: BTreeSet<&String> = of.content.keys().chain(of.gram.keys()).collect();
     for layer in layers {

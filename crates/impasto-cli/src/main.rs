@@ -25,10 +25,16 @@ const BAD_INPUT: u8 = 2;
 enum Ending {
     Done,
     Interrupted,
+    /// Something was wrong, and it was said.
+    Refused,
 }
 
 fn main() -> ExitCode {
-    let ending = match Args::parse().command {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return refuse(&error),
+    };
+    let ending = match args.command {
         Command::Paint(args) => paint::run(*args),
         Command::Stylize(args) => stylize::run(*args),
         Command::Train(args) => train::run(*args),
@@ -40,9 +46,19 @@ fn main() -> ExitCode {
     match ending {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Interrupted) => ExitCode::from(interrupt::exit_code()),
+        Ok(Ending::Refused) => ExitCode::from(BAD_INPUT),
         Err(error) => {
             output::complain(error.as_ref());
             ExitCode::from(BAD_INPUT)
         }
     }
+}
+
+/// Prints what `clap` says of the arguments, or the help that they ask for. Names of files are among them.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let typed: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let safe: Vec<String> = typed.iter().map(|arg| output::safe(arg)).collect();
+    let told = if safe == typed { None } else { Args::try_parse_from(safe).err() };
+    let _ = told.as_ref().unwrap_or(error).print();
+    ExitCode::from(error.exit_code() as u8)
 }

@@ -13,13 +13,14 @@ use crate::{Ending, interrupt, output};
 
 pub(crate) fn run(args: PaintArgs) -> Result<Ending, Box<dyn Error>> {
     let file = args.config.as_deref().map(Overrides::read).transpose()?;
-    let again = args.again.as_deref().map(again).transpose()?;
-    let given = args.overrides().over(file.unwrap_or_default()).over(again.unwrap_or_default());
+    let given = args.overrides().over(file.unwrap_or_default());
+    let again = args.again.as_deref().map(|picture| again(picture, &given)).transpose()?;
+    let given = given.over(again.unwrap_or_default());
     if args.print_config {
         let settings = given.settings();
         settings.check()?;
         let files = Overrides { preset: None, ..given };
-        output::print(&Overrides::from(&settings).over(files).to_toml()?)?;
+        output::print_exact(&Overrides::from(&settings).over(files).to_toml()?)?;
         return Ok(Ending::Done);
     }
     if !args.sweep.is_empty() {

@@ -58,7 +58,7 @@ impl Bar {
             }
             Event::Step { done, .. } => {
                 self.bar.set_position((done * WORK as f64) as u64);
-                self.bar.set_message(sentence(event));
+                self.bar.set_message(output::safe(&sentence(event)));
             }
             Event::Scale { .. } | Event::Checkpoint { .. } => {}
             Event::Finished { .. } => {

@@ -22,9 +22,7 @@ pub(crate) fn run(args: &ShowArgs) -> Result<(), Box<dyn Error>> {
     if args.json {
         output::print_json(&settings.parse::<toml::Table>()?)?;
     } else {
-        // The text comes from a file, and must not steer a terminal.
-        let lines: Vec<String> = settings.lines().map(output::harmless).collect();
-        output::print(&format!("{}\n", lines.join("\n")))?;
+        output::print(&format!("{}\n", settings.trim_end()))?;
     }
     Ok(())
 }

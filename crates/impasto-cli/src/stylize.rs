@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytesize::ByteSize;
 use impasto::picture::{BitDepth, KeptOfInput, PictureFormat};
 use impasto::progress::{End, Flow};
-use impasto::settings::{Colors, Device};
+use impasto::settings::{Colors, Device, MaxPixels};
 use impasto::styles::StyleChoice;
 use impasto::stylize::{StylizeEvent, StylizeSummary};
 use impasto::{StylizeJob, StylizeSettings};
@@ -52,6 +52,10 @@ pub(crate) struct StylizeArgs {
     #[arg(long)]
     keep_gps: bool,
 
+    /// Write no settings into the picture: neither what it was made with, nor the names of its files.
+    #[arg(long)]
+    no_settings: bool,
+
     /// How much of the painting is in the result: 0 is the photograph, 1 the style as it was trained [default: 1].
     #[arg(long, value_name = "0…1", help_heading = "Settings", allow_negative_numbers = true)]
     strength: Option<f64>,
@@ -77,6 +81,10 @@ pub(crate) struct StylizeArgs {
     /// free, at most 1.9 GiB up to 12 megapixels].
     #[arg(long, value_name = "SIZE", help_heading = "Machine")]
     memory: Option<ByteSize>,
+
+    /// The most pixels of a picture that is read, such as `500MP` [default: 200MP].
+    #[arg(long, value_name = "N", help_heading = "Machine")]
+    max_pixels: Option<MaxPixels>,
 
     /// What computes: `auto` or `cpu`.
     #[arg(long, help_heading = "Machine")]
@@ -108,8 +116,6 @@ pub(crate) struct StylizeArgs {
 enum StylizeCliError {
     #[error("`--json` writes to standard output, where the picture goes: name a file with `-o`")]
     JsonAndPicture,
-    #[error("{}", failures(.0))]
-    Failures(StylizeSummary),
 }
 
 /// Does what the arguments say.
@@ -128,14 +134,8 @@ pub(crate) fn run(args: StylizeArgs) -> Result<Ending, Box<dyn Error>> {
     if summary.failures.is_empty() {
         return Ok(ending);
     }
-    let failures = StylizeCliError::Failures(summary);
-    match ending {
-        Ending::Done => Err(failures.into()),
-        Ending::Interrupted => {
-            output::complain(&failures);
-            Ok(ending)
-        }
-    }
+    complain(&summary);
+    Ok(if interrupted { ending } else { Ending::Refused })
 }
 
 impl StylizeArgs {
@@ -153,6 +153,7 @@ impl StylizeArgs {
             format: self.format,
             skip_existing: self.skip_existing,
             kept: KeptOfInput { depth: self.depth, metadata: self.keep_metadata, gps: self.keep_gps },
+            embed_settings: !self.no_settings,
             jobs: self.jobs.unwrap_or(job.jobs),
             settings: StylizeSettings {
                 size: self.size,
@@ -160,6 +161,7 @@ impl StylizeArgs {
                 stroke_size: self.stroke_size.unwrap_or(settings.stroke_size),
                 colors: self.colors.unwrap_or(if self.keep_colors { Colors::Content } else { settings.colors }),
                 memory: self.memory.map(|memory| memory.as_u64()),
+                max_pixels: self.max_pixels.unwrap_or_default(),
                 device: self.device.unwrap_or(settings.device),
                 threads: self.threads,
             },
@@ -168,14 +170,14 @@ impl StylizeArgs {
 }
 
 /// One failure is its own sentence; of many pictures, it is said how many succeeded.
-fn failures(summary: &StylizeSummary) -> String {
+fn complain(summary: &StylizeSummary) {
     let StylizeSummary { done, skipped, failures, .. } = summary;
     if let ([only], 0, 0) = (&failures[..], done, skipped) {
-        return only.to_string();
+        return output::complain(only);
     }
-    let sentences: String = failures.iter().map(|failure| format!("\n  {failure}")).collect();
-    let pictures = done + skipped + failures.len();
-    format!("{} of {pictures} inputs failed, {done} done{}:{sentences}", failures.len(), skipped_text(*skipped))
+    let (failed, pictures) = (failures.len(), done + skipped + failures.len());
+    let line = format!("error: {failed} of {pictures} inputs failed, {done} done{}:", skipped_text(*skipped));
+    output::note_list(&line, failures.iter().map(ToString::to_string));
 }
 
 fn skipped_text(skipped: usize) -> String {
@@ -270,7 +272,7 @@ fn advance(bar: &ProgressBar, event: &StylizeEvent, begun: Instant) {
             let (done, all) = (bar.position(), bar.length().unwrap_or(0));
             let left = begun.elapsed().as_secs_f64() / done.max(1) as f64 * all.saturating_sub(done) as f64;
             let left = if done == 0 { String::new() } else { format!("{:#} left  ", rounded(left)) };
-            bar.set_message(format!("{left}{}", input.display()));
+            bar.set_message(output::safe(&format!("{left}{}", input.display())));
         }
         StylizeEvent::Done { output, .. } if bar.length() == Some(1) => {
             bar.suspend(|| output::note(&format!("wrote {}", shown(output))));

@@ -47,12 +47,10 @@ impl Identity {
     }
 
     /// The same with the names in lower case, to find those that may mean one file where case does not count.
-    pub(crate) fn without_case(&self) -> Self {
+    pub(crate) fn without_case(self) -> Self {
         match self {
-            Self::Existing(node) => Self::Existing(node.clone()),
-            Self::New { folder, names } => {
-                Self::New { folder: folder.clone(), names: names.to_string_lossy().to_lowercase().into() }
-            }
+            Self::New { folder, names } => Self::New { folder, names: names.to_string_lossy().to_lowercase().into() },
+            existing => existing,
         }
     }
 }

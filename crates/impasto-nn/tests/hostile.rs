@@ -152,7 +152,76 @@ fn lying_archives_are_answered() {
     let entry = honest.windows(4).rposition(|w| w == b"PK\x01\x02").unwrap();
     let mut lying = honest;
     lying[entry + 24..entry + 28].copy_from_slice(&3_000_000_000_u32.to_le_bytes());
-    expect(lying, "ends too early");
+    expect(lying, "the storage of `tensor` is shorter than announced");
+}
+
+/// Four bytes in an entry that announces 3 GB, and a tensor that repeats the first of them as often as would fit.
+#[test]
+fn tensors_that_repeat_a_storage_are_answered() {
+    let body = |size: &str, strides: &str| {
+        format!(
+            "ctorch._utils\n_rebuild_tensor\n((U\x07storagectorch\nFloatStorage\nU\x010U\x03cpu\
+             J\0\u{7f}\u{7f}\x2btQK\0({size}t({strides}tt\x52."
+        )
+    };
+    let archive = |body: &str, announced: Option<u32>| {
+        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+        let packed = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+        for (name, bytes) in [("a/data.pkl", body.as_bytes()), ("a/data/0", &[0; 4])] {
+            archive.start_file(name, packed).unwrap();
+            archive.write_all(bytes).unwrap();
+        }
+        let mut bytes = archive.finish().unwrap().into_inner();
+        let entry = bytes.windows(4).rposition(|w| w == b"PK\x01\x02").unwrap();
+        if let Some(announced) = announced {
+            bytes[entry + 24..entry + 28].copy_from_slice(&announced.to_le_bytes());
+        }
+        bytes
+    };
+    for size in ["M\u{7f}\u{7f}M\u{7f}\u{7f}", "J\0\u{7f}\u{7f}\x2b"] {
+        let strides = "K\0".repeat(if size.starts_with('M') { 2 } else { 1 });
+        let bytes = archive(&body(size, &strides), Some(3_000_000_000));
+        let opened = TensorFile::from_bytes("hostile", bytes);
+        let message = opened.and_then(|mut file| file.read(0)).unwrap_err().to_string();
+        assert!(message.contains("shorter than announced") || message.contains("beyond its storage"), "{message}");
+    }
+}
+
+/// Twenty megabytes of empty messages, of empty texts and of small numbers, each of which would take ten to fifty times
+/// as much memory as it takes of the file.
+#[test]
+fn onnx_files_of_nothing_are_answered() {
+    let field = |number: u8, bytes: &[u8]| {
+        let mut field = vec![number << 3 | 2];
+        let mut length = bytes.len();
+        while length >= 0x80 {
+            field.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        field.push(length as u8);
+        [&field, bytes].concat()
+    };
+    let version = [0x08, 0x07];
+    let nothing = |number: u8| [number << 3 | 2, 0].repeat(10_000_000);
+    let (graph, node, tensor) = (|inside: &[u8]| field(7, inside), |inside: &[u8]| field(1, inside), 5);
+    let info = |dimensions: &[u8]| field(11, &field(2, &field(1, &field(2, dimensions))));
+    let files = [
+        nothing(8),
+        nothing(14),
+        graph(&nothing(1)),
+        graph(&nothing(5)),
+        graph(&nothing(11)),
+        graph(&info(&nothing(1))),
+        graph(&node(&nothing(1))),
+        graph(&node(&nothing(5))),
+        graph(&node(&field(5, &field(8, &[1; 20_000_000])))),
+        graph(&field(tensor, &field(1, &[1; 20_000_000]))),
+        graph(&field(tensor, &field(7, &[1; 20_000_000]))),
+        graph(&field(tensor, &[0x08, 1].repeat(10_000_000))),
+    ];
+    for file in files {
+        expect([&version[..], &file].concat(), "more parts than any network");
+    }
 }
 
 #[test]
@@ -178,6 +247,8 @@ fn hostile_files_take_little_memory() {
         "hostile_matlab_files_are_answered",
         "packed_zeros_are_passed_over",
         "lying_archives_are_answered",
+        "tensors_that_repeat_a_storage_are_answered",
+        "onnx_files_of_nothing_are_answered",
         "hostile_safetensors_are_answered",
     ] {
         common::memory::run_with_little(test);

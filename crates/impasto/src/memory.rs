@@ -8,6 +8,7 @@ use sysinfo::System;
 use crate::objective::Perceptual;
 use crate::objective::tiles::{Reach, Tile, tiles, window_of};
 use crate::optimizer::remembered;
+use crate::picture::ReadLimits;
 use crate::settings::{OptimizerKind, Settings};
 
 /// The program itself and what allocators keep to themselves: what is left of the peak once all else is taken off was 18
@@ -185,8 +186,17 @@ fn state(settings: &Settings, pixels: usize) -> State {
 
 /// What a run may take: what is given, else a share of what is free; nothing where that cannot be known.
 pub fn limit(settings: &Settings) -> Option<u64> {
-    let share = |free: u64| (free as f64 * SHARE) as u64;
-    settings.memory.map(|memory| memory.0).or_else(|| available().map(share))
+    settings.memory.map(|memory| memory.0).or_else(share_of_available)
+}
+
+/// The share of the free memory that a run takes at most where nothing is said; nothing where that cannot be known.
+pub(crate) fn share_of_available() -> Option<u64> {
+    available().map(|free| (free as f64 * SHARE) as u64)
+}
+
+/// What a painting may take for the pictures that it is made of, beside the program.
+pub(crate) fn read_limits(settings: &Settings) -> ReadLimits {
+    ReadLimits::new(settings.max_pixels, settings.memory.map(|memory| memory.0)).less(PROGRAM)
 }
 
 /// The memory that is free on this machine or in this container, in bytes; nothing where that cannot be known.
@@ -200,7 +210,8 @@ pub fn available() -> Option<u64> {
 }
 
 /// Bytes for people.
-pub(crate) struct Bytes(pub(crate) u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytes(pub u64);
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

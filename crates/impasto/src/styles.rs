@@ -121,6 +121,13 @@ impl StyleChoice {
     pub fn new(style: impl Into<String>) -> Self {
         Self { style: style.into(), weight: 1.0 }
     }
+
+    /// The same with a model file named without its folder.
+    #[must_use]
+    pub fn with_file_name(&self) -> Self {
+        let style = Path::new(&self.style).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self { style, weight: self.weight }
+    }
 }
 
 impl fmt::Display for StyleChoice {

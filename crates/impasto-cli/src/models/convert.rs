@@ -6,7 +6,8 @@ use clap::{ArgGroup, Args};
 use impasto::models::{self, Exports, ImportOptions, StyleDtype, default_dir};
 use impasto::settings::StyleFile;
 
-use super::{ModelsError, print};
+use super::ModelsError;
+use crate::output;
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
@@ -76,7 +77,7 @@ pub(super) fn import(args: &ImportArgs) -> Result<(), ModelsError> {
         dtype: dtype(args.f16),
     };
     models::import(&args.file, &args.output, &options)?;
-    print(|out| writeln!(out, "{}", args.output.display()))
+    Ok(output::print_path(&args.output)?)
 }
 
 /// Writes what is asked for, and prints where to.
@@ -90,7 +91,7 @@ pub(super) fn export(args: &ExportArgs) -> Result<(), ModelsError> {
     };
     models::export(&args.model, &styles, &exports, args.dir.clone().or(default_dir().ok()).as_deref())?;
     let written = [&args.onnx, &args.pytorch, &args.safetensors];
-    print(|out| written.into_iter().flatten().try_for_each(|path| writeln!(out, "{}", path.display())))
+    Ok(written.into_iter().flatten().try_for_each(|path| output::print_path(path))?)
 }
 
 fn dtype(f16: bool) -> StyleDtype {

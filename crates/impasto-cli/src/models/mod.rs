@@ -13,11 +13,12 @@ use impasto::models::{
     BUILT_IN, ConvertError, Manifest, ManifestError, NoFolder, PullError, PullOptions, ShowError, default_dir, list_in,
     pull, show_in,
 };
+use serde::Serialize;
 use thiserror::Error;
 
 use self::convert::{ExportArgs, ImportArgs};
 use self::progress::Progress;
-use self::sheet::{json, sheet, table};
+use self::sheet::{sheet, table};
 use crate::{Ending, interrupt, output};
 
 /// `impasto models …`
@@ -110,11 +111,11 @@ pub(crate) fn run(args: ModelsArgs) -> Result<Ending, ModelsError> {
         Command::Pull(args) => return run_pull(args),
         Command::List(args) => {
             let models = list_in(args.dir.or(default_dir().ok()).as_deref());
-            print(|out| if args.json { json(out, &models) } else { table(out, &models) })
+            if args.json { json(&models) } else { text(|out| table(out, &models)) }
         }
         Command::Show(args) => {
             let shown = show_in(&args.model, args.dir.or(default_dir().ok()).as_deref())?;
-            print(|out| if args.json { json(out, &shown) } else { sheet(out, &shown) })
+            if args.json { json(&shown) } else { text(|out| sheet(out, &shown)) }
         }
         Command::Import(args) => convert::import(&args),
         Command::Export(args) => convert::export(&args),
@@ -147,27 +148,20 @@ fn run_pull(args: PullArgs) -> Result<Ending, ModelsError> {
         path => path?,
     };
     if !args.quiet {
-        print(|out| writeln!(out, "{}", path.display()))?;
+        output::print_path(&path)?;
     }
     Ok(Ending::Done)
 }
 
-/// Writes to standard output. Somebody who stops reading, as `head` does, is no error.
-fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), ModelsError> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    match write(&mut out).and_then(|()| out.flush()) {
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => Ok(result?),
-    }
+/// Writes lines to standard output.
+fn text(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), ModelsError> {
+    let mut out = Vec::new();
+    write(&mut out)?;
+    Ok(output::print(&String::from_utf8_lossy(&out))?)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reader_that_leaves_is_no_error() {
-        assert!(print(|_| Err(io::ErrorKind::BrokenPipe.into())).is_ok());
-        assert!(print(|_| Err(io::ErrorKind::StorageFull.into())).is_err());
-    }
+/// Writes a value as JSON to standard output.
+fn json(value: &impl Serialize) -> Result<(), ModelsError> {
+    let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
+    Ok(output::print_exact(&format!("{}\n", output::safe_json(&text)))?)
 }

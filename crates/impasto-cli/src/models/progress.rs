@@ -1,10 +1,12 @@
 //! How a pull is shown.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use impasto::models::PullEvent;
 use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
+
+use crate::output;
 
 /// Lines of progress where there is no bar: one for each of so many parts of the file.
 const LINES: u64 = 10;
@@ -60,10 +62,9 @@ impl Progress {
     /// Writes a line, above the bar where there is one.
     fn line(&self, text: &str) {
         if self.lines {
-            // Nobody may be listening: progress is not worth failing for.
-            let _ = writeln!(io::stderr(), "{text}");
+            output::note(text);
         } else {
-            self.bar.println(text);
+            self.bar.println(output::safe(text));
         }
     }
 

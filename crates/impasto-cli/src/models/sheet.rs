@@ -4,29 +4,22 @@ use std::io::{self, Write};
 
 use impasto::models::{Listed, ModelKind, Shown, ShownStyleModel};
 use indicatif::DecimalBytes;
-use serde::Serialize;
 
-use crate::output::harmless;
+use crate::output::safe;
 
 /// The widest column of names: formatting takes no width above 65,535, and a file may hold any name.
 const WIDEST: usize = 60;
-
-/// Prints a value as JSON.
-pub(super) fn json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value)?;
-    writeln!(out)
-}
 
 /// The list as an aligned table.
 pub(super) fn table(out: &mut dyn Write, models: &[Listed]) -> io::Result<()> {
     let row = |model: &Listed| {
         let (kind, size, state) =
             (model.kind.to_string(), DecimalBytes(model.size).to_string(), model.state.to_string());
-        [model.name.clone(), kind, size, state, model.licence.clone(), model.origin.clone()]
+        [safe(&model.name), kind, size, state, safe(&model.licence), safe(&model.origin)]
     };
     let heading = ["name", "kind", "size", "state", "licence", "origin"].map(str::to_owned);
     let rows: Vec<_> = std::iter::once(heading).chain(models.iter().map(row)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(WIDEST);
     let widths: [usize; 6] = std::array::from_fn(width);
     for [name, kind, size, state, licence, origin] in &rows {
         let [w_name, w_kind, w_size, w_state, w_licence, _] = widths;
@@ -38,7 +31,7 @@ pub(super) fn table(out: &mut dyn Write, models: &[Listed]) -> io::Result<()> {
 
 /// What a model holds, key by key, then its tensors.
 pub(super) fn sheet(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
-    let mut line = |key: &str, value: &str| writeln!(out, "{key:14} {}", harmless(value));
+    let mut line = |key: &str, value: &str| writeln!(out, "{key:14} {}", safe(value));
     line("name", &shown.name)?;
     if let Some(state) = shown.state {
         line("state", &state.to_string())?;
@@ -163,7 +156,7 @@ mod tests {
         let mut shown = show_in("styles", None).unwrap();
         shown.style_model.as_mut().unwrap().author = Some("\u{1b}[2Jnobody\r\n".into());
         let text = text(|out| sheet(out, &shown));
-        assert!(text.contains("?[2Jnobody??") && !text.contains('\u{1b}'), "{text}");
+        assert!(text.contains(r"\u{1b}[2Jnobody\r\n") && !text.contains('\u{1b}'), "{text}");
     }
 
     #[test]

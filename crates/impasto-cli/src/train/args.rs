@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use impasto::settings::{LayerWeights, PoolingKind};
+use impasto::settings::{LayerWeights, MaxPixels, PoolingKind};
 use impasto::train::{Every, Schedule, StyleShares, TrainOptimizer, TrainOverrides, TrainStyle};
 
 #[derive(Debug, clap::Args)]
@@ -132,6 +132,10 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", help_heading = "Machine", allow_negative_numbers = true)]
     pub(crate) threads: Option<usize>,
 
+    /// The most pixels of a picture that is read, such as `500MP` [default: 200MP].
+    #[arg(long, value_name = "N", help_heading = "Machine")]
+    pub(crate) max_pixels: Option<MaxPixels>,
+
     /// How often to validate, draw the preview and write the checkpoint: in minutes by the speed of
     /// the first steps, or as `200steps` [default: 5].
     #[arg(long, value_name = "MINUTES|Nsteps", help_heading = "Progress", allow_hyphen_values = true)]
@@ -188,6 +192,7 @@ impl TrainArgs {
             width: self.width,
             residual_blocks: self.residual_blocks,
             threads: self.threads,
+            max_pixels: self.max_pixels,
             seed: self.seed,
             validate_every: self.validate_every,
             content_layers: self.content_layers.clone(),

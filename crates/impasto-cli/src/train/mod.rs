@@ -19,7 +19,7 @@ pub(crate) fn run(args: TrainArgs) -> Result<Ending, Box<dyn Error>> {
     if args.print_config {
         let settings = given.settings();
         settings.check()?;
-        output::print(&given.over(TrainOverrides::from(&settings)).to_toml()?)?;
+        output::print_exact(&given.over(TrainOverrides::from(&settings)).to_toml()?)?;
         return Ok(Ending::Done);
     }
     let job = if args.resume { TrainJob::resume(given)? } else { TrainJob::new(given)? };

@@ -68,11 +68,11 @@ fn on_bar(bar: &ProgressBar, event: &TrainEvent) {
         TrainEvent::Step { step, steps, .. } => {
             bar.set_length(*steps as u64);
             bar.set_position(*step as u64);
-            bar.set_message(sentence(event));
+            bar.set_message(output::safe(&sentence(event)));
         }
         TrainEvent::Finished { .. } => {
             bar.finish_and_clear();
-            output::note(&sentence(event));
+            output::note_list(&sentence(event), listed(event));
         }
         // Seen every few minutes, and no news.
         TrainEvent::Saved { step, .. } if (*step as u64) == bar.position() && !bar.is_finished() => {}
@@ -89,7 +89,7 @@ fn on_lines(every_step: bool, last: &mut Option<Instant>, event: &TrainEvent) {
         }
         return;
     }
-    output::note(&sentence(event));
+    output::note_list(&sentence(event), listed(event));
     if let (TrainEvent::Validated { styles, .. }, true) = (event, every_step) {
         for style in styles {
             let losses = &style.losses;
@@ -157,21 +157,22 @@ fn sentence(event: &TrainEvent) -> String {
             };
             let time = HumanDuration(Duration::from_secs_f64(elapsed.max(0.0)));
             let loss = losses.loss;
+            let left_out = match skipped.len() {
+                0 => String::new(),
+                count => format!("; left out, because they could not be used: {count}"),
+            };
             format!(
-                "{end}: {step} steps in {time:#}, the best network is that of step {best_step} with a loss of {loss:.4e}{}",
-                listed(skipped)
+                "{end}: {step} steps in {time:#}, the best network is that of step {best_step} with a loss of \
+                 {loss:.4e}{left_out}"
             )
         }
     }
 }
 
-/// The photographs that could not be used, one a line.
-fn listed(skipped: &[Skipped]) -> String {
-    if skipped.is_empty() {
-        return String::new();
-    }
-    let lines = skipped.iter().take(MOST_LISTED).map(|photo| format!("\n  {}", photo.reason));
+/// The photographs that could not be used.
+fn listed(event: &TrainEvent) -> Vec<String> {
+    let TrainEvent::Finished { skipped, .. } = event else { return Vec::new() };
+    let reasons = skipped.iter().take(MOST_LISTED).map(|photo| photo.reason.clone());
     let rest = skipped.len().saturating_sub(MOST_LISTED);
-    let rest = if rest > 0 { format!("\n  and {rest} more") } else { String::new() };
-    format!("\nleft out, because they could not be used: {}{}{rest}", skipped.len(), lines.collect::<String>())
+    reasons.chain((rest > 0).then(|| format!("and {rest} more"))).collect()
 }

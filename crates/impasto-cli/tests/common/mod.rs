@@ -10,11 +10,13 @@ use tempfile::TempDir;
 /// A folder with a small photograph (`cat.png`, 96×64) and a small painting (`night.png`, 80×64) in it.
 pub(crate) struct Studio {
     pub(crate) folder: TempDir,
+    /// Where the program keeps what it knows of its own runs.
+    pub(crate) state: TempDir,
 }
 
 impl Studio {
     pub(crate) fn new() -> Self {
-        let studio = Self { folder: tempfile::tempdir().unwrap() };
+        let studio = Self { folder: tempfile::tempdir().unwrap(), state: tempfile::tempdir().unwrap() };
         studio.shrink("chelsea.png", 96, 64, "cat.png");
         studio.shrink("starry-night.jpg", 80, 64, "night.png");
         studio
@@ -55,6 +57,7 @@ impl Studio {
         let mut command = Command::new(program);
         command.current_dir(self.folder.path());
         command.env("IMPASTO_MODELS", self.path("models"));
+        command.env("XDG_STATE_HOME", self.state.path());
         command
     }
 

@@ -43,6 +43,10 @@ use crate::vgg::Vgg;
 /// Where a reader puts the mean colour that a file states apart from its weights, as `r,g,b`.
 const MEAN_KEY: &str = "averageImage";
 
+/// The most elements of a tensor that is read. The largest filters are those of a style network of width 256,
+/// 1024×1024×3×3; VGG's have a quarter of that.
+const MOST_ELEMENTS: usize = 1 << 24;
+
 /// The container that tensors travel in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -184,6 +188,11 @@ impl TensorFile {
         if info.dtype == Dtype::Other {
             let (path, tensor) = (self.path.clone(), info.name.clone());
             return Err(LoadError::WrongType { path, tensor, dtype: "a type that impasto does not know".into() });
+        }
+        let count = info.shape.iter().try_fold(1_usize, |count, &side| count.checked_mul(side));
+        if count.is_none_or(|count| count > MOST_ELEMENTS) {
+            let detail = format!("`{}` has {} values, more than any layer", info.name, info.shape_text());
+            return Err(LoadError::Malformed { path: self.path.clone(), format: self.format, detail });
         }
         self.contents.values.read(index)
     }

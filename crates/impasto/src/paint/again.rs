@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::picture::settings_of;
+use crate::recorded::{Finder, MissingFiles};
 use crate::settings::{Overrides, SettingsError};
 
 /// Why a picture cannot be painted again.
@@ -17,6 +18,9 @@ pub enum AgainError {
     /// It has others than those of a painting.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// It names files that are not there.
+    #[error(transparent)]
+    MissingFiles(#[from] MissingFiles),
 }
 
 /// The settings that a picture was made with, as TOML.
@@ -30,13 +34,26 @@ pub fn shown(picture: &Path) -> Result<String, AgainError> {
     settings_of(picture).ok_or_else(|| AgainError::NoSettings(picture.into()))
 }
 
-/// What makes a painting again, under another name: `out.png` becomes `out-again.png`.
+/// What makes a painting again, under another name: `out.png` becomes `out-again.png`. Files that the picture names and
+/// that are not `given` are looked for beside it only, whatever paths are in it; what it says of this machine does not
+/// count.
 ///
 /// # Errors
-/// As [`shown`], and if the settings are not those of a painting.
-pub fn again(picture: &Path) -> Result<Overrides, AgainError> {
-    let settings = Overrides::from_toml(&shown(picture)?, picture)?;
+/// As [`shown`], if the settings are not those of a painting, and if a file is missing.
+pub fn again(picture: &Path, given: &Overrides) -> Result<Overrides, AgainError> {
+    let settings = Overrides::from_toml(&shown(picture)?, picture)?.with_recorded_loss_scale();
+    let mut finder = Finder::new(picture);
+    let settings = settings.found_beside(&mut finder, given);
+    finder.check("paint", &format!("--again {}", picture.display()))?;
     let stem = picture.file_stem().unwrap_or_default().to_string_lossy();
     let output = Some(PathBuf::from(format!("{stem}-again.png")));
-    Ok(Overrides { output, curve: None, checkpoint: None, save_every: None, ..settings })
+    Ok(Overrides {
+        output,
+        curve: None,
+        checkpoint: None,
+        save_every: None,
+        memory: None,
+        max_pixels: None,
+        ..settings
+    })
 }

@@ -127,6 +127,9 @@ struct Progress {
     device: String,
     /// The SHA-256 of every file that is read, in order.
     inputs: Vec<String>,
+    /// The name under which the paths of the run are kept on this machine, if they are.
+    #[serde(default)]
+    run: String,
 }
 
 /// Writes the checkpoint of a run, now and then.
@@ -135,6 +138,7 @@ pub(super) struct Keeper {
     every: Duration,
     settings: String,
     inputs: Vec<String>,
+    run: String,
     last: Instant,
     /// Seconds that writing took.
     cost: f64,
@@ -145,7 +149,12 @@ impl Keeper {
     /// where writing takes long.
     pub(super) fn new(path: PathBuf, every: f64, settings: String, inputs: Vec<String>) -> Self {
         let every = Duration::from_secs_f64(every.min(1e9));
-        Self { path, every, settings, inputs, last: Instant::now(), cost: 0.0 }
+        Self { path, every, settings, inputs, run: String::new(), last: Instant::now(), cost: 0.0 }
+    }
+
+    /// The same for a run whose paths are kept on this machine under this name.
+    pub(super) fn of_run(self, run: Option<String>) -> Self {
+        Self { run: run.unwrap_or_default(), ..self }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -174,6 +183,7 @@ impl Keeper {
             begun: state.begun.clone(),
             device: device.into(),
             inputs: self.inputs.clone(),
+            run: self.run.clone(),
         };
         let progress = serde_json::to_string(&progress).map_err(|error| FileError::of(&self.path, error.into()))?;
         let texts = [("format", FORMAT.into()), ("settings", self.settings.clone()), ("progress", progress)];
@@ -231,6 +241,7 @@ impl Kept {
             return Err(CheckpointError::Foreign(path.into()));
         }
         let settings = Overrides::from_toml(tensors.text("settings"), path).map_err(|e| damaged(e.to_string()))?;
+        let settings = settings.with_recorded_loss_scale();
         let progress: Progress =
             serde_json::from_str(tensors.text("progress")).map_err(|_| damaged("it is damaged".into()))?;
         let scale = progress.scales.get(progress.scale);
@@ -246,6 +257,11 @@ impl Kept {
         let made = self.tensors.doubles("history").map_or(0, |history| history.len() / 5);
         let to_come = self.progress.scales[self.progress.scale..].iter().map(|scale| scale.iterations).sum::<usize>();
         (made, made + to_come - self.progress.iteration)
+    }
+
+    /// The name under which the paths of the run are kept on this machine.
+    pub(super) fn run(&self) -> &str {
+        &self.progress.run
     }
 
     /// The sizes.

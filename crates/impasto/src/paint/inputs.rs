@@ -7,28 +7,43 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::checkpoint;
-use crate::picture::{Picture, PictureFile, ReadError, load};
+use crate::picture::{Picture, PictureFile, ReadError, ReadLimits, load};
 
 /// A file, and the SHA-256 of what was read from it.
 pub(super) type InputHash = (PathBuf, String);
 
 /// Reads inputs and keeps their hashes in the order of reading.
-#[derive(Default)]
 pub(super) struct InputReader {
+    /// What reading the next picture may take: those that were read stay in memory.
+    limits: ReadLimits,
     hashes: Vec<InputHash>,
     /// The bytes of pipes and devices, which cannot be read a second time.
     pipes: HashMap<PathBuf, Vec<u8>>,
 }
 
 impl InputReader {
+    /// A reader of pictures that may take so much all together.
+    pub(super) fn new(limits: ReadLimits) -> Self {
+        Self { limits, hashes: Vec::new(), pipes: HashMap::new() }
+    }
+
+    /// Begins with the pictures of another painting: those that were read are released, except the bytes of pipes.
+    pub(super) fn begin(&mut self, limits: ReadLimits) {
+        self.limits = limits.less(self.pipes.values().map(|bytes| bytes.len() as u64).sum());
+    }
+
     /// A picture with its metadata.
     pub(super) fn file(&mut self, path: &Path) -> Result<PictureFile, ReadError> {
-        PictureFile::from_bytes(&self.load(path)?, path)
+        let file = PictureFile::from_bytes_within(&self.load(path)?, path, &self.limits)?;
+        self.limits = self.limits.less(file.picture.bytes());
+        Ok(file)
     }
 
     /// A picture.
     pub(super) fn picture(&mut self, path: &Path) -> Result<Picture, ReadError> {
-        Picture::from_file_bytes(&self.load(path)?, path)
+        let picture = Picture::from_file_bytes_within(&self.load(path)?, path, &self.limits)?;
+        self.limits = self.limits.less(picture.bytes());
+        Ok(picture)
     }
 
     /// Adds the hash of a network, if it is a file; one that cannot be read is reported when it is loaded.
@@ -48,9 +63,10 @@ impl InputReader {
     fn load(&mut self, path: &Path) -> Result<Vec<u8>, ReadError> {
         let bytes = match self.pipes.get(path) {
             Some(bytes) => bytes.clone(),
-            None => load(path)?,
+            None => load(path, &self.limits)?,
         };
-        if !path.is_file() {
+        if !path.is_file() && !self.pipes.contains_key(path) {
+            self.limits = self.limits.less(bytes.len() as u64);
             self.pipes.insert(path.into(), bytes.clone());
         }
         self.hashes.push((path.into(), checkpoint::hex(&Sha256::digest(&bytes))));

@@ -10,9 +10,12 @@ use super::pyramid::scales;
 use super::run::Keeping;
 use super::{CheckpointError, MaskError, Masks, PaintError, PaintPlan, Painting, Scene, paint_kept, plan};
 use crate::curve::{self, CurveFormat};
+use crate::memory;
 use crate::network::{NetworkError, network};
+use crate::own_runs;
 use crate::picture::{KeptOfInput, Picture, PictureFormat, PictureOutput, ReadError, WriteError};
 use crate::progress::{End, Event, Flow, Observer};
+use crate::recorded::{Finder, MissingFiles};
 use crate::settings::{Init, Overrides, Settings, SettingsError, StyleFile, in_range};
 
 /// Why a job was not done.
@@ -33,11 +36,15 @@ pub enum JobError {
     File(#[from] FileError),
     /// Where a snapshot would be written lies something else.
     #[error(
-        "`{}` is in the way of a snapshot (`--save-every`), and impasto did not paint it: move it, or choose another \
-         name with `-o`",
+        "`{}` is in the way of a snapshot (`--save-every`), and nothing in it says that impasto painted it: move it, or \
+         choose another name with `-o`",
         .0.display()
     )]
     ForeignSnapshot(PathBuf),
+    MissingFiles(#[from] MissingFiles),
+    /// A checkpoint from elsewhere would write over a file.
+    #[error("`{}` is there already: say where to write with `-o`", .0.display())]
+    OutputExists(PathBuf),
     /// The picture was painted, but could not be written where it should.
     #[error("{error}; the picture is kept in `{}`", kept.display())]
     Kept {
@@ -71,16 +78,19 @@ pub struct PaintJob {
     pub checkpoint_every: f64,
     /// Whether to go on from the checkpoint.
     pub resume: bool,
+    /// Whether the picture holds the settings that make it again.
+    pub embed_settings: bool,
     /// How.
     pub settings: Settings,
 }
 
 /// Settings that a painting may be gone on with after they changed: they change nothing in it. Files are compared by
 /// what is in them.
-const FREE: [&str; 13] = [
+const FREE: [&str; 15] = [
     "depth",
     "keep_metadata",
     "keep_gps",
+    "no_settings",
     "content",
     "style",
     "output",
@@ -88,6 +98,7 @@ const FREE: [&str; 13] = [
     "checkpoint",
     "checkpoint_every",
     "threads",
+    "max_pixels",
     "save_every",
     "mask",
     "protect",
@@ -127,6 +138,7 @@ impl PaintJob {
             checkpoint_every,
             resume: false,
             kept,
+            embed_settings: !given.no_settings.unwrap_or(false),
             settings,
         })
     }
@@ -137,8 +149,11 @@ impl PaintJob {
     /// # Errors
     /// If there is no checkpoint, or it was made with other settings.
     pub fn resume(path: &Path, given: Overrides) -> Result<Self, JobError> {
-        let made = Kept::read(path)?.settings;
+        let kept = Kept::read(path)?;
+        let run = kept.run().to_owned();
+        let made = kept.settings;
         refuse_other_settings(path, &given, &made)?;
+        let made = with_paths(path, &run, &given, made)?;
         let given = Overrides { checkpoint: Some(path.into()), ..given };
         Ok(Self { resume: true, ..Self::new(given.over(made))? })
     }
@@ -155,6 +170,7 @@ impl PaintJob {
             depth: self.kept.depth,
             keep_metadata: self.kept.metadata.then_some(true),
             keep_gps: self.kept.gps.then_some(true),
+            no_settings: (!self.embed_settings).then_some(true),
             checkpoint: Some(self.checkpoint.clone()).filter(|path| *path != checkpoint_path(&self.output)),
             checkpoint_every: Some(self.checkpoint_every).filter(|seconds| *seconds != CHECKPOINT_EVERY),
             ..Overrides::from(&self.settings)
@@ -171,10 +187,9 @@ impl PaintJob {
         self.to_overrides().to_toml()?;
         self.check_outputs()?;
         let format = PictureFormat::of(&self.output)?;
-        let mut inputs = InputReader::default();
+        let mut inputs = InputReader::new(memory::read_limits(&self.settings));
         let file = inputs.file(&self.content)?;
-        let output =
-            PictureOutput { settings: Some(self.to_overrides().to_toml()?), ..self.kept.output(format, &file) };
+        let output = PictureOutput { settings: self.embedded()?, ..self.kept.output(format, &file) };
         let scene = self.scene(file.picture, &mut inputs)?;
         let (keeping, _lock) = self.keeping(inputs.into_hashes())?;
         let sizes = scales(scene.working_size(self.settings.size), &self.settings);
@@ -204,7 +219,7 @@ impl PaintJob {
     /// As [`run`](Self::run) before its first step.
     pub fn plan(&self) -> Result<PaintPlan, JobError> {
         self.settings.check()?;
-        let scene = self.read(&mut InputReader::default())?;
+        let scene = self.read(&mut InputReader::new(memory::read_limits(&self.settings)))?;
         Ok(plan(&scene, &self.settings, network(&self.settings.network)?)?)
     }
 
@@ -231,9 +246,18 @@ impl PaintJob {
             kept.check_inputs(&inputs)?;
         }
         let hashes = inputs.into_iter().map(|(_, hash)| hash).collect();
-        let settings = self.to_overrides().to_toml()?;
-        let keeper = (seconds > 0.0).then(|| Keeper::new(self.checkpoint.clone(), seconds, settings, hashes));
+        let settings = self.to_overrides().with_file_names().to_toml()?;
+        let paths = self.to_overrides().absolute_paths().to_toml()?;
+        let keeper = (seconds > 0.0).then(|| {
+            let run = own_runs::remember(&paths, &self.checkpoint);
+            Keeper::new(self.checkpoint.clone(), seconds, settings, hashes).of_run(run)
+        });
         Ok((Keeping { keeper, kept }, lock))
+    }
+
+    /// What the picture holds of its settings: files by their names alone.
+    fn embedded(&self) -> Result<Option<String>, SettingsError> {
+        self.embed_settings.then(|| self.to_overrides().with_file_names().to_toml()).transpose()
     }
 
     pub(super) fn check_outputs(&self) -> Result<(), JobError> {
@@ -247,6 +271,7 @@ impl PaintJob {
     }
 
     pub(super) fn read(&self, inputs: &mut InputReader) -> Result<Scene, JobError> {
+        inputs.begin(memory::read_limits(&self.settings));
         let content = inputs.picture(&self.content)?;
         self.scene(content, inputs)
     }
@@ -281,10 +306,27 @@ impl PaintJob {
     }
 }
 
-/// Compares all that is given with what a checkpoint was made with.
+/// What a checkpoint was made with, with the paths that are kept for it on this machine; else with files beside it.
+fn with_paths(path: &Path, run: &str, given: &Overrides, made: Overrides) -> Result<Overrides, JobError> {
+    if let Some(own) = own_runs::recall(run).and_then(|text| Overrides::from_toml(&text, path).ok()) {
+        return Ok(own.shown_paths().over(made));
+    }
+    let mut finder = Finder::new(path);
+    let output = made.output.clone().filter(|_| given.output.is_none()).map(|output| finder.place(&output));
+    let found = made.found_beside(&mut finder, given);
+    finder.check("paint", &format!("--resume {}", path.display()))?;
+    if let Some(output) = output.clone().filter(|output| output.exists()) {
+        return Err(JobError::OutputExists(output));
+    }
+    Ok(Overrides { output, curve: None, save_every: None, memory: None, max_pixels: None, ..found })
+}
+
+/// Compares all that is given with what a checkpoint was made with; of files, the names.
 fn refuse_other_settings(path: &Path, given: &Overrides, made: &Overrides) -> Result<(), JobError> {
-    let table =
-        |overrides: &Overrides| Ok::<_, SettingsError>(overrides.to_toml()?.parse::<toml::Table>().unwrap_or_default());
+    let table = |overrides: &Overrides| {
+        let names = overrides.clone().with_file_names();
+        Ok::<_, SettingsError>(names.to_toml()?.parse::<toml::Table>().unwrap_or_default())
+    };
     let (given_table, made_table) = (table(given)?, table(made)?);
     let other = given_table
         .iter()

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::objective::Regions;
-use crate::picture::{Picture, ReadError, resize_plane};
+use crate::picture::{Picture, ReadError, ReadLimits, resize_plane};
 
 /// What stands in the place of a mask for a style that has none.
 pub const NO_MASK: &str = "none";
@@ -87,12 +87,17 @@ pub struct Masks {
 }
 
 impl Masks {
-    /// Reads masks for so many styles, in their order, and what to protect.
+    /// Reads masks for so many styles, in their order, and what to protect; each within the limits.
     ///
     /// # Errors
     /// If a mask is no picture or lets nothing through, protects all, or belongs to no style.
-    pub fn read(masks: &[PathBuf], styles: usize, protect: Option<&Path>) -> Result<Self, MaskError> {
-        Self::read_with(masks, styles, protect, &mut Picture::read)
+    pub fn read(
+        masks: &[PathBuf],
+        styles: usize,
+        protect: Option<&Path>,
+        limits: &ReadLimits,
+    ) -> Result<Self, MaskError> {
+        Self::read_with(masks, styles, protect, &mut |path| Picture::read_within(path, limits))
     }
 
     /// The same, where `read` reads the files.

@@ -26,6 +26,7 @@ use crate::picture::{MIN_SIDE, Picture};
 use crate::progress::{End, Event, Observer};
 use crate::settings::{Settings, SettingsError};
 
+pub use crate::recorded::MissingFiles;
 pub use again::{AgainError, again, shown};
 use checkpoint::Kept;
 pub use checkpoint::{CheckpointError, checkpoint_path};

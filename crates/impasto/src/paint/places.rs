@@ -77,7 +77,7 @@ impl PaintJob {
             let mut places = self.places()?;
             places.output("a snapshot (`--save-every`)", &self.snapshot_path(snapshot(path).unwrap_or_default()))?;
         }
-        let foreign = existing.into_iter().find(|path| path.is_dir() || !is_own_snapshot(path));
+        let foreign = existing.into_iter().find(|path| path.is_dir() || !self.is_own_snapshot(path));
         foreign.map_or(Ok(()), |path| Err(JobError::ForeignSnapshot(path)))
     }
 
@@ -95,14 +95,16 @@ impl PaintJob {
         (self.snapshot_path(iteration).file_name() == path.file_name()).then_some(iteration)
     }
 
+    /// Whether a file says that impasto painted it. Those of a run without settings do not, so a run that is resumed takes
+    /// what has their names for its own.
+    fn is_own_snapshot(&self, path: &Path) -> bool {
+        let without_settings = self.resume && !self.embed_settings;
+        without_settings || settings_of(path).is_some_and(|settings| Overrides::from_toml(&settings, path).is_ok())
+    }
+
     fn snapshot_folder(&self) -> &Path {
         self.output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
-}
-
-/// Whether a file is a picture that says how impasto painted it.
-fn is_own_snapshot(path: &Path) -> bool {
-    settings_of(path).is_some_and(|settings| Overrides::from_toml(&settings, path).is_ok())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::inputs::InputReader;
 use super::job::{JobError, PaintJob};
 use super::paint;
 use crate::curve::register_fonts;
+use crate::memory;
 use crate::network::network;
 use crate::picture::{Picture, WriteError};
 use crate::progress::{End, Event, Observer};
@@ -82,7 +83,7 @@ pub fn sweep(given: &Overrides, axes: &[Axis], observer: &mut dyn Observer) -> R
     cells.iter().try_for_each(|cell| cell.job.check_outputs())?;
     let network = network(&cells[0].job.settings.network).map_err(JobError::from)?;
     let (mut painted, mut end) = (Vec::new(), End::Complete);
-    let mut inputs = InputReader::default();
+    let mut inputs = InputReader::new(memory::read_limits(&cells[0].job.settings));
     for (i, cell) in cells.iter().enumerate() {
         let label = cell.label.clone();
         observer.event(&Event::Cell { cell: i + 1, cells: cells.len(), label });
@@ -94,7 +95,9 @@ pub fn sweep(given: &Overrides, axes: &[Axis], observer: &mut dyn Observer) -> R
             break;
         }
     }
-    write(&painted, &output, &given.to_toml().map_err(JobError::from)?)?;
+    let recorded = Overrides { loss_scale: Some(given.settings().loss_scale), ..given.clone() };
+    let embedded = cells[0].job.embed_settings.then(|| recorded.with_file_names().to_toml());
+    write(&painted, &output, embedded.transpose().map_err(JobError::from)?.as_deref())?;
     observer.event(&Event::Saved { iteration: painted.len(), path: output });
     Ok(end)
 }
@@ -150,7 +153,7 @@ fn default_output(given: &Overrides) -> PathBuf {
 }
 
 /// Draws the paintings side by side, each under its label.
-fn write(painted: &[(usize, usize, String, Picture)], output: &Path, settings: &str) -> Result<(), SweepError> {
+fn write(painted: &[(usize, usize, String, Picture)], output: &Path, settings: Option<&str>) -> Result<(), SweepError> {
     let most = |side: fn(&(usize, usize, String, Picture)) -> usize| painted.iter().map(side).max().unwrap_or(0);
     let (height, width) = (most(|p| p.3.height()), most(|p| p.3.width()).max(200));
     let (rows, columns) = (most(|p| p.0) + 1, most(|p| p.1) + 1);
@@ -178,7 +181,7 @@ fn write(painted: &[(usize, usize, String, Picture)], output: &Path, settings: &
         area.present().map_err(|error| told(error.to_string()))?;
     }
     let sheet = Picture::from_rgb8(sheet_height, sheet_width, &rgb);
-    sheet.write(output, Some(settings)).map_err(|error: WriteError| JobError::from(error).into())
+    sheet.write(output, settings).map_err(|error: WriteError| JobError::from(error).into())
 }
 
 #[cfg(test)]

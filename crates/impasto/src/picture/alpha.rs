@@ -43,7 +43,8 @@ impl Picture {
     /// opacity, at the finest scale that has any. Whoever looks at the colours alone then sees no edge where the
     /// picture ends. A picture without any opaque pixel becomes white.
     pub(super) fn fill_transparent(&mut self) {
-        let Some(alpha) = self.alpha.take() else { return };
+        let nothing_hidden = self.alpha.as_ref().is_none_or(|alpha| alpha.iter().all(|a| *a > 0.0));
+        let Some(alpha) = self.alpha.take_if(|_| !nothing_hidden) else { return };
         let size = (self.height, self.width);
         for plane in self.data.chunks_exact_mut(size.0 * size.1) {
             let premultiplied: Vec<f32> = plane.iter().zip(&alpha).map(|(value, a)| value * a).collect();

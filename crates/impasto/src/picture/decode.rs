@@ -8,13 +8,12 @@ use std::sync::Once;
 
 use image::error::{DecodingError, ImageError, LimitErrorKind};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::profile::{Colors, Conversion};
-use super::{BitDepth, MIN_SIDE, Picture, ReadError, animation, inks, tiff_file};
-
-/// The most memory that decoding one picture may take, in bytes: 4 GiB, a 500-megapixel photograph in 16 bits.
-pub(super) const DECODE_LIMIT: u64 = 4 << 30;
+use super::canvas::{Area, Canvas, Channels, Samples, is_on_its_side};
+use super::limits::{self, Cost, PROFILE, ReadLimits, Stored};
+use super::{BitDepth, MIN_SIDE, Picture, ReadError, animation, inks, png_file, tiff_file};
+use crate::memory::Bytes;
 
 /// Pixels that any file may say it has, and those that it may have for each of its bytes: the most that a flat picture
 /// comes down to in a format with a fixed ratio (deflate: 1032 bytes of 8 pixels). A short file that says it has more is
@@ -22,47 +21,170 @@ pub(super) const DECODE_LIMIT: u64 = 4 << 30;
 const PIXELS: u64 = 16_000_000;
 const PIXELS_FOR_A_BYTE: u64 = 8 * 1032;
 
-/// A picture file's samples, turned as they should be seen.
+/// A picture file's pixels, upright and in sRGB.
 pub(super) struct Decoded {
-    /// The samples. Of a picture in CMYK, red, green, blue and opacity stand for the amounts of the four inks.
-    pub(super) image: DynamicImage,
-    /// Whether they do.
-    pub(super) inks: bool,
-    /// The embedded ICC profile.
-    pub(super) profile: Option<Vec<u8>>,
+    pub(super) picture: Picture,
+    /// How finely the file keeps its samples.
+    pub(super) depth: BitDepth,
 }
 
-/// Decodes a picture file; `path` is what errors call it.
-pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Decoded, ReadError> {
+/// Which part of a picture is wanted, from the rows and columns of the upright picture.
+pub(super) type Part<'a> = dyn FnMut(usize, usize) -> Area + 'a;
+
+/// Decodes a part of a picture file, or all of it; `path` is what errors call it. Everything that decoding will take is
+/// checked against the limits before any pixel is decoded.
+pub(super) fn decode(
+    bytes: &[u8],
+    path: &Path,
+    limits: &ReadLimits,
+    part: &mut Part<'_>,
+) -> Result<Decoded, ReadError> {
     let format = format_of(bytes, path)?;
-    let explained = |error| explain(path, format, error);
+    let explained = |error| explain(path, format, limits, error);
     guarded(path, || {
         if animation::is_animated(bytes, format) {
             return Err(ReadError::Animated(path.into()));
         }
-        let mut decoder = open(bytes, format).map_err(explained)?;
-        check_size(decoder.as_ref(), bytes, path)?;
-        let mut limits = limits();
-        limits.reserve(decoder.total_bytes()).map_err(explained)?;
-        decoder.set_limits(limits).map_err(explained)?;
+        let mut decoder = open(bytes, format, limits).map_err(explained)?;
+        let stored = stored(decoder.as_ref(), bytes, format);
+        check_size(&stored, path)?;
         // What cannot be read beside the pixels is passed over.
-        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        let profile = match format {
-            ImageFormat::Tiff => tiff_file::profile(bytes),
-            _ => decoder.icc_profile().ok().flatten(),
-        };
-        let own = match format {
-            ImageFormat::Jpeg => inks::of_jpeg(bytes),
-            ImageFormat::Tiff => tiff_file::read(bytes),
-            _ => Ok(None),
-        };
-        let (mut image, inks) = match own.map_err(explained)? {
-            Some(own) => own,
-            None => (DynamicImage::from_decoder(decoder).map_err(explained)?, false),
-        };
-        image.apply_orientation(orientation);
-        Ok(Decoded { image, inks, profile })
+        let turn = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        let area = kept_area(&stored, turn, part);
+        limits.check(&stored.cost(area.pixels()), path)?;
+        let profile = profile(decoder.as_mut(), bytes, format);
+        let color = decoder.color_type();
+        let decoding = Decoding { bytes, format, limits, area, turn, profile: profile.as_deref() };
+        let picture = decoding.picture(decoder).map_err(explained)?;
+        Ok(Decoded { picture, depth: depth(color) })
     })
+}
+
+/// What reading a picture takes, by the head of its file alone.
+pub(super) fn cost(bytes: &[u8], path: &Path, limits: &ReadLimits) -> Result<Cost, ReadError> {
+    let format = format_of(bytes, path)?;
+    guarded(path, || {
+        let decoder = open(bytes, format, limits).map_err(|error| explain(path, format, limits, error))?;
+        let stored = stored(decoder.as_ref(), bytes, format);
+        Ok(stored.cost(u64::from(stored.width) * u64::from(stored.height)))
+    })
+}
+
+/// What reading a picture file takes at most, without taking the file into memory.
+pub(super) fn cost_of_file(path: &Path) -> Option<Cost> {
+    let mut reader = ImageReader::open(path).ok()?.with_guessed_format().ok()?;
+    let mut allowed = Limits::default();
+    allowed.max_alloc = Some(ReadLimits::head().metadata());
+    reader.limits(allowed);
+    let format = reader.format()?;
+    let file = std::fs::metadata(path).ok()?.len();
+    if format == ImageFormat::WebP {
+        // Its chunks are checked against the whole file before the decoder sees them.
+        let limits = ReadLimits::head();
+        let bytes = if file <= limits.memory { std::fs::read(path).ok()? } else { return None };
+        return cost(&bytes, path, &limits).ok();
+    }
+    let decoder = reader.into_decoder().ok()?;
+    let stored = Stored { in_rows: None, progressive: true, ..stored(&decoder, &[], format) };
+    let stored = Stored { file, ..stored };
+    Some(stored.cost(u64::from(stored.width) * u64::from(stored.height)))
+}
+
+/// The part of the stored picture that is wanted.
+fn kept_area(stored: &Stored, turn: Orientation, part: &mut Part<'_>) -> Area {
+    let (height, width) = (stored.height as usize, stored.width as usize);
+    let (tall, wide) = if is_on_its_side(turn) { (width, height) } else { (height, width) };
+    part(tall, wide).stored(turn, height, width)
+}
+
+fn depth(color: ColorType) -> BitDepth {
+    if color.bytes_per_pixel() > color.channel_count() { BitDepth::Sixteen } else { BitDepth::Eight }
+}
+
+/// The embedded ICC profile, if it is no larger than profiles are.
+fn profile(decoder: &mut dyn ImageDecoder, bytes: &[u8], format: ImageFormat) -> Option<Vec<u8>> {
+    let profile = match format {
+        ImageFormat::Tiff => tiff_file::profile(bytes),
+        _ => decoder.icc_profile().ok().flatten(),
+    };
+    profile.filter(|profile| profile.len() <= PROFILE)
+}
+
+/// How a file stores its pixels, by its head.
+fn stored(decoder: &dyn ImageDecoder, bytes: &[u8], format: ImageFormat) -> Stored {
+    let ((width, height), color) = (decoder.dimensions(), decoder.color_type());
+    let in_rows = match format {
+        ImageFormat::Png => png_file::buffer(bytes),
+        ImageFormat::Tiff => tiff_file::buffer(bytes),
+        _ => None,
+    };
+    Stored {
+        width,
+        height,
+        format,
+        // CMYK has more channels than the red, green and blue that it is said to become.
+        pixel: u64::from(color.bytes_per_pixel()) * if format == ImageFormat::Jpeg { 4 } else { 3 } / 3,
+        transparent: color.has_alpha(),
+        in_rows,
+        progressive: format == ImageFormat::Jpeg && limits::is_progressive(bytes),
+        file: bytes.len() as u64,
+    }
+}
+
+/// What is known of a picture when its pixels are decoded.
+struct Decoding<'a> {
+    bytes: &'a [u8],
+    format: ImageFormat,
+    limits: &'a ReadLimits,
+    area: Area,
+    turn: Orientation,
+    profile: Option<&'a [u8]>,
+}
+
+impl Decoding<'_> {
+    fn picture(&self, mut decoder: Box<dyn ImageDecoder + '_>) -> Result<Picture, ImageError> {
+        let channels = Channels::of(decoder.color_type());
+        match self.format {
+            ImageFormat::Png => {
+                let mut canvas = self.canvas(channels)?;
+                drop(decoder);
+                png_file::read(self.bytes, self.limits, &mut canvas)?;
+                return Ok(canvas.finish());
+            }
+            ImageFormat::Tiff => {
+                let channels = if tiff_file::is_inks(self.bytes)? { Channels::INKS } else { channels };
+                let mut canvas = self.canvas(channels)?;
+                if tiff_file::read(self.bytes, self.limits, &mut canvas)? {
+                    return Ok(canvas.finish());
+                }
+            }
+            ImageFormat::Jpeg => {
+                if let Some(inks) = inks::of_jpeg(self.bytes)? {
+                    return self.whole(&inks, Channels::INKS);
+                }
+            }
+            _ => {}
+        }
+        let mut allowed = Limits::default();
+        allowed.max_alloc = Some(self.limits.memory);
+        decoder.set_limits(allowed)?;
+        self.whole(&DynamicImage::from_decoder(decoder)?, channels)
+    }
+
+    fn canvas(&self, channels: Channels) -> Result<Canvas, ImageError> {
+        Canvas::new(self.area, self.turn, channels, self.profile).ok_or_else(no_memory)
+    }
+
+    fn whole(&self, image: &DynamicImage, channels: Channels) -> Result<Picture, ImageError> {
+        let mut canvas = self.canvas(channels)?;
+        canvas.put_all(Samples::of(image), image.width() as usize);
+        Ok(canvas.finish())
+    }
+}
+
+/// That there is not as much memory as is needed.
+pub(super) fn no_memory() -> ImageError {
+    ImageError::Limits(image::error::LimitError::from_kind(LimitErrorKind::InsufficientMemory))
 }
 
 /// The format that a file's first bytes tell.
@@ -73,30 +195,29 @@ pub(super) fn format_of(bytes: &[u8], path: &Path) -> Result<ImageFormat, ReadEr
     image::guess_format(bytes).map_err(|_| ReadError::NotAPicture(path.into()))
 }
 
-/// Rows and columns by the head of a file.
-pub(super) fn dimensions(path: &Path) -> Option<(usize, usize)> {
-    let mut reader = ImageReader::open(path).ok()?.with_guessed_format().ok()?;
-    reader.limits(limits());
-    reader.into_dimensions().ok().map(|(width, height)| (height as usize, width as usize))
-}
-
 /// The XMP packet of a picture file.
 pub(super) fn packet(bytes: &[u8], format: ImageFormat) -> Option<String> {
     let packet = match format {
         ImageFormat::Tiff => tiff_file::packet(bytes)?,
-        _ => open(bytes, format).ok()?.xmp_metadata().ok()??,
+        _ => open(bytes, format, &ReadLimits::head()).ok()?.xmp_metadata().ok()??,
     };
     Some(String::from_utf8(packet).ok()?.trim_matches('\0').to_owned())
 }
 
 /// A decoder that has read the head of a file.
-pub(super) fn open(bytes: &[u8], format: ImageFormat) -> Result<Box<dyn ImageDecoder + '_>, ImageError> {
+pub(super) fn open<'a>(
+    bytes: &'a [u8],
+    format: ImageFormat,
+    limits: &ReadLimits,
+) -> Result<Box<dyn ImageDecoder + 'a>, ImageError> {
     if format == ImageFormat::WebP && !webp_chunks_are_whole(bytes) {
         let reason = "a chunk reaches beyond the end of the file";
         return Err(ImageError::Decoding(DecodingError::new(format.into(), reason)));
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(limits());
+    let mut allowed = Limits::default();
+    allowed.max_alloc = Some(limits.metadata());
+    reader.limits(allowed);
     Ok(Box::new(reader.into_decoder()?))
 }
 
@@ -115,18 +236,12 @@ fn webp_chunks_are_whole(bytes: &[u8]) -> bool {
     true
 }
 
-fn limits() -> Limits {
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(DECODE_LIMIT);
-    limits
-}
-
 /// Whether a picture is large enough to be painted, and no larger than its file can be meant to be.
-fn check_size(decoder: &dyn ImageDecoder, bytes: &[u8], path: &Path) -> Result<(), ReadError> {
-    let (width, height) = decoder.dimensions();
+fn check_size(stored: &Stored, path: &Path) -> Result<(), ReadError> {
+    let &Stored { width, height, file, .. } = stored;
     let (pixels, least) = (u64::from(width) * u64::from(height), MIN_SIDE as u32);
-    if pixels > PIXELS.max(bytes.len() as u64 * PIXELS_FOR_A_BYTE) {
-        let reason = format!("it says that it has {width}×{height} pixels, in {} bytes", bytes.len());
+    if pixels > PIXELS.max(file.saturating_mul(PIXELS_FOR_A_BYTE)) {
+        let reason = format!("it says that it has {width}×{height} pixels, in {file} bytes");
         return Err(ReadError::Broken { path: path.into(), reason });
     }
     if width.min(height) < least {
@@ -135,10 +250,10 @@ fn check_size(decoder: &dyn ImageDecoder, bytes: &[u8], path: &Path) -> Result<(
     Ok(())
 }
 
-fn explain(path: &Path, format: ImageFormat, error: ImageError) -> ReadError {
+fn explain(path: &Path, format: ImageFormat, limits: &ReadLimits, error: ImageError) -> ReadError {
     match error {
         ImageError::Limits(limit) if matches!(limit.kind(), LimitErrorKind::InsufficientMemory) => {
-            ReadError::TooLarge(path.into())
+            ReadError::Limits { path: path.into(), allowed: Bytes(limits.metadata()) }
         }
         ImageError::Unsupported(_) if !format.reading_enabled() => ReadError::NotAPicture(path.into()),
         ImageError::Unsupported(error) => ReadError::Unsupported { path: path.into(), reason: error.to_string() },
@@ -168,78 +283,4 @@ pub(super) fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, ReadError
     GUARDED.set(before);
     let reason = || "its decoder gave up on it".to_owned();
     result.unwrap_or_else(|_| Err(ReadError::Broken { path: path.into(), reason: reason() }))
-}
-
-/// Samples, a row after the other, the channels of a pixel side by side.
-enum Samples<'a> {
-    U8(&'a [u8]),
-    U16(&'a [u16]),
-    F32(&'a [f32]),
-}
-
-impl Samples<'_> {
-    /// These samples as values of 0–255.
-    fn read(&self, range: std::ops::Range<usize>, into: &mut Vec<f32>) {
-        into.clear();
-        match self {
-            Self::U8(all) => into.extend(all[range].iter().map(|v| f32::from(*v))),
-            Self::U16(all) => into.extend(all[range].iter().map(|v| f32::from(*v) / 257.0)),
-            // Files with floating-point samples may hold anything.
-            Self::F32(all) => into.extend(all[range].iter().map(|v| if *v > 0.0 { v.min(1.0) * 255.0 } else { 0.0 })),
-        }
-    }
-}
-
-impl Decoded {
-    /// How finely the file keeps its samples.
-    pub(super) fn depth(&self) -> BitDepth {
-        let color = self.image.color();
-        if color.bytes_per_pixel() > color.channel_count() { BitDepth::Sixteen } else { BitDepth::Eight }
-    }
-
-    fn samples(&self) -> Samples<'_> {
-        match &self.image {
-            DynamicImage::ImageLuma16(image) => Samples::U16(image.as_raw()),
-            DynamicImage::ImageLumaA16(image) => Samples::U16(image.as_raw()),
-            DynamicImage::ImageRgb16(image) => Samples::U16(image.as_raw()),
-            DynamicImage::ImageRgba16(image) => Samples::U16(image.as_raw()),
-            DynamicImage::ImageRgb32F(image) => Samples::F32(image.as_raw()),
-            DynamicImage::ImageRgba32F(image) => Samples::F32(image.as_raw()),
-            image => Samples::U8(image.as_bytes()),
-        }
-    }
-
-    /// The picture in sRGB, a row at a time.
-    pub(super) fn into_picture(self) -> Picture {
-        let (height, width) = (self.image.height() as usize, self.image.width() as usize);
-        let color = self.image.color();
-        let (channels, transparent) = (usize::from(color.channel_count()), color.has_alpha() && !self.inks);
-        let colors = match channels - usize::from(transparent) {
-            1 => Colors::Grey,
-            4 => Colors::Inks,
-            _ => Colors::Rgb,
-        };
-        let conversion = Conversion::new(self.profile.as_deref(), colors);
-        let samples = self.samples();
-        let mut data = vec![0.0; 3 * height * width];
-        let mut alpha = Vec::with_capacity(if transparent { height * width } else { 0 });
-        let (mut row, mut opaque, mut rgb) = (Vec::new(), Vec::new(), Vec::new());
-        for y in 0..height {
-            samples.read(y * width * channels..(y + 1) * width * channels, &mut row);
-            if transparent {
-                let pixels = row.chunks_exact(channels);
-                alpha.extend(pixels.clone().map(|pixel| pixel[channels - 1] / 255.0));
-                opaque.clear();
-                opaque.extend(pixels.flat_map(|pixel| &pixel[..channels - 1]));
-                std::mem::swap(&mut row, &mut opaque);
-            }
-            conversion.to_srgb(&row, &mut rgb);
-            for (channel, plane) in data.chunks_exact_mut(height * width).enumerate() {
-                let into = &mut plane[y * width..(y + 1) * width];
-                into.iter_mut().zip(rgb.chunks_exact(3)).for_each(|(value, pixel)| *value = pixel[channel]);
-            }
-        }
-        let picture = Picture::from_planar(height, width, data);
-        if transparent { picture.with_alpha(alpha) } else { picture }
-    }
 }

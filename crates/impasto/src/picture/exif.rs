@@ -5,28 +5,73 @@ use std::io::Cursor;
 use exif::experimental::Writer;
 use exif::{Context, Error, Exif, Field, In, Reader, Tag, Value};
 
-/// Entries of the main directory that say nothing of how the pixels are stored.
-const KEPT: [Tag; 11] = [
-    Tag::ImageDescription,
+/// Entries of the main directory that are kept: the camera, the date, the author, the resolution.
+const KEPT: [Tag; 9] = [
     Tag::Make,
     Tag::Model,
     Tag::Orientation,
     Tag::XResolution,
     Tag::YResolution,
     Tag::ResolutionUnit,
-    Tag::Software,
     Tag::DateTime,
     Tag::Artist,
     Tag::Copyright,
 ];
 
-/// Entries of the EXIF directory that would be wrong: the size of the photograph, and the maker's own notes, whose
-/// insides point to where they once stood and may tell the place.
-const DROPPED: [Tag; 5] =
-    [Tag::MakerNote, Tag::PixelXDimension, Tag::PixelYDimension, Tag::InteroperabilityIndex, Tag::RelatedSoundFile];
+/// Entries of the EXIF directory that are kept: the lens, the exposure, the date. All else goes, above all what may tell
+/// a place: makers' notes, comments, numbers of devices.
+const KEPT_OF_EXPOSURE: [Tag; 44] = [
+    Tag::ExifVersion,
+    Tag::ExposureTime,
+    Tag::FNumber,
+    Tag::ExposureProgram,
+    Tag::PhotographicSensitivity,
+    Tag::SensitivityType,
+    Tag::StandardOutputSensitivity,
+    Tag::RecommendedExposureIndex,
+    Tag::ISOSpeed,
+    Tag::DateTimeOriginal,
+    Tag::DateTimeDigitized,
+    Tag::SubSecTime,
+    Tag::SubSecTimeOriginal,
+    Tag::SubSecTimeDigitized,
+    Tag::ShutterSpeedValue,
+    Tag::ApertureValue,
+    Tag::BrightnessValue,
+    Tag::ExposureBiasValue,
+    Tag::MaxApertureValue,
+    Tag::SubjectDistance,
+    Tag::MeteringMode,
+    Tag::LightSource,
+    Tag::Flash,
+    Tag::FocalLength,
+    Tag::ColorSpace,
+    Tag::ExposureIndex,
+    Tag::SensingMethod,
+    Tag::FileSource,
+    Tag::SceneType,
+    Tag::CustomRendered,
+    Tag::ExposureMode,
+    Tag::WhiteBalance,
+    Tag::DigitalZoomRatio,
+    Tag::FocalLengthIn35mmFilm,
+    Tag::SceneCaptureType,
+    Tag::GainControl,
+    Tag::Contrast,
+    Tag::Saturation,
+    Tag::Sharpness,
+    Tag::SubjectDistanceRange,
+    Tag::LensSpecification,
+    Tag::LensMake,
+    Tag::LensModel,
+    Tag::Gamma,
+];
 
-/// What stays of EXIF data, as the fields of the first directory: upright, in sRGB, without thumbnails, and without the
-/// place where it was taken unless that is wanted. Of broken data, what can be read.
+/// Entries of the EXIF directory that are kept with the place: the time zone tells some of it.
+const KEPT_OF_PLACE: [Tag; 3] = [Tag::OffsetTime, Tag::OffsetTimeOriginal, Tag::OffsetTimeDigitized];
+
+/// What stays of EXIF data, as the fields of the first directory: what is on the lists above, upright, in sRGB, and the
+/// place where it was taken if that is wanted. Of broken data, what can be read.
 pub(super) fn kept_fields(raw: &[u8], gps: bool) -> Vec<Field> {
     let read: Result<Exif, Error> = Reader::new().continue_on_error(true).read_raw(raw.to_vec());
     let exif = read.or_else(|error| error.distill_partial_result(|_| {}));
@@ -35,7 +80,7 @@ pub(super) fn kept_fields(raw: &[u8], gps: bool) -> Vec<Field> {
     let stays = of_picture.filter(|field| match field.tag.context() {
         _ if matches!(field.value, Value::Unknown(..)) => false,
         Context::Tiff => KEPT.contains(&field.tag),
-        Context::Exif => !DROPPED.contains(&field.tag),
+        Context::Exif => KEPT_OF_EXPOSURE.contains(&field.tag) || gps && KEPT_OF_PLACE.contains(&field.tag),
         Context::Gps => gps,
         _ => false,
     });

@@ -8,12 +8,12 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-/// The amounts of the four inks, where a JPEG file has four components, and that they are inks.
+/// The amounts of the four inks, where a JPEG file has four components, in place of red, green, blue and opacity.
 ///
 /// Such files hold light rather than ink (255 is no ink), as Adobe's programs began to write them and all others,
 /// libjpeg's users and Pillow among them, read them. YCCK is the same with YCbCr in the place of the first three
 /// (Adobe, "Supporting the DCT Filters in PostScript Level 2", 1992).
-pub(super) fn of_jpeg(bytes: &[u8]) -> Result<Option<(DynamicImage, bool)>, ImageError> {
+pub(super) fn of_jpeg(bytes: &[u8]) -> Result<Option<DynamicImage>, ImageError> {
     let side = usize::from(u16::MAX);
     let options = DecoderOptions::default().set_strict_mode(false).set_max_width(side).set_max_height(side);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
@@ -28,8 +28,7 @@ pub(super) fn of_jpeg(bytes: &[u8]) -> Result<Option<(DynamicImage, bool)>, Imag
         *pixel = if colors == ColorSpace::YCCK { inks_of_ycck(*pixel) } else { pixel.map(|light| 255 - light) };
     }
     let (width, height) = decoder.dimensions().unwrap_or_default();
-    let image = ImageBuffer::from_raw(width as u32, height as u32, samples).map(DynamicImage::ImageRgba8);
-    Ok(image.map(|image| (image, true)))
+    Ok(ImageBuffer::from_raw(width as u32, height as u32, samples).map(DynamicImage::ImageRgba8))
 }
 
 /// YCbCr (ITU-T T.871) is the ink that it would be as red, green and blue: the file's light is 255 less that.

@@ -3,7 +3,7 @@
 use exif::Field;
 use image::ImageFormat;
 
-use super::{decode, exif as fields, segments, xmp};
+use super::{ReadLimits, decode, exif as fields, iptc, segments, xmp};
 
 /// The metadata of a picture file: EXIF, XMP and IPTC, of those that it has.
 ///
@@ -21,13 +21,14 @@ impl Metadata {
         self.exif.is_none() && self.xmp.is_none() && self.iptc.is_none()
     }
 
-    /// What of it may go into a picture made from that which it belongs to: upright, sRGB, without thumbnails, sizes,
-    /// makers' notes and earlier settings; where it was taken (GPS, in EXIF and XMP) only if `gps` says so.
+    /// What of it may go into a picture made from that which it belongs to: the camera, the lens, the exposure, the
+    /// date, the author and the copyright, each by its name in EXIF, XMP and IPTC, and nothing else; where it was taken
+    /// (GPS, and the names of places) only if `gps` says so.
     pub fn to_keep(&self, gps: bool) -> Self {
         Self {
             exif: fields::bytes_of(&self.exif.as_deref().map(|raw| fields::kept_fields(raw, gps)).unwrap_or_default()),
             xmp: self.xmp.as_deref().and_then(|packet| xmp::kept(packet, gps)),
-            iptc: self.iptc.clone(),
+            iptc: self.iptc.as_deref().and_then(|iptc| iptc::kept(iptc, gps)),
         }
     }
 
@@ -37,12 +38,14 @@ impl Metadata {
         let exif = match format {
             // A TIFF file is itself what EXIF data is.
             ImageFormat::Tiff => fields::bytes_of(&fields::kept_fields(bytes, true)),
-            _ => decode::open(bytes, format).ok().and_then(|mut decoder| decoder.exif_metadata().ok().flatten()),
+            _ => decode::open(bytes, format, &ReadLimits::head())
+                .ok()
+                .and_then(|mut decoder| decoder.exif_metadata().ok().flatten()),
         };
         let resources = match format {
-            ImageFormat::Jpeg => {
-                decode::open(bytes, format).ok().and_then(|mut decoder| decoder.iptc_metadata().ok()?)
-            }
+            ImageFormat::Jpeg => decode::open(bytes, format, &ReadLimits::head())
+                .ok()
+                .and_then(|mut decoder| decoder.iptc_metadata().ok()?),
             _ => None,
         };
         let iptc = resources.and_then(|resources| segments::iptc_of_resources(&resources).map(<[u8]>::to_vec));

@@ -7,12 +7,16 @@
 
 mod alpha;
 mod animation;
+mod canvas;
 mod decode;
 mod depth;
 mod encode;
 mod exif;
 mod inks;
+mod iptc;
+mod limits;
 mod metadata;
+mod png_file;
 mod profile;
 mod read;
 mod resize;
@@ -24,9 +28,10 @@ mod xmp;
 
 pub use depth::BitDepth;
 pub use encode::{KeptOfInput, PictureOutput};
+pub use limits::ReadLimits;
 pub use metadata::Metadata;
 pub use read::{PictureFile, ReadError};
-pub(crate) use read::{crop_of_file, load};
+pub(crate) use read::{cost_of, cost_of_bytes, crop_of_file, load, load_stream};
 pub(crate) use resize::{resize_plane, size_with_longer_side};
 pub use settings::settings_of;
 pub use write::{PictureFormat, WriteError};

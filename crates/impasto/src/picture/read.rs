@@ -4,8 +4,12 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::decode::{Decoded, decode, dimensions, format_of, guarded};
+use super::canvas::Area;
+use super::decode::{self, Part, decode, format_of, guarded};
+use super::limits::{Cost, ReadLimits};
 use super::{BitDepth, MIN_SIDE, Metadata, Picture};
+use crate::memory::Bytes;
+use crate::settings::MaxPixels;
 
 /// Why a picture could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -49,12 +53,64 @@ pub enum ReadError {
     /// Several frames, one after the other.
     #[error("`{}` is animated: save the frame that is meant as a picture of its own", .0.display())]
     Animated(PathBuf),
-    /// More bytes than a picture file may have.
-    #[error("`{}` has more than 2 GiB: make the picture smaller first", .0.display())]
-    TooLong(PathBuf),
-    /// More memory than decoding may take.
-    #[error("`{}` is too large to be decoded: make it smaller first (the limit is 4 GiB of memory)", .0.display())]
-    TooLarge(PathBuf),
+    /// More pixels than a picture may have.
+    #[error(
+        "`{}` is {width}×{height} pixels, more than the {limit} that are read: raise `--max-pixels` (reading it takes \
+         {needed} of memory), or make it smaller first",
+        path.display()
+    )]
+    TooManyPixels {
+        /// The file.
+        path: PathBuf,
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// What reading it would take.
+        needed: Bytes,
+        /// The most that are read.
+        limit: MaxPixels,
+    },
+    /// More memory than reading it may take.
+    #[error(
+        "reading `{}`, {width}×{height} pixels, takes {needed} of memory and {allowed} may be taken: allow more with \
+         `--memory`, or make it smaller first",
+        path.display()
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// What it takes.
+        needed: Bytes,
+        /// What it may take.
+        allowed: Bytes,
+    },
+    /// A file of more bytes than there may be memory.
+    #[error(
+        "`{}` has more than the {allowed} that may be taken: allow more with `--memory`, or make it smaller first",
+        path.display()
+    )]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// What it may take.
+        allowed: Bytes,
+    },
+    /// A decoder asks for more memory than it may have for what is in the file beside its pixels.
+    #[error(
+        "`{}` cannot be read: what it holds beside its pixels takes more than {allowed}; save it without metadata first",
+        path.display()
+    )]
+    Limits {
+        /// The file.
+        path: PathBuf,
+        /// What it may take.
+        allowed: Bytes,
+    },
     /// Nothing to see in it.
     #[error("`{}` is {width}×{height} pixels: a picture needs at least {MIN_SIDE} pixels on each side", path.display())]
     TooSmall {
@@ -69,9 +125,6 @@ pub enum ReadError {
 
 /// As many bytes as tell every format.
 const HEAD: u64 = 64;
-
-/// The most bytes that a picture file may have. A pipe does not say how many will come.
-const FILE_LIMIT: u64 = 2 << 30;
 
 /// A picture as a file has it: with what does not matter for painting, and matters for the file that comes of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,7 +144,15 @@ impl PictureFile {
     /// # Errors
     /// As [`Picture::read`].
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        Self::from_bytes(&load(path)?, path)
+        Self::read_within(path, &ReadLimits::default())
+    }
+
+    /// As [`PictureFile::read`], within limits.
+    ///
+    /// # Errors
+    /// As [`Picture::read`].
+    pub fn read_within(path: &Path, limits: &ReadLimits) -> Result<Self, ReadError> {
+        Self::from_bytes_within(&load(path, limits)?, path, limits)
     }
 
     /// Reads a picture file that is in memory; `name` is what errors call it.
@@ -99,11 +160,18 @@ impl PictureFile {
     /// # Errors
     /// As [`Picture::read`].
     pub fn from_bytes(bytes: &[u8], name: &Path) -> Result<Self, ReadError> {
-        let decoded = decode(bytes, name)?;
-        let depth = decoded.depth();
+        Self::from_bytes_within(bytes, name, &ReadLimits::default())
+    }
+
+    /// As [`PictureFile::from_bytes`], within limits.
+    ///
+    /// # Errors
+    /// As [`Picture::read`].
+    pub fn from_bytes_within(bytes: &[u8], name: &Path, limits: &ReadLimits) -> Result<Self, ReadError> {
+        let decoded = decode(bytes, name, limits, &mut Area::whole)?;
         // What a decoder says of metadata that it cannot read is no reason to refuse the picture.
         let metadata = guarded(name, || Ok(Metadata::of(bytes))).unwrap_or_default();
-        Ok(Self { picture: picture(decoded, name)?, depth, metadata })
+        Ok(Self { picture: decoded.picture, depth: decoded.depth, metadata })
     }
 }
 
@@ -116,9 +184,18 @@ impl Picture {
     /// gets the colours around it, and the opacity is kept: see [`Picture::alpha`].
     ///
     /// # Errors
-    /// If the file is missing, not a picture, animated, broken, too large, or smaller than [`MIN_SIDE`] on a side.
+    /// If the file is missing, not a picture, animated, broken, larger than [`ReadLimits::default`] allows, or smaller
+    /// than [`MIN_SIDE`] on a side.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        picture(decode(&load(path)?, path)?, path)
+        Self::read_within(path, &ReadLimits::default())
+    }
+
+    /// As [`Picture::read`], within limits.
+    ///
+    /// # Errors
+    /// As [`Picture::read`].
+    pub fn read_within(path: &Path, limits: &ReadLimits) -> Result<Self, ReadError> {
+        Ok(decode(&load(path, limits)?, path, limits, &mut Area::whole)?.picture)
     }
 
     /// Reads a picture file that is in memory, as [`Picture::read`] does; `name` is what errors call it.
@@ -126,15 +203,27 @@ impl Picture {
     /// # Errors
     /// As [`Picture::read`].
     pub fn from_file_bytes(bytes: &[u8], name: &Path) -> Result<Self, ReadError> {
-        picture(decode(bytes, name)?, name)
+        Self::from_file_bytes_within(bytes, name, &ReadLimits::default())
+    }
+
+    /// As [`Picture::from_file_bytes`], within limits.
+    ///
+    /// # Errors
+    /// As [`Picture::read`].
+    pub fn from_file_bytes_within(bytes: &[u8], name: &Path, limits: &ReadLimits) -> Result<Self, ReadError> {
+        Ok(decode(bytes, name, limits, &mut Area::whole)?.picture)
     }
 
     /// Rows and columns that a picture file says it has, by its head alone and before it is turned upright; nothing
     /// where it cannot be read.
     pub fn size_of(path: &Path) -> Option<(usize, usize)> {
-        // Reading the head of a pipe would take it away from the reader of the picture.
-        let size = || guarded(path, || Ok(dimensions(path))).ok().flatten();
-        path.is_file().then(size).flatten()
+        let cost = cost_of(path)?;
+        Some((cost.height, cost.width))
+    }
+
+    /// Bytes that the picture takes in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        (size_of_val(&*self.data) + self.alpha.as_deref().map_or(0, size_of_val)) as u64
     }
 }
 
@@ -142,24 +231,32 @@ impl Picture {
 /// where the upper and left edges of the part lie and how long its sides are.
 pub(crate) fn crop_of_file(
     path: &Path,
-    place: impl FnOnce(usize, usize) -> (usize, usize, usize),
+    limits: &ReadLimits,
+    place: impl Fn(usize, usize) -> (usize, usize, usize),
 ) -> Result<Picture, ReadError> {
-    let whole = decode(&load(path)?, path)?;
-    let (top, left, side) = place(whole.image.height() as usize, whole.image.width() as usize);
-    let image = whole.image.crop_imm(left as u32, top as u32, side as u32, side as u32);
-    picture(Decoded { image, ..whole }, path)
+    let part: &mut Part<'_> = &mut |height, width| {
+        let (top, left, side) = place(height, width);
+        Area { top, left, height: side, width: side }
+    };
+    Ok(decode(&load(path, limits)?, path, limits, part)?.picture)
 }
 
-/// The picture of a decoded file.
-fn picture(decoded: Decoded, path: &Path) -> Result<Picture, ReadError> {
-    let mut picture = guarded(path, || Ok(decoded.into_picture()))?;
-    picture.fill_transparent();
-    Ok(picture)
+/// What reading a picture file takes at most, by its head; nothing where it cannot be read, or only once.
+pub(crate) fn cost_of(path: &Path) -> Option<Cost> {
+    if !path.is_file() {
+        return None;
+    }
+    guarded(path, || Ok(decode::cost_of_file(path))).ok().flatten()
+}
+
+/// What reading a picture file that is in memory takes.
+pub(crate) fn cost_of_bytes(bytes: &[u8], name: &Path, limits: &ReadLimits) -> Option<Cost> {
+    decode::cost(bytes, name, limits).ok()
 }
 
 /// The bytes of a file, once its first ones look like those of a picture. It is opened once and read in order, so a
 /// pipe will do.
-pub(crate) fn load(path: &Path) -> Result<Vec<u8>, ReadError> {
+pub(crate) fn load(path: &Path, limits: &ReadLimits) -> Result<Vec<u8>, ReadError> {
     let failed = |error: io::Error| match error.kind() {
         ErrorKind::NotFound => ReadError::Missing(path.into()),
         _ => ReadError::Io { path: path.into(), error },
@@ -172,11 +269,30 @@ pub(crate) fn load(path: &Path) -> Result<Vec<u8>, ReadError> {
     file.by_ref().take(HEAD).read_to_end(&mut bytes).map_err(failed)?;
     format_of(&bytes, path)?;
     // Reserved at once: growing would take twice as much.
-    let length = file.metadata().map_or(0, |metadata| metadata.len());
-    if length > FILE_LIMIT {
-        return Err(ReadError::TooLong(path.into()));
+    let about = file.metadata().map_err(failed)?;
+    // A pipe does not say how many bytes will come, and they are in memory twice while their buffer grows.
+    let (length, most) = if about.is_file() { (about.len(), limits.memory) } else { (0, limits.memory / 2) };
+    let too_long = || ReadError::TooLong { path: path.into(), allowed: Bytes(most) };
+    if length > most {
+        return Err(too_long());
     }
-    bytes.try_reserve_exact(length as usize).map_err(|_| ReadError::TooLarge(path.into()))?;
-    file.take(FILE_LIMIT).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > FILE_LIMIT { Err(ReadError::TooLong(path.into())) } else { Ok(bytes) }
+    bytes.try_reserve_exact(length as usize).map_err(|_| too_long())?;
+    read_up_to(&mut file, &mut bytes, most).map_err(failed)?;
+    if bytes.len() as u64 > most { Err(too_long()) } else { Ok(bytes) }
+}
+
+/// All bytes of a stream that stands for the picture file `name`.
+pub(crate) fn load_stream(stream: &mut dyn Read, name: &Path, limits: &ReadLimits) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::new();
+    // Half: the bytes are in memory twice while their buffer grows.
+    let most = limits.memory / 2;
+    read_up_to(stream, &mut bytes, most).map_err(|error| ReadError::Io { path: name.into(), error })?;
+    let allowed = Bytes(most);
+    if bytes.len() as u64 > most { Err(ReadError::TooLong { path: name.into(), allowed }) } else { Ok(bytes) }
+}
+
+/// Reads to the end, or until there is one byte more than `most`.
+fn read_up_to(stream: &mut dyn Read, bytes: &mut Vec<u8>, most: u64) -> io::Result<()> {
+    let left = most.saturating_add(1).saturating_sub(bytes.len() as u64);
+    stream.take(left).read_to_end(bytes).map(drop)
 }

@@ -5,24 +5,33 @@ use std::path::Path;
 use image::ImageFormat;
 
 use super::decode::guarded;
-use super::{decode, read, xmp};
+use super::limits::METADATA;
+use super::{ReadLimits, decode, read, xmp};
 
 /// The keyword of the PNG text in which the settings are stored.
 pub(super) const SETTINGS_KEYWORD: &str = "impasto:settings";
+
+/// The most bytes of settings that are read.
+const LONGEST: usize = 1 << 20;
 
 /// The settings stored in a picture that impasto wrote, as TOML; nothing where the file cannot be read or has none.
 ///
 /// A PNG has them as text, a JPEG, WebP or TIFF in its XMP packet.
 pub fn settings_of(path: &Path) -> Option<String> {
-    let bytes = read::load(path).ok()?;
+    let bytes = read::load(path, &ReadLimits::default()).ok()?;
     guarded(path, || Ok(settings_in(&bytes))).ok().flatten()
 }
 
 fn settings_in(bytes: &[u8]) -> Option<String> {
     let format = image::guess_format(bytes).ok()?;
     if format == ImageFormat::Png {
-        let reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().ok()?;
-        let chunk = reader.info().utf8_text.iter().find(|chunk| chunk.keyword == SETTINGS_KEYWORD)?;
+        let limits = png::Limits { bytes: METADATA as usize };
+        let mut decoder = png::Decoder::new_with_limits(std::io::Cursor::new(bytes), limits);
+        decoder.set_ignore_iccp_chunk(true);
+        let reader = decoder.read_info().ok()?;
+        let mut chunk = reader.info().utf8_text.iter().find(|chunk| chunk.keyword == SETTINGS_KEYWORD)?.clone();
+        // Text that is compressed may be a thousand times as long.
+        chunk.decompress_text_with_limit(LONGEST).ok()?;
         return chunk.get_text().ok();
     }
     xmp::settings_in(&decode::packet(bytes, format)?)

@@ -3,7 +3,9 @@
 mod declare;
 mod file;
 mod layers;
+mod max_pixels;
 mod overrides;
+mod paths;
 mod presets;
 mod strength;
 mod values;
@@ -17,6 +19,7 @@ use crate::picture::MIN_SIDE;
 pub(crate) use declare::overrides;
 pub(crate) use file::{read_text, read_toml, to_toml};
 pub use layers::LayerWeights;
+pub use max_pixels::MaxPixels;
 pub use overrides::Overrides;
 pub use values::{
     BorderKind, Colors, Device, Init, LossScale, MemorySize, OptimizerKind, PoolingKind, Preset, StyleFile,
@@ -169,6 +172,8 @@ pub struct Settings {
     pub threads: Option<usize>,
     /// The most memory that the program may take, in bytes; a share of what is free where there is none.
     pub memory: Option<MemorySize>,
+    /// The most pixels of a picture that is read.
+    pub max_pixels: MaxPixels,
     /// The seed of the noise.
     pub seed: u64,
     /// Write the picture as it stands after every so many iterations.

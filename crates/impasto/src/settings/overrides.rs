@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{
-    BorderKind, Colors, Device, Init, LayerWeights, LossScale, MemorySize, OptimizerKind, PoolingKind, Preset,
-    Settings, StyleFile, StyleLossKind,
+    BorderKind, Colors, Device, Init, LayerWeights, LossScale, MaxPixels, MemorySize, OptimizerKind, PoolingKind,
+    Preset, Settings, StyleFile, StyleLossKind,
 };
 use super::{SettingsError, overrides, to_toml};
 use crate::picture::BitDepth;
@@ -21,6 +21,7 @@ overrides! {
         depth: BitDepth,
         keep_metadata: bool,
         keep_gps: bool,
+        no_settings: bool,
         checkpoint: PathBuf,
         checkpoint_every: f64,
         protect: PathBuf,
@@ -45,6 +46,7 @@ overrides! {
         border: BorderKind,
         network: String,
         device: Device,
+        max_pixels: MaxPixels,
         seed: u64,
     }
     optional { size: usize, scales: usize, strength: f64, threads: usize, memory: MemorySize, save_every: usize }
@@ -55,6 +57,13 @@ impl Overrides {
     /// The settings: what is given here, the rest from the preset.
     pub fn settings(&self) -> Settings {
         self.over_settings(Settings::preset(self.preset.unwrap_or(Preset::Default)))
+    }
+
+    /// Settings that are in a picture or a checkpoint: weights from before there was a loss scale are absolute.
+    #[must_use]
+    pub(crate) fn with_recorded_loss_scale(self) -> Self {
+        let older = self.loss_scale.is_none() && self.style_weight.is_some();
+        Self { loss_scale: self.loss_scale.or(older.then_some(LossScale::Absolute)), ..self }
     }
 
     /// The same as TOML.
@@ -75,6 +84,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn weights_of_older_pictures_are_absolute() {
+        let new = Overrides::from(&Settings::default());
+        assert_eq!(new.clone().with_recorded_loss_scale().loss_scale, Some(LossScale::Relative));
+        let older = Overrides { loss_scale: None, ..new };
+        assert_eq!(older.with_recorded_loss_scale().loss_scale, Some(LossScale::Absolute));
+    }
+
+    #[test]
     fn the_known_keys_are_those_of_the_structure() {
         let all = Overrides {
             content: Some("c".into()),
@@ -84,6 +101,7 @@ mod tests {
             depth: Some(BitDepth::Sixteen),
             keep_metadata: Some(true),
             keep_gps: Some(true),
+            no_settings: Some(true),
             mask: vec!["m".into()],
             protect: Some("q".into()),
             checkpoint: Some("p".into()),

@@ -1,7 +1,7 @@
 //! The presets: the one place where every default stands.
 
 use super::{
-    BorderKind, Colors, Device, Init, LayerWeights, LossScale, OptimizerKind, PoolingKind, Preset, Settings,
+    BorderKind, Colors, Device, Init, LayerWeights, LossScale, MaxPixels, OptimizerKind, PoolingKind, Preset, Settings,
     StyleLossKind,
 };
 
@@ -47,6 +47,7 @@ fn article() -> Settings {
         device: Device::Auto,
         threads: None,
         memory: None,
+        max_pixels: MaxPixels::default(),
         seed: 0,
         save_every: None,
         content_layers: LayerWeights::new([("conv4_2", 0.5), ("conv5_2", 0.5)]),

@@ -53,6 +53,11 @@ impl Allowance {
         [usual.max(utmost.min((whole as f64 * COMFORT) as u64)), utmost]
     }
 
+    /// What reading a picture may take beside the program.
+    pub(super) fn reading(&self) -> u64 {
+        self.utmost.saturating_sub(PROGRAM)
+    }
+
     /// The most that there may be.
     pub(super) fn utmost(&self) -> u64 {
         self.utmost

@@ -13,7 +13,10 @@ use super::allowance::Lender;
 use super::inputs::{self, Found, InputError, is_many, is_stream};
 use super::outputs::{Naming, OutputError, Place, Places, real};
 use super::{StylizeError, StylizeEvent, StylizeSettings, Stylized, Stylizer};
-use crate::picture::{KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, WriteError};
+use crate::picture::{
+    self, KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, WriteError, cost_of,
+    cost_of_bytes,
+};
 use crate::progress::{End, Flow};
 use crate::settings::{SettingsError, in_range};
 use crate::styles::{Blend, StyleChoice, StylesError};
@@ -37,9 +40,6 @@ pub enum StylizeJobError {
     Read(#[from] ReadError),
     Write(#[from] WriteError),
     Stylize(#[from] StylizeError),
-    /// Standard input could not be read.
-    #[error("cannot read standard input: {0}")]
-    Stdin(std::io::Error),
 }
 
 /// What to stylise, how, and where to put it.
@@ -58,6 +58,8 @@ pub struct StylizeJob {
     pub skip_existing: bool,
     /// What each file keeps of its photograph's.
     pub kept: KeptOfInput,
+    /// Whether each picture holds the settings that it was made with.
+    pub embed_settings: bool,
     /// Pictures at work at once, at least 1.
     pub jobs: usize,
     /// How.
@@ -73,6 +75,7 @@ impl Default for StylizeJob {
             format: None,
             skip_existing: false,
             kept: KeptOfInput::default(),
+            embed_settings: true,
             jobs: JOBS,
             settings: StylizeSettings::default(),
         }
@@ -184,7 +187,7 @@ impl StylizeJob {
         (found, failures)
     }
 
-    /// What is stored in the picture: everything that makes it again, as TOML.
+    /// What is stored in the picture: everything that makes it again, as TOML; files by their names alone.
     fn record(&self, task: &Task) -> String {
         #[derive(Serialize)]
         struct Record<'a> {
@@ -194,8 +197,9 @@ impl StylizeJob {
             #[serde(flatten)]
             settings: &'a StylizeSettings,
         }
-        let input = task.input.to_string_lossy().into_owned();
-        let record = Record { command: "stylize", input, style: &self.styles, settings: &self.settings };
+        let input = task.input.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let style: Vec<StyleChoice> = self.styles.iter().map(StyleChoice::with_file_name).collect();
+        let record = Record { command: "stylize", input, style: &style, settings: &self.settings };
         toml::to_string(&record).unwrap_or_default()
     }
 }
@@ -279,9 +283,9 @@ impl<'a, 'o> Crew<'a, 'o> {
         let loan = self.memory.lend(self.expected_bytes(task));
         let begun = Instant::now();
         self.job.kept.check(task.place.format)?;
-        let file = read(&task.input)?;
+        let file = self.read(&task.input)?;
         let mut kept = self.job.kept.output(task.place.format, &file);
-        kept.settings = Some(self.job.record(task));
+        kept.settings = self.job.embed_settings.then(|| self.job.record(task));
         let photo = file.picture;
         self.stylizer.check(photo.height(), photo.width())?;
         check_place(&task.place)?;
@@ -305,7 +309,24 @@ impl<'a, 'o> Crew<'a, 'o> {
         if self.tasks.len() == 1 {
             return 0;
         }
-        Picture::size_of(&task.input).map_or(0, |(height, width)| self.stylizer.expected_bytes(height, width))
+        let Some(cost) = cost_of(&task.input) else { return 0 };
+        self.stylizer.expected_bytes(cost.height, cost.width).max(cost.bytes)
+    }
+
+    /// Reads a picture, unless its head says that it cannot be painted.
+    fn read(&self, input: &Path) -> Result<PictureFile, StylizeJobError> {
+        let limits = self.stylizer.read_limits();
+        let (bytes, name) = if is_stream(input) {
+            let name = Path::new("standard input");
+            (picture::load_stream(&mut std::io::stdin().lock(), name, &limits)?, name)
+        } else {
+            (picture::load(input, &limits)?, input)
+        };
+        let cost = cost_of_bytes(&bytes, name, &limits);
+        if let Some(cost) = cost.filter(|cost| (cost.width * cost.height) as u64 <= limits.max_pixels.0) {
+            self.stylizer.check(cost.height, cost.width)?;
+        }
+        Ok(PictureFile::from_bytes_within(&bytes, name, &limits)?)
     }
 
     fn fail(&self, failure: Failure) {
@@ -341,15 +362,6 @@ fn check_place(place: &Place) -> Result<(), StylizeJobError> {
         std::fs::create_dir_all(folder).map_err(|error| OutputError::Folder { folder: folder.to_owned(), error })?;
     }
     Ok(impasto_files::check(&place.path).map_err(WriteError::from)?)
-}
-
-fn read(input: &Path) -> Result<PictureFile, StylizeJobError> {
-    if !is_stream(input) {
-        return Ok(PictureFile::read(input)?);
-    }
-    let mut bytes = Vec::new();
-    std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map_err(StylizeJobError::Stdin)?;
-    Ok(PictureFile::from_bytes(&bytes, "standard input".as_ref())?)
 }
 
 fn write(picture: &Picture, place: &Place, output: &PictureOutput) -> Result<(), WriteError> {

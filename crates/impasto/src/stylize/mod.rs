@@ -23,7 +23,7 @@ use crate::colors;
 use crate::device::{self, DeviceError};
 use crate::luma;
 use crate::memory::Bytes;
-use crate::picture::{Picture, size_with_longer_side};
+use crate::picture::{Picture, ReadLimits, size_with_longer_side};
 use crate::settings::{Colors, SettingsError};
 use crate::styles::Blend;
 
@@ -162,6 +162,11 @@ impl Stylizer {
     fn seen_size(&self, height: usize, width: usize) -> (usize, usize) {
         let seen = |side: usize| ((side as f64 / self.settings.stroke_size).round() as usize).max(LEAST_SIDE);
         (seen(height), seen(width))
+    }
+
+    /// What reading a photograph may take.
+    fn read_limits(&self) -> ReadLimits {
+        ReadLimits::new(self.settings.max_pixels, Some(self.allowance.reading()))
     }
 
     /// Bytes that a picture takes on its way, beside the network, from a photograph with so many rows and columns.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::settings::{Colors, Device, SettingsError, in_range};
+use crate::settings::{Colors, Device, MaxPixels, SettingsError, in_range};
 
 /// The widest range of stroke sizes: beyond it the network sees strokes of a kind that it never learned.
 pub const STROKE_SIZES: std::ops::RangeInclusive<f64> = 0.25..=4.0;
@@ -23,6 +23,8 @@ pub struct StylizeSettings {
     pub colors: Colors,
     /// Bytes of memory that the whole run may take; chosen by what is free where there is none.
     pub memory: Option<u64>,
+    /// The most pixels of a picture that is read.
+    pub max_pixels: MaxPixels,
     /// What computes.
     pub device: Device,
     /// Threads of the CPU; all cores where there is none.
@@ -37,6 +39,7 @@ impl Default for StylizeSettings {
             stroke_size: 1.0,
             colors: Colors::Style,
             memory: None,
+            max_pixels: MaxPixels::default(),
             device: Device::Auto,
             threads: None,
         }

@@ -63,6 +63,9 @@ pub(super) struct Progress {
     /// What the pictures were.
     pub(super) photos: String,
     pub(super) style_hashes: Vec<String>,
+    /// The name under which the paths of the run are kept on this machine, if they are.
+    #[serde(default)]
+    pub(super) run: String,
     pub(super) skipped: Vec<Skipped>,
     /// The length of the run, once it is known.
     pub(super) pace: Option<Pace>,
@@ -184,6 +187,11 @@ impl Checkpoint {
     /// Steps that were made.
     pub(super) fn step(&self) -> usize {
         self.progress.step
+    }
+
+    /// The name under which the paths of the run are kept on this machine.
+    pub(super) fn run(&self) -> &str {
+        &self.progress.run
     }
 
     /// Whether the run came to its end by itself.

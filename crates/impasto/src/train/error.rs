@@ -9,6 +9,7 @@ use impasto_nn::style_model::StyleModelError;
 use crate::device::DeviceError;
 use crate::network::NetworkError;
 use crate::picture::{ReadError, WriteError};
+use crate::recorded::MissingFiles;
 use crate::settings::SettingsError;
 
 /// Why a network was not trained.
@@ -35,6 +36,9 @@ pub enum TrainError {
     /// A model cannot be read or written.
     #[error(transparent)]
     Model(#[from] StyleModelError),
+    /// The checkpoint names files that are not there.
+    #[error(transparent)]
+    MissingFiles(#[from] MissingFiles),
     /// There is no folder of this name.
     #[error("there is no folder `{}`: name one with photographs in it", .0.display())]
     Missing(PathBuf),

@@ -9,12 +9,26 @@ use super::checkpoint::{Checkpoint, beside, checkpoint_path};
 use super::overrides::TrainOverrides;
 use super::settings::{TrainSettings, TrainStyle};
 use crate::curve::CurveFormat;
+use crate::own_runs;
 use crate::picture::{Picture, PictureFormat, settings_of};
+use crate::recorded::Finder;
 use crate::settings::SettingsError;
 
 /// Settings that a run may be gone on with after they changed: they end it sooner or later, or change nothing in it.
-const FREE: [&str; 12] = [
-    "style", "photos", "output", "from", "preview", "curve", "name", "author", "license", "steps", "minutes", "threads",
+const FREE: [&str; 13] = [
+    "style",
+    "photos",
+    "output",
+    "from",
+    "preview",
+    "curve",
+    "name",
+    "author",
+    "license",
+    "steps",
+    "minutes",
+    "threads",
+    "max_pixels",
 ];
 
 /// What the preview and the curve are called, behind the name of the model.
@@ -86,8 +100,11 @@ impl TrainJob {
     pub fn resume(given: TrainOverrides) -> Result<Self, TrainError> {
         let output = given.output.clone().ok_or(SettingsError::Unnamed("model to write (`-o`)"))?;
         let path = checkpoint_path(&output);
-        let mut made = Checkpoint::read(&path)?.settings;
+        let checkpoint = Checkpoint::read(&path)?;
+        let run = checkpoint.run().to_owned();
+        let made = checkpoint.settings;
         refuse_other_settings(&path, &given, &made)?;
+        let mut made = with_paths(&path, &run, &given, made)?;
         // What lay beside the model goes with it where it was moved.
         let beside_it = |what: &str| made.output.as_deref().map(|output| beside(output, what));
         let (preview, curve) = (beside_it(PREVIEW), beside_it(CURVE));
@@ -97,6 +114,12 @@ impl TrainJob {
         let from = made.from.clone();
         let job = Self::new(given.over(made))?;
         Ok(Self { resume: true, from, ..job })
+    }
+
+    /// Keeps the paths of the run on this machine: the checkpoint has file names only.
+    pub(super) fn remember_paths(&self) -> String {
+        let paths = self.to_overrides().absolute_paths().to_toml().ok();
+        paths.and_then(|paths| own_runs::remember(&paths, &checkpoint_path(&self.output))).unwrap_or_default()
     }
 
     /// The job as settings that make it again.
@@ -188,10 +211,28 @@ fn is_photograph_in(path: &Path, folder: &Path) -> bool {
     inside && PictureFormat::of(path).is_ok() && settings_of(path).is_none()
 }
 
-/// Compares all that is given with what a checkpoint was made with.
+/// What a checkpoint was made with, with the paths that are kept for it on this machine; else with files beside it.
+fn with_paths(
+    path: &Path,
+    run: &str,
+    given: &TrainOverrides,
+    made: TrainOverrides,
+) -> Result<TrainOverrides, TrainError> {
+    if let Some(own) = own_runs::recall(run).and_then(|text| TrainOverrides::from_toml(&text, path).ok()) {
+        return Ok(own.shown_paths().over(made));
+    }
+    let mut finder = Finder::new(path);
+    let found = made.found_beside(&mut finder, given);
+    let output = given.output.as_deref().unwrap_or(Path::new("MODEL"));
+    finder.check("train", &format!("-o {} --resume", output.display()))?;
+    Ok(found)
+}
+
+/// Compares all that is given with what a checkpoint was made with; of files, the names.
 fn refuse_other_settings(path: &Path, given: &TrainOverrides, made: &TrainOverrides) -> Result<(), TrainError> {
     let table = |overrides: &TrainOverrides| {
-        Ok::<_, SettingsError>(overrides.to_toml()?.parse::<toml::Table>().unwrap_or_default())
+        let names = overrides.clone().with_file_names();
+        Ok::<_, SettingsError>(names.to_toml()?.parse::<toml::Table>().unwrap_or_default())
     };
     let (given_table, made_table) = (table(given)?, table(made)?);
     let other = given_table

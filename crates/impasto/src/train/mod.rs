@@ -32,6 +32,7 @@ mod learner;
 mod muon;
 mod overrides;
 mod pace;
+mod paths;
 mod photos;
 mod run;
 mod samples;
@@ -64,7 +65,7 @@ use learner::Learner;
 use pace::Pace;
 use photos::{Photos, hex};
 use run::{Clock, Run};
-use samples::Samples;
+use samples::{Reading, Samples};
 use validation::Validation;
 
 /// The longer side of a painting in a model's card, in pixels.
@@ -114,11 +115,10 @@ pub fn train(job: &TrainJob, observer: &mut dyn FnMut(&TrainEvent) -> Flow) -> R
     let mut state = begin(job, shape, &names, &photos, &paintings)?;
     let mut learner = Learner::new(settings, network(&settings.network)?, shape, &paintings.pictures)?;
     learner.set_parameters(&state.parameters)?;
-    let (validation, skipped) =
-        Validation::read(&photos, &mut learner, names, &paintings.pictures, settings.image_size)?;
+    let (validation, skipped) = Validation::read(&photos, &mut learner, names, &paintings.pictures, settings)?;
     let ahead = BATCHES_AHEAD * settings.batch;
-    let samples =
-        Samples::start(photos.training.clone(), settings.image_size, settings.seed, state.progress.sample, ahead);
+    let reading = Reading { size: settings.image_size, limits: settings.read_limits() };
+    let samples = Samples::start(photos.training.clone(), reading, settings.seed, state.progress.sample, ahead);
     observer(&started(job, &photos, &validation, &state, shape, &learner.device));
     for skipped in skipped {
         if !state.progress.skipped.contains(&skipped) {
@@ -128,7 +128,8 @@ pub fn train(job: &TrainJob, observer: &mut dyn FnMut(&TrainEvent) -> Flow) -> R
     }
     let clock = Clock::new(state.elapsed);
     let turns = job.settings.style_shares.turns(&job.styles)?;
-    let settings = job.to_overrides();
+    state.progress.run = job.remember_paths();
+    let settings = job.to_overrides().with_file_names();
     let mut run = Run { job, settings, learner, samples, turns, validation, state, clock, observer };
     let end = run.run()?;
     let state = run.state;
@@ -248,6 +249,7 @@ fn save(job: &TrainJob, model: &StyleModel) -> Result<(), TrainError> {
 fn card(job: &TrainJob, state: &State, paintings: Paintings, losses: Losses) -> ModelCard {
     let mut settings = TrainOverrides::from(&job.settings);
     settings.threads = None;
+    settings.max_pixels = None;
     settings.network = settings
         .network
         .map(|name| std::path::Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned());
@@ -284,8 +286,9 @@ impl Paintings {
     fn read(job: &TrainJob) -> Result<Self, TrainError> {
         let mut paintings = Self { pictures: Vec::new(), hashes: Vec::new(), thumbnails: Vec::new() };
         for style in &job.styles {
-            let bytes = load(&style.path)?;
-            let picture = Picture::from_file_bytes(&bytes, &style.path)?;
+            let limits = job.settings.read_limits();
+            let bytes = load(&style.path, &limits)?;
+            let picture = Picture::from_file_bytes_within(&bytes, &style.path, &limits)?;
             paintings.hashes.push(hex(&Sha256::digest(&bytes)));
             paintings
                 .thumbnails

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::settings::{Every, Schedule, TrainOptimizer, TrainSettings, TrainStyle};
 use super::shares::StyleShares;
-use crate::settings::{LayerWeights, PoolingKind, SettingsError, overrides, to_toml};
+use crate::settings::{LayerWeights, MaxPixels, PoolingKind, SettingsError, overrides, to_toml};
 
 overrides! {
     /// Any subset of the settings of a training, and of its files.
@@ -36,6 +36,7 @@ overrides! {
         network: String,
         width: usize,
         residual_blocks: usize,
+        max_pixels: MaxPixels,
         seed: u64,
         validate_every: Every
     }

@@ -14,7 +14,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::TrainError;
 use super::events::Skipped;
-use crate::picture::{MIN_SIDE, Picture, ReadError, crop_of_file};
+use crate::picture::{MIN_SIDE, Picture, ReadError, ReadLimits, crop_of_file};
 
 /// A crop's side is at least this share of the photograph's shorter one.
 const LEAST_CROP: f64 = 0.5;
@@ -66,8 +66,19 @@ impl Crop {
 }
 
 /// A square crop of a photograph, at `size` × `size` pixels.
-pub(super) fn cropped(path: &Path, crop: Crop, size: usize) -> Result<Picture, ReadError> {
-    Ok(crop_of_file(path, |height, width| crop.place(height, width))?.resized(size, size).mirrored_if(crop.mirrored))
+pub(super) fn cropped(path: &Path, crop: Crop, reading: Reading) -> Result<Picture, ReadError> {
+    let Reading { size, limits } = reading;
+    let square = crop_of_file(path, &limits, |height, width| crop.place(height, width))?;
+    Ok(square.resized(size, size).mirrored_if(crop.mirrored))
+}
+
+/// How photographs are read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    /// The side of a crop, in pixels.
+    pub(super) size: usize,
+    /// What reading one may take.
+    pub(super) limits: ReadLimits,
 }
 
 /// The order of the photographs in an epoch.
@@ -93,10 +104,10 @@ pub(super) struct Samples {
 
 impl Samples {
     /// The crops from number `first` on, at most `ahead` of them waiting.
-    pub(super) fn start(photos: Vec<PathBuf>, size: usize, seed: u64, first: u64, ahead: usize) -> Self {
+    pub(super) fn start(photos: Vec<PathBuf>, reading: Reading, seed: u64, first: u64, ahead: usize) -> Self {
         let (sender, receiver) = sync_channel(ahead);
         let count = photos.len();
-        let mut maker = Maker { photos, size, seed, order: (u64::MAX, Vec::new()), bad: HashSet::new(), sender };
+        let mut maker = Maker { photos, reading, seed, order: (u64::MAX, Vec::new()), bad: HashSet::new(), sender };
         // Ends by itself when nobody listens any more.
         thread::spawn(move || (first..).find(|&number| maker.send(number).is_err()));
         Self { count, receiver }
@@ -120,7 +131,7 @@ struct Gone;
 
 struct Maker {
     photos: Vec<PathBuf>,
-    size: usize,
+    reading: Reading,
     seed: u64,
     /// An epoch and its order.
     order: (u64, Vec<usize>),
@@ -143,7 +154,7 @@ impl Maker {
             if self.bad.contains(&photo) {
                 continue;
             }
-            match cropped(&self.photos[photo], crop, self.size) {
+            match cropped(&self.photos[photo], crop, self.reading) {
                 Ok(picture) => return self.say(Sent::Sample(picture)),
                 Err(error) => {
                     self.bad.insert(photo);
@@ -166,6 +177,10 @@ impl Maker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn small() -> Reading {
+        Reading { size: 32, limits: ReadLimits::default() }
+    }
 
     #[test]
     fn every_epoch_has_every_photograph_once_in_another_order() {
@@ -196,7 +211,7 @@ mod tests {
     fn a_sample_depends_on_its_number_alone() {
         let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures");
         let photos: Vec<PathBuf> = ["chelsea.png", "coffee.png", "rocket.jpg"].map(|name| pictures.join(name)).into();
-        let from = |first: u64| Samples::start(photos.clone(), 32, 5, first, 2);
+        let from = |first: u64| Samples::start(photos.clone(), small(), 5, first, 2);
         let straight = from(0);
         let all: Vec<Picture> = (0..5).map(|_| straight.next().unwrap().0).collect();
         let late = from(3);
@@ -210,12 +225,12 @@ mod tests {
         let good = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures/chelsea.png");
         let bad: Vec<PathBuf> = ["a.jpg", "b.png"].map(|name| folder.path().join(name)).into();
         bad.iter().for_each(|path| std::fs::write(path, b"nothing of the kind").unwrap());
-        let samples = Samples::start([bad.clone(), vec![good]].concat(), 32, 0, 0, 2);
+        let samples = Samples::start([bad.clone(), vec![good]].concat(), small(), 0, 0, 2);
         let mut skipped: Vec<PathBuf> =
             (0..12).flat_map(|_| samples.next().unwrap().1).map(|skipped| skipped.path).collect();
         skipped.sort();
         assert_eq!(skipped, bad);
-        let nothing = Samples::start(bad, 32, 0, 0, 2);
+        let nothing = Samples::start(bad, small(), 0, 0, 2);
         assert!(matches!(nothing.next(), Err(TrainError::NoGoodPhotos { count: 2, .. })));
     }
 }

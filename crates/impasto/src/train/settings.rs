@@ -7,7 +7,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::shares::StyleShares;
-use crate::settings::{LayerWeights, PoolingKind, Preset, Settings, SettingsError, in_range, named, text_in_serde};
+use crate::picture::ReadLimits;
+use crate::settings::{
+    LayerWeights, MaxPixels, PoolingKind, Preset, Settings, SettingsError, in_range, named, text_in_serde,
+};
 
 named! {
     /// How the learning rate goes from the first step to the last; each begins with a short linear warm-up.
@@ -163,6 +166,8 @@ pub struct TrainSettings {
     pub residual_blocks: usize,
     /// Threads of the CPU; all cores where there is none.
     pub threads: Option<usize>,
+    /// The most pixels of a picture that is read.
+    pub max_pixels: MaxPixels,
     /// The seed of the first weights, of the order of the photographs and of their crops.
     pub seed: u64,
     /// How often the run looks at itself.
@@ -195,6 +200,7 @@ impl Default for TrainSettings {
             width: 32,
             residual_blocks: 5,
             threads: None,
+            max_pixels: MaxPixels::default(),
             seed: 0,
             validate_every: Every::Minutes(5.0),
             content_layers: LayerWeights::new([("conv4_2", 1.0)]),
@@ -226,6 +232,11 @@ impl TrainSettings {
         self.to_paint().check()
     }
 
+    /// What reading a photograph or a painting may take.
+    pub(super) fn read_limits(&self) -> ReadLimits {
+        ReadLimits::new(self.max_pixels, None)
+    }
+
     /// The settings of a painting with the same losses.
     pub fn to_paint(&self) -> Settings {
         Settings {
@@ -236,6 +247,7 @@ impl TrainSettings {
             pooling: self.pooling,
             network: self.network.clone(),
             threads: self.threads,
+            max_pixels: self.max_pixels,
             seed: self.seed,
             content_layers: self.content_layers.clone(),
             style_layers: self.style_layers.clone(),

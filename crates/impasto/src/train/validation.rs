@@ -6,7 +6,8 @@ use super::TrainError;
 use super::events::{Skipped, StyleLosses};
 use super::learner::Learner;
 use super::photos::Photos;
-use super::samples::{Crop, cropped};
+use super::samples::{Crop, Reading, cropped};
+use super::settings::TrainSettings;
 use crate::objective::{ContentTarget, Losses};
 use crate::picture::{Picture, WriteError};
 
@@ -43,11 +44,12 @@ impl Validation {
         learner: &mut Learner,
         names: Vec<String>,
         paintings: &[(Picture, f64)],
-        size: usize,
+        settings: &TrainSettings,
     ) -> Result<(Self, Vec<Skipped>), TrainError> {
         let (mut good, mut skipped) = (Vec::new(), Vec::new());
+        let reading = Reading { size: settings.image_size, limits: settings.read_limits() };
         for path in &photos.validation {
-            match cropped(path, Crop::CENTRE, size) {
+            match cropped(path, Crop::CENTRE, reading) {
                 Ok(photo) => {
                     let content = learner.content(&photo);
                     good.push((photo, content));
@@ -58,7 +60,7 @@ impl Validation {
         if let (true, Some(first)) = (good.is_empty(), skipped.first()) {
             return Err(TrainError::NoGoodValidation { count: skipped.len(), reason: first.reason.clone() });
         }
-        let paintings = paintings.iter().map(|(painting, _)| square(painting, size)).collect();
+        let paintings = paintings.iter().map(|(painting, _)| square(painting, reading.size)).collect();
         Ok((Self { photos: good, names, paintings }, skipped))
     }
 
@@ -158,7 +160,7 @@ mod tests {
         let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 1 };
         let paintings = [(Picture::from_rgb8(32, 32, &[99; 32 * 32 * 3]), 1.0)];
         let mut learner = Learner::new(&settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
-        let mut read = || Validation::read(&photos, &mut learner, vec!["a".into()], &paintings, 32);
+        let mut read = || Validation::read(&photos, &mut learner, vec!["a".into()], &paintings, &settings);
         std::fs::write(&photos.validation[1], b"broken").unwrap();
         let (validation, skipped) = read().unwrap();
         assert_eq!((validation.photographs(), skipped.len()), (photos.validation.len() - 1, 1));

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use impasto::picture::{BitDepth, Picture, PictureFile, ReadError};
+use impasto::picture::{BitDepth, Picture, PictureFile, ReadError, ReadLimits};
+use impasto::settings::MaxPixels;
 
 pub(crate) fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures/files").join(name)
@@ -192,6 +193,105 @@ fn a_file_that_lies_about_its_size_is_refused_at_once() {
     png[29..33].copy_from_slice(&crc);
     let error = Picture::from_file_bytes(&png, "large.png".as_ref()).unwrap_err().to_string();
     assert!(error.contains("`large.png` is broken") && error.contains("40000×40000 pixels, in"), "{error}");
+}
+
+/// One bit a pixel in strips of four rows, where white is 0 and where it is 1, against what `image` reads.
+#[test]
+fn tiff_files_of_single_bits_are_read() {
+    let (width, height, rows) = (21u32, 18u32, 4u32);
+    let bits: Vec<u8> = (0..3 * height).map(|i| (i * 37 + 11) as u8).collect();
+    for white_is_one in [0, 1] {
+        let strips = height.div_ceil(rows);
+        let (offsets, counts) = (8 + bits.len() as u32, 8 + bits.len() as u32 + 4 * strips);
+        let mut tiff = [b"II*\0".to_vec(), (counts + 4 * strips).to_le_bytes().to_vec(), bits.clone()].concat();
+        (0..strips).for_each(|i| tiff.extend((8 + i * rows * 3).to_le_bytes()));
+        (0..strips).for_each(|i| tiff.extend((rows.min(height - i * rows) * 3).to_le_bytes()));
+        let entries = [
+            (256, 1, width),
+            (257, 1, height),
+            (258, 1, 1),
+            (259, 1, 1),
+            (262, 1, white_is_one),
+            (273, strips, offsets),
+            (277, 1, 1),
+            (278, 1, rows),
+            (279, strips, counts),
+        ];
+        tiff.extend((entries.len() as u16).to_le_bytes());
+        for (tag, count, value) in entries {
+            tiff.extend([tag as u16, 4].map(u16::to_le_bytes).concat());
+            tiff.extend([count, value].map(u32::to_le_bytes).concat());
+        }
+        tiff.extend([0; 4]);
+        let expected = image::load_from_memory(&tiff).unwrap().to_luma8();
+        let read = Picture::from_file_bytes(&tiff, "bits.tiff".as_ref()).unwrap();
+        let values: Vec<f32> = expected.as_raw().iter().map(|value| f32::from(*value)).collect();
+        assert_eq!(read.data()[..values.len()], values, "white is {white_is_one}");
+    }
+}
+
+/// A flat picture of 1.2 megapixels in every format: refused by its head where it has too many pixels, or would take too
+/// much memory, and read where it does not.
+#[test]
+fn limits_are_kept_in_every_format() {
+    let flat = image::DynamicImage::ImageRgb8(image::RgbImage::from_pixel(1200, 1000, image::Rgb([90, 120, 30])));
+    for format in ["png", "jpg", "gif", "bmp", "webp", "tiff", "ppm"] {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        flat.write_to(&mut bytes, image::ImageFormat::from_extension(format).unwrap()).unwrap();
+        let bytes = bytes.into_inner();
+        let read = |pixels, memory| {
+            let limits = ReadLimits { max_pixels: MaxPixels(pixels), memory };
+            PictureFile::from_bytes_within(&bytes, format.as_ref(), &limits)
+        };
+        let picture = read(1_200_000, 64 << 20).unwrap().picture;
+        assert_eq!((picture.height(), picture.width()), (1000, 1200), "{format}");
+        let error = read(1_199_999, 64 << 20).unwrap_err();
+        assert!(matches!(error, ReadError::TooManyPixels { .. }), "{format}: {error}");
+        let text = error.to_string();
+        assert!(text.contains("1200×1000") && text.contains("--max-pixels") && text.contains("MiB"), "{text}");
+        // The three planes alone take 13.7 MiB.
+        let error = read(1_200_000, 14 << 20).unwrap_err();
+        assert!(matches!(error, ReadError::TooLarge { .. }), "{format}: {error}");
+        let text = error.to_string();
+        assert!(text.contains("1200×1000") && text.contains("--memory") && text.contains("14 MiB"), "{text}");
+    }
+}
+
+/// Text, an ICC profile and EXIF that are packed a thousandfold.
+#[test]
+fn what_unpacks_to_much_beside_the_pixels_is_refused_or_passed_over() {
+    let packed = |bytes: usize| {
+        let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packer, &vec![b'a'; bytes]).unwrap();
+        packer.finish().unwrap()
+    };
+    let with = |name: &[u8; 4], head: &[u8], body: Vec<u8>| {
+        let mut png = std::fs::read(file("plain.png")).unwrap();
+        let chunk = [name, head, &body].concat();
+        let length = (chunk.len() as u32 - 4).to_be_bytes();
+        let crc = crc_of(&chunk).to_be_bytes();
+        png.splice(33..33, [&length[..], &chunk, &crc].concat());
+        png
+    };
+    let read = |png: &[u8]| PictureFile::from_bytes(png, "bomb.png".as_ref());
+    let settings = with(b"iTXt", b"impasto:settings\0\x01\0\0\0", packed(100 << 20));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bomb.png");
+    std::fs::write(&path, &settings).unwrap();
+    assert_eq!(impasto::picture::settings_of(&path), None);
+    assert!(read(&settings).is_ok());
+    let small = with(b"iTXt", b"impasto:settings\0\x01\0\0\0", packed(1000));
+    std::fs::write(&path, &small).unwrap();
+    assert_eq!(impasto::picture::settings_of(&path).unwrap().len(), 1000);
+    assert!(read(&with(b"iTXt", b"XML:com.adobe.xmp\0\x01\0\0\0", packed(100 << 20))).is_ok());
+    assert!(read(&with(b"zTXt", b"Raw profile type iptc\0\0", packed(100 << 20))).is_ok());
+    // Nine megabytes are no profile; a hundred are more than may be unpacked.
+    assert!(read(&with(b"iCCP", b"a\0\0", packed(9 << 20))).is_ok());
+    let error = read(&with(b"iCCP", b"a\0\0", packed(100 << 20))).unwrap_err().to_string();
+    assert!(
+        error.contains("`bomb.png` cannot be read: what it holds beside its pixels takes more than 64 MiB"),
+        "{error}"
+    );
 }
 
 /// CRC-32 as PNG has it (PNG specification, annex D).

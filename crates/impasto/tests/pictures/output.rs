@@ -106,12 +106,47 @@ fn metadata_stays_without_the_place_unless_it_is_wanted() {
                 assert_eq!(text(Tag::GPSLatitude).is_some(), gps, "{what}");
             }
             let lines = String::from_utf8_lossy(&bytes);
-            assert!(lines.contains("xmp:Rating=\"4\""), "{what}");
+            assert!(lines.contains("<xmp:Rating>4</xmp:Rating>"), "{what}");
             assert_eq!(lines.contains("48,51.483N"), gps, "{what}");
             // Upright as it is, and not turned again.
             let again = PictureFile::read(&path).unwrap();
             assert_eq!((again.picture.width(), again.picture.height()), (18, 24), "{what}");
             assert_eq!(settings_of(&path).as_deref(), Some("size = 8\n"), "{what}");
+        }
+    }
+}
+
+/// The fixture has every field that exiftool can write and that may tell a place: `tools/make_picture_fixtures.py`.
+#[test]
+fn no_field_that_may_tell_a_place_stays_unless_it_is_wanted() {
+    let picture = read("everywhere.jpg");
+    let has = |bytes: &[u8], words: &[&str]| {
+        let holds = |word: &[u8]| bytes.windows(word.len()).any(|bytes| bytes.eq_ignore_ascii_case(word));
+        // Windows' own EXIF fields have 16 bits a letter.
+        let wide = |word: &str| word.bytes().flat_map(|byte| [byte, 0]).collect::<Vec<_>>();
+        words
+            .iter()
+            .filter(|word| holds(word.as_bytes()) || holds(&wide(word)))
+            .map(|word| (*word).to_owned())
+            .collect()
+    };
+    for format in FORMATS {
+        let written = |gps| {
+            let metadata = picture.metadata.to_keep(gps);
+            let output = PictureOutput { metadata, ..PictureOutput::default() };
+            picture.picture.to_file_bytes_with(format, &output).unwrap()
+        };
+        let exif = |bytes: &[u8]| exif_of(bytes).unwrap();
+        let places = |bytes: &[u8]| exif(bytes).fields().any(|field| field.tag.context() == exif::Context::Gps);
+        let (without, with) = (written(false), written(true));
+        let telling = ["Nowhere", "GPS", "05:45", "0545", "the maker alone", "12.5", "12,30"];
+        let left: Vec<String> = has(&without, &telling);
+        assert!(left.is_empty() && !places(&without), "{format:?}: {left:?}");
+        let kept: Vec<String> = has(&with, &["Nowhere", "the maker alone"]);
+        assert!(kept == ["Nowhere"] && places(&with), "{format:?}: {kept:?}");
+        for bytes in [&without, &with] {
+            let kept: Vec<String> = has(bytes, &["Ann Author", "Glass 50", "Telephones", "2020:02:02"]);
+            assert_eq!(kept.len(), 4, "{format:?}: {kept:?}");
         }
     }
 }

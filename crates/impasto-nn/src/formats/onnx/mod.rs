@@ -3,6 +3,7 @@
 //! As a weight file it has its initialisers; its operations are there for those who ask ([`Graph`]).
 
 pub(crate) mod proto;
+mod scan;
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -60,6 +61,9 @@ pub(super) fn open(mut source: Source) -> Result<Contents, LoadError> {
     }
     let bytes = Bytes::from(source.read_at(0, source.len(), "the file")?);
     let label = source.label().clone();
+    if !scan::is_reasonable(&bytes) {
+        return Err(label.malformed("it has more parts than any network that paints"));
+    }
     let model = Model::decode(bytes).map_err(|e| damaged(&label, &e))?;
     let metadata = model.metadata.iter().filter_map(|e| e.key.clone().zip(e.value.clone())).collect();
     let packed = model.graph.ok_or_else(|| label.truncated("it has no graph"))?;

@@ -22,7 +22,7 @@ const DEEPEST: usize = 8;
 const MOST_LEAVES: usize = 100_000;
 
 /// A tensor that repeats its storage (by strides of 0) may have this many elements.
-const MOST_REPEATED: u64 = 1 << 24;
+const MOST_REPEATED: u64 = 1 << 16;
 
 /// What a pickle lists: tensors by name, and the plain values beside them.
 #[derive(Debug, Default)]
@@ -122,7 +122,8 @@ impl Window {
             _ => (tensor.offset.checked_mul(element)?.checked_add(begin)?, last.checked_add(1)?.checked_mul(element)?),
         };
         let inside = first.checked_add(extent)? <= bytes;
-        let repeats = element > 0 && count > MOST_REPEATED && count > bytes / element;
+        // A storage may be announced longer than it is: what counts is how much of it the tensor covers.
+        let repeats = element > 0 && count > MOST_REPEATED && count > extent / element;
         let whole = |values: &[u64]| values.iter().map(|&v| usize::try_from(v).ok()).collect::<Option<Vec<_>>>();
         let (size, stride) = (whole(&tensor.size)?, whole(&tensor.stride)?);
         (inside && !repeats).then_some(Self { dtype: tensor.dtype, first, extent, size, stride })
