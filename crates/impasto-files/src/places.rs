@@ -72,7 +72,7 @@ impl Places {
 
     fn add(&mut self, label: String, path: &Path, written: bool) -> Result<(), Clash> {
         let Some(identity) = Identity::of(path) else { return Ok(()) };
-        let alike = self.known.entry(identity.without_case()).or_default();
+        let alike = self.known.entry(identity.clone().without_case()).or_default();
         for other in alike.iter().map(|i| &self.files[*i]) {
             if (written || other.written) && (other.identity == identity || ignores_case(path)) {
                 let both_written = written && other.written;
