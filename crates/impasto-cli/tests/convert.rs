@@ -70,7 +70,7 @@ fn what_cannot_be_converted_says_why() {
     import("cat.png", "out.safetensors", &["cat.png", "PNG picture", "cannot be imported"]);
     import("missing.pth", "out.safetensors", &["missing.pth", "does not exist"]);
     import("candy.pth", "candy.pth", &["candy.pth", "another name"]);
-    import("candy.pth", "nowhere/out.safetensors", &["nowhere/out.safetensors", "folder"]);
+    import("candy.pth", "nowhere/out.safetensors", &["the folder `nowhere` does not exist"]);
     import("mosaic.safetensors", "out.safetensors", &["already"]);
     let export = |model: &str, more: &[&str], words: &[&str]| {
         studio.run(&[&["models", "export", model], more].concat()).refused(words);

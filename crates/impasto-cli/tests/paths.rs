@@ -12,8 +12,8 @@ const KEPT: &str = "out.png-checkpoint.safetensors";
 
 /// Every file of the folder and what is in it.
 fn contents(studio: &Studio) -> BTreeMap<String, Vec<u8>> {
-    let read = |name: String| (std::fs::read(studio.path(&name)).unwrap_or_default(), name);
-    studio.files().into_iter().map(read).map(|(bytes, name)| (name, bytes)).collect()
+    let read = |name: String| (name.clone(), std::fs::read(studio.path(&name)).unwrap_or_default());
+    studio.files().into_iter().map(read).collect()
 }
 
 #[test]

@@ -47,11 +47,11 @@ impl Identity {
     }
 
     /// The same with the names in lower case, to find those that may mean one file where case does not count.
-    pub(crate) fn without_case(self) -> Self {
-        match self {
-            Self::New { folder, names } => Self::New { folder, names: names.to_string_lossy().to_lowercase().into() },
-            existing => existing,
+    pub(crate) fn without_case(mut self) -> Self {
+        if let Self::New { names, .. } = &mut self {
+            *names = names.to_string_lossy().to_lowercase().into();
         }
+        self
     }
 }
 
