@@ -6,6 +6,7 @@ mod finish;
 mod job;
 mod masks;
 mod plan;
+mod probe;
 mod pyramid;
 mod ready;
 mod run;
@@ -32,6 +33,8 @@ use finish::paint_kept;
 pub use job::{JobError, PaintJob};
 pub use masks::{Mask, MaskError, Masks, NO_MASK};
 pub use plan::{PaintPlan, ScalePlan, plan};
+#[doc(hidden)]
+pub use probe::probe;
 pub use pyramid::{Scale, scales};
 use ready::Ready;
 use run::{Keeping, Run};

@@ -32,6 +32,7 @@ mod learner;
 mod muon;
 mod overrides;
 mod photos;
+mod probe;
 mod run;
 mod samples;
 mod schedule;
@@ -49,6 +50,8 @@ pub use error::TrainError;
 pub use events::{Skipped, StyleLosses, TrainEnd, TrainEvent};
 pub use job::TrainJob;
 pub use overrides::TrainOverrides;
+#[doc(hidden)]
+pub use probe::probe;
 pub use settings::{Every, Schedule, TrainOptimizer, TrainSettings, TrainStyle};
 pub use shares::StyleShares;
 
