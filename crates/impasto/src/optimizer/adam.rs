@@ -76,7 +76,12 @@ impl Optimizer for Adam {
     fn recall(&mut self, numbers: &[f64], slices: Vec<Numbers>) -> Option<()> {
         let &[learning_rate, steps] = numbers else { return None };
         let slices: Vec<_> = slices.into_iter().map(Numbers::floats).collect::<Option<_>>()?;
-        [self.first, self.second, self.good] = slices.try_into().ok()?;
+        let slices: [Vec<f32>; 3] = slices.try_into().ok()?;
+        // Before the first step all are empty, and none is after it.
+        if slices.iter().any(|slice| slice.is_empty() != slices[0].is_empty()) {
+            return None;
+        }
+        [self.first, self.second, self.good] = slices;
         (self.learning_rate, self.steps) = (learning_rate, steps as u32);
         Some(())
     }
@@ -89,6 +94,14 @@ impl Optimizer for Adam {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_memory_of_which_a_part_is_empty_is_refused() {
+        let slices = |lengths: [usize; 3]| lengths.map(|length| Numbers::Floats(vec![0.5; length])).into();
+        let recalled = |lengths| Adam::new(0.1, Cpu::new(1)).recall(&[0.1, 3.0], slices(lengths));
+        assert_eq!((recalled([6, 6, 6]), recalled([0, 0, 0])), (Some(()), Some(())));
+        assert_eq!((recalled([6, 0, 6]), recalled([6, 6, 0]), recalled([0, 6, 6])), (None, None, None));
+    }
 
     #[test]
     fn the_first_steps_are_those_of_the_papers_algorithm() {

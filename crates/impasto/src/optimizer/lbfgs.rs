@@ -222,6 +222,9 @@ impl Optimizer for Lbfgs {
     }
 
     fn recall(&mut self, numbers: &[f64], slices: Vec<Numbers>) -> Option<()> {
+        if slices.iter().any(Numbers::is_empty) {
+            return None;
+        }
         let (mut numbers, mut slices) = (numbers.iter().copied(), slices.into_iter());
         self.first_step = numbers.next()?;
         self.history.clear();
@@ -292,6 +295,28 @@ mod tests {
         (best, outcomes)
     }
 
+    /// The vectors of a memory, as a checkpoint gives them back.
+    fn owned(memory: &Memory<'_>) -> Vec<Numbers> {
+        let owned = |slice: &Slice<'_>| match slice {
+            Slice::Floats(values) => Numbers::Floats(values.to_vec()),
+            Slice::Halves(values) => Numbers::Halves(values.to_vec()),
+        };
+        memory.slices.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn a_memory_with_a_vector_of_nothing_is_refused() {
+        let mut remembers = Lbfgs::new(1.0, Cpu::new(1));
+        run(&mut remembers, 9);
+        let memory = remembers.memory();
+        assert_eq!(Lbfgs::new(1.0, Cpu::new(1)).recall(&memory.numbers, owned(&memory)), Some(()));
+        for place in 0..memory.slices.len() {
+            let mut slices = owned(&memory);
+            slices[place] = Numbers::Floats(Vec::new());
+            assert_eq!(Lbfgs::new(1.0, Cpu::new(1)).recall(&memory.numbers, slices), None, "{place}");
+        }
+    }
+
     #[test]
     fn large_pictures_are_remembered_for_fewer_steps() {
         assert_eq!(
@@ -331,11 +356,7 @@ mod tests {
                 step(&mut runs[0], &mut x, &mut gradient);
             }
             let memory = runs[0].memory();
-            let owned = |slice: &Slice<'_>| match slice {
-                Slice::Floats(values) => Numbers::Floats(values.to_vec()),
-                Slice::Halves(values) => Numbers::Halves(values.to_vec()),
-            };
-            let (numbers, slices) = (memory.numbers, memory.slices.iter().map(owned).collect());
+            let (numbers, slices) = (memory.numbers.clone(), owned(&memory));
             runs[1].recall(&numbers, slices).unwrap();
             let (mut y, mut other) = (x.clone(), gradient.clone());
             for _ in 0..30 {

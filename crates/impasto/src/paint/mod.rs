@@ -8,6 +8,7 @@ mod job;
 mod masks;
 mod places;
 mod plan;
+mod probe;
 mod pyramid;
 mod ready;
 mod run;
@@ -34,6 +35,8 @@ use finish::paint_kept;
 pub use job::{JobError, PaintJob};
 pub use masks::{Mask, MaskError, Masks, NO_MASK};
 pub use plan::{PaintPlan, ScalePlan, plan};
+#[doc(hidden)]
+pub use probe::probe;
 pub use pyramid::{Scale, scales};
 use ready::Ready;
 use run::{Keeping, Run};

@@ -34,6 +34,7 @@ mod overrides;
 mod pace;
 mod paths;
 mod photos;
+mod probe;
 mod run;
 mod samples;
 mod schedule;
@@ -52,6 +53,8 @@ pub use events::{Skipped, StyleLosses, TrainEnd, TrainEvent};
 pub use job::TrainJob;
 pub use overrides::TrainOverrides;
 pub use photos::{ReportPhotos, report_photos};
+#[doc(hidden)]
+pub use probe::probe;
 pub use settings::{Every, Schedule, TrainOptimizer, TrainSettings, TrainStyle};
 pub use shares::StyleShares;
 

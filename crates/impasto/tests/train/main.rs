@@ -135,7 +135,7 @@ fn a_start_that_is_not_finite_is_refused() {
 }
 
 #[test]
-fn minutes_become_steps_and_the_rate_falls_to_nothing() {
+fn minutes_become_steps_before_the_end() {
     let studio = Studio::new();
     let (trained, events) = watched(&studio.job("m.safetensors", |s| (s.steps, s.minutes) = (100_000, Some(0.15))));
     let trained = trained.unwrap();
@@ -145,15 +145,6 @@ fn minutes_become_steps_and_the_rate_falls_to_nothing() {
         _ => None,
     });
     assert_eq!(announced, Some(trained.history.len()), "the number of steps was known before the end");
-    let rates: Vec<f64> = events
-        .iter()
-        .filter_map(|event| match event {
-            TrainEvent::Step { learning_rate, .. } => Some(*learning_rate),
-            _ => None,
-        })
-        .collect();
-    let highest = rates.iter().copied().fold(0.0, f64::max);
-    assert!(rates[rates.len() - 1] < 0.2 * highest, "{rates:?}");
 }
 
 #[test]

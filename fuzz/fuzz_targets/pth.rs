@@ -1,0 +1,6 @@
+//! Weight files of PyTorch: pickles, zip and tar archives.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| impasto_fuzz::read_tensors(data));
