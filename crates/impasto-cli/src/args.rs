@@ -187,7 +187,7 @@ pub(crate) struct PaintArgs {
     pub(crate) pooling_scale: Option<f64>,
 
     /// What the network sees beyond the picture: `zero`; `replicate`, its nearest pixel for the first
-    /// layer; or `crop`, as `replicate` and the style is compared without the outermost positions.
+    /// layer; or `mirror`, some of the picture again, which does not count.
     #[arg(long, help_heading = "Settings")]
     pub(crate) border: Option<BorderKind>,
 

@@ -94,6 +94,18 @@ pub struct Demand {
     pub planes: usize,
 }
 
+impl Demand {
+    /// With so many pixels more on each side of the picture and of the styles, and a plane that says that they do not
+    /// count.
+    pub(crate) fn with_margin(mut self, margin: usize) -> Self {
+        for side in self.styles.iter_mut().chain([&mut self.size]) {
+            *side = (side.0 + 2 * margin, side.1 + 2 * margin);
+        }
+        self.planes += 1;
+        self
+    }
+}
+
 /// What one size of a painting will take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {

@@ -113,15 +113,15 @@ fn the_gradient_of_every_term_is_that_of_finite_differences() {
         ("relative content", Settings { content_weight: 1.0, loss_scale: LossScale::Relative, ..none.clone() }),
         (
             "relative gram",
-            Settings { style_weight: 1.0, loss_scale: LossScale::Relative, border: BorderKind::Crop, ..none.clone() },
+            Settings { style_weight: 1.0, loss_scale: LossScale::Relative, border: BorderKind::Mirror, ..none.clone() },
         ),
         (
-            "relative wasserstein, without the outermost positions",
+            "relative wasserstein, past a mirror",
             Settings {
                 style_weight: 1.0,
                 style_loss: StyleLossKind::Wasserstein,
                 loss_scale: LossScale::Relative,
-                border: BorderKind::Crop,
+                border: BorderKind::Mirror,
                 ..none.clone()
             },
         ),

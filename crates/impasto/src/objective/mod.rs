@@ -2,6 +2,7 @@
 //!
 //! `loss = content_weight · content + style_weight · style + tv_weight · total_variation`, each described in its file.
 
+mod margin;
 mod perceptual;
 mod protect;
 mod regions;
@@ -23,6 +24,8 @@ use crate::memory::Layout;
 use crate::picture::Picture;
 use crate::settings::{BorderKind, LossScale, Settings, SettingsError, StyleLossKind};
 
+pub(crate) use margin::MARGIN;
+use margin::Margin;
 pub use perceptual::{ContentTarget, Perceptual, StyleTarget};
 pub(crate) use protect::Protected;
 pub use regions::Regions;
@@ -97,8 +100,8 @@ pub struct Weights {
     style_loss: StyleLossKind,
     /// In which units the losses are.
     scale: LossScale,
-    /// Whether the outermost positions of picture and style count for nothing in the style.
-    crop: bool,
+    /// Whether pictures and styles are seen with a margin.
+    margin: bool,
     /// The factor of the total variation.
     total_variation: f64,
     /// The network whose layers they are.
@@ -125,7 +128,7 @@ impl Weights {
             style: scaled(settings.style_layers.taps(network)?, settings.style_weight),
             style_loss: settings.style_loss,
             scale: settings.loss_scale,
-            crop: settings.border == BorderKind::Crop,
+            margin: settings.border == BorderKind::Mirror,
             total_variation: settings.tv_weight,
             network,
             reach: Reach::of(network, 0),
@@ -153,35 +156,11 @@ impl Weights {
         }
     }
 
-    /// The weights of a tap's positions in a window, for the content: the means of those of the pixels.
-    fn of_content(
-        &self,
-        trunk: &dyn Trunk,
-        tap: usize,
-        tile: &Tile,
-        pixels: Option<(&[f32], usize)>,
-    ) -> Option<Vec<f32>> {
+    /// What the positions of a tap weigh in a window of a picture whose pixels have these weights.
+    fn at(&self, trunk: &dyn Trunk, tap: usize, tile: &Tile, pixels: Option<(&[f32], usize)>) -> Option<Vec<f32>> {
         let shape = trunk.tap_shape(tap, tile.size().0, tile.size().1);
         let step = Reach::of(self.network, tap).step;
         regions::position_weights(tile, pixels, (shape.height, shape.width), step)
-    }
-
-    /// The same for the style, where the outermost positions may count for nothing. The first layer sees no zeros.
-    fn of_style(
-        &self,
-        trunk: &dyn Trunk,
-        tap: usize,
-        tile: &Tile,
-        pixels: Option<(&[f32], usize)>,
-    ) -> Option<Vec<f32>> {
-        let shape = trunk.tap_shape(tap, tile.size().0, tile.size().1);
-        let weights = self.of_content(trunk, tap, tile, pixels);
-        if !self.crop || tap == 0 || shape.height.min(shape.width) < regions::LEAST_CROPPED {
-            return weights;
-        }
-        let mut weights = weights.unwrap_or_else(|| vec![1.0; shape.positions()]);
-        regions::crop(tile, &mut weights, shape.width);
-        Some(weights)
     }
 }
 
@@ -197,6 +176,7 @@ pub struct Objective {
     content: ContentTarget,
     style: StyleTarget,
     protected: Option<Protected>,
+    margin: Option<Margin>,
 }
 
 impl Objective {
@@ -229,7 +209,7 @@ impl Objective {
     pub(crate) fn blank(machine: Machine, weights: &Weights) -> Self {
         let mut perceptual = Perceptual::new(machine, weights);
         let style = perceptual.style(&[]);
-        Self { perceptual, content: ContentTarget::default(), style, protected: None }
+        Self { perceptual, content: ContentTarget::default(), style, protected: None, margin: None }
     }
 
     /// Looks at another content and other styles.
@@ -239,15 +219,24 @@ impl Objective {
     pub fn look_at(&mut self, layout: Layout, content: &Picture, styles: &[(Picture, f64)], regions: Regions) {
         self.forget();
         self.perceptual.set_layout(layout);
-        self.style = self.perceptual.style(styles);
         let shares: Vec<f64> = styles.iter().map(|(_, share)| *share).collect();
-        self.content = self.perceptual.content_within(content, &regions, &shares);
+        if self.perceptual.has_margin() {
+            let margin = Margin::new(content.height(), content.width());
+            let styles: Vec<_> = styles.iter().map(|(style, share)| (Margin::picture(style), *share)).collect();
+            self.style = self.perceptual.style(&styles);
+            let (content, regions) = (Margin::picture(content), margin.regions(&regions));
+            self.content = self.perceptual.content_within(&content, &regions, &shares);
+            self.margin = Some(margin);
+        } else {
+            self.style = self.perceptual.style(styles);
+            self.content = self.perceptual.content_within(content, &regions, &shares);
+        }
         self.protected = regions.protect.map(|stays| Protected::new(content, stays));
     }
 
     /// Gives back the room of all that was looked at, which may be much; nothing can be asked before it looks again.
     pub(crate) fn forget(&mut self) {
-        (self.content, self.protected) = (ContentTarget::default(), None);
+        (self.content, self.protected, self.margin) = (ContentTarget::default(), None, None);
         self.perceptual.forget();
     }
 
@@ -261,11 +250,10 @@ impl Objective {
     /// # Panics
     /// If the picture is not of the content's size.
     pub fn value(&mut self, picture: &[f32]) -> Losses {
-        let Self { perceptual, content, style, protected } = self;
-        match protected {
-            None => perceptual.value(picture, content, style),
-            Some(protected) => perceptual.value(protected.shown(picture), content, style),
-        }
+        let Self { perceptual, content, style, protected, margin } = self;
+        let shown = protected.as_mut().map_or(picture, |protected| protected.shown(picture));
+        let seen = margin.as_mut().map_or(shown, |margin| margin.around(shown));
+        perceptual.value(seen, content, style)
     }
 
     /// The losses of a picture; their gradient with respect to it is written to `gradient`.
@@ -273,12 +261,17 @@ impl Objective {
     /// # Panics
     /// If the picture or the gradient is not of the content's size.
     pub fn value_and_gradient(&mut self, picture: &[f32], gradient: &mut [f32]) -> Losses {
-        let Self { perceptual, content, style, protected } = self;
-        let Some(protected) = protected else {
-            return perceptual.value_and_gradient(picture, content, style, gradient);
+        let Self { perceptual, content, style, protected, margin } = self;
+        let shown = protected.as_mut().map_or(picture, |protected| protected.shown(picture));
+        let mut evaluate =
+            |seen: &[f32], gradient: &mut [f32]| perceptual.value_and_gradient(seen, content, style, gradient);
+        let losses = match margin {
+            None => evaluate(shown, gradient),
+            Some(margin) => margin.through(shown, gradient, evaluate),
         };
-        let losses = perceptual.value_and_gradient(protected.shown(picture), content, style, gradient);
-        protected.hold(gradient);
+        if let Some(protected) = protected {
+            protected.hold(gradient);
+        }
         losses
     }
 

@@ -116,6 +116,11 @@ impl Perceptual {
         (self.window, self.window_gradient) = (Vec::new(), Vec::new());
     }
 
+    /// Whether pictures shall be looked at with a margin.
+    pub(super) fn has_margin(&self) -> bool {
+        self.weights.margin
+    }
+
     /// How far the deepest tap looks.
     pub fn reach(&self) -> Reach {
         self.weights.reach()
@@ -178,7 +183,7 @@ impl Perceptual {
         self.forward(content.data(), (content.height(), content.width()), tile, false, &[]);
         if self.weights.scale == LossScale::Relative {
             for ((tap, _), energy) in self.weights.content.iter().zip(energies) {
-                let weights = self.weights.of_content(&*self.trunk, *tap, tile, visible);
+                let weights = self.weights.at(&*self.trunk, *tap, tile, visible);
                 energy.add(self.trunk.moments(*tap, weights.as_deref()));
             }
         }
@@ -285,7 +290,7 @@ impl Perceptual {
     ) -> Vec<Moments> {
         let at = |tap: usize| places.iter().map(move |place| (tap, *place));
         let wanted = self.weights.style.iter().flat_map(|(tap, _)| at(*tap));
-        let weights = wanted.map(|(tap, place)| (tap, self.weights.of_style(&*self.trunk, tap, tile, place)));
+        let weights = wanted.map(|(tap, place)| (tap, self.weights.at(&*self.trunk, tap, tile, place)));
         let weights: Vec<_> = weights.collect();
         let wanted: Vec<_> = weights.iter().map(|(tap, weights)| (*tap, weights.as_deref())).collect();
         let (height, width) = tile.size();
@@ -312,7 +317,7 @@ impl Perceptual {
             let last = index + 1 == content.tiles.len();
             let found = self.forward(picture, content.size(), tile, keep && last, &places);
             for ((sum, (tap, _)), target) in distances.iter_mut().zip(&contents).zip(targets) {
-                let weights = self.weights.of_content(&*self.trunk, *tap, tile, content.visible());
+                let weights = self.weights.at(&*self.trunk, *tap, tile, content.visible());
                 sum.distance += self.trunk.squared_distance(*tap, target, weights.as_deref());
                 let sum_of = |weights: &Vec<f32>| weights.iter().map(|w| f64::from(*w)).sum();
                 sum.weight += weights.as_ref().map_or(target.shape.positions() as f64, sum_of);
@@ -378,9 +383,9 @@ impl Perceptual {
         gradient: &mut [f32],
     ) {
         let trunk = &*self.trunk;
-        let of_content = |tap| self.weights.of_content(trunk, tap, tile, content.visible());
+        let of_content = |tap| self.weights.at(trunk, tap, tile, content.visible());
         let of_contents: Vec<_> = self.weights.content.iter().map(|(tap, _)| of_content(*tap)).collect();
-        let of_place = |tap, place| self.weights.of_style(trunk, tap, tile, content.place(place));
+        let of_place = |tap, place| self.weights.at(trunk, tap, tile, content.place(place));
         let of_places = |tap: usize| (0..content.places.len()).map(|p| of_place(tap, p)).collect::<Vec<_>>();
         let of_styles: Vec<_> = self.weights.style.iter().map(|(tap, _)| of_places(*tap)).collect();
 

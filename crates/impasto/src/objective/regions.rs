@@ -131,26 +131,6 @@ pub(super) fn position_weights(
     Some(weights)
 }
 
-/// Fewer positions a side than this are not cropped: little would be left of them.
-pub(super) const LEAST_CROPPED: usize = 5;
-
-/// Sets the weights of a window's outermost positions, in rows of `width`, to 0 where the window ends with the picture:
-/// they see the zeros that the network's convolutions have beyond it.
-pub(super) fn crop(tile: &Tile, weights: &mut [f32], width: usize) {
-    let height = weights.len() / width;
-    let (rows, columns) = (&tile.rows, &tile.columns);
-    for (index, weight) in weights.iter_mut().enumerate() {
-        let (y, x) = (index / width, index % width);
-        let above = y == 0 && rows.ends_above();
-        let below = y + 1 == height && rows.ends_below();
-        let before = x == 0 && columns.ends_above();
-        let behind = x + 1 == width && columns.ends_below();
-        if above || below || before || behind {
-            *weight = 0.0;
-        }
-    }
-}
-
 fn mean(plane: &[f32], across: usize, rows: std::ops::Range<usize>, columns: std::ops::Range<usize>) -> f32 {
     let count = rows.len() * columns.len();
     let sum: f32 = rows.map(|y| plane[y * across..][columns.clone()].iter().sum::<f32>()).sum();
@@ -217,22 +197,6 @@ mod tests {
         // What is transparent does not count.
         let half = Regions { alpha: Some([[1.0; 5], [0.0; 5]].concat()), ..one([1.0; 10]) };
         assert_eq!(half.strengths(&[1.0]), [1.0]);
-    }
-
-    #[test]
-    fn only_edges_of_the_picture_are_cropped() {
-        let cropped = |rows: Span, columns: Span| {
-            let mut weights = vec![1.0; 5 * 6];
-            crop(&Tile { rows, columns }, &mut weights, 6);
-            weights
-        };
-        let whole = cropped(span(0..10, 0..10), span(0..12, 0..12));
-        assert_eq!(whole.iter().sum::<f32>(), 12.0);
-        assert!(whole[..7].iter().all(|w| *w == 0.0) && whole[7] == 1.0);
-        // A window of the upper right corner: only its upper and right edge are the picture's.
-        let corner = cropped(span(0..10, 0..6), span(8..20, 12..20));
-        assert_eq!(corner.iter().sum::<f32>(), 20.0);
-        assert!(corner[24] == 1.0 && corner[29] == 0.0 && corner[0] == 0.0);
     }
 
     #[test]

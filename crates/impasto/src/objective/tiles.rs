@@ -75,18 +75,6 @@ pub struct Span {
     pub interior: Range<usize>,
 }
 
-impl Span {
-    /// Whether the window begins where the picture does: elsewhere there is a halo.
-    pub(super) fn ends_above(&self) -> bool {
-        self.window.start == self.interior.start
-    }
-
-    /// Whether it ends where the picture does.
-    pub(super) fn ends_below(&self) -> bool {
-        self.window.end == self.interior.end
-    }
-}
-
 /// A window of a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tile {

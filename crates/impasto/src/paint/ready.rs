@@ -9,9 +9,9 @@ use super::{PaintError, Scale, Scene};
 use crate::device::Machine;
 use crate::memory::{self, Demand, Layout, Plan};
 use crate::objective::tiles::Reach;
-use crate::objective::{Perceptual, Weights};
+use crate::objective::{MARGIN, Perceptual, Weights};
 use crate::picture::{MIN_SIDE, size_with_longer_side};
-use crate::settings::{OptimizerKind, Settings};
+use crate::settings::{BorderKind, OptimizerKind, Settings};
 
 /// The share of the shallow part, which runs in bands, in a forward or a backward pass: the multiplications of VGG19 up
 /// to its second pooling, of those up to conv5_1.
@@ -109,7 +109,8 @@ impl Planner<'_> {
     }
 
     fn demand(&self, size: (usize, usize), last: bool) -> Demand {
-        self.scene.demand(size, self.settings.style_scale, last)
+        let demand = self.scene.demand(size, self.settings.style_scale, last);
+        if self.settings.border == BorderKind::Mirror { demand.with_margin(MARGIN) } else { demand }
     }
 
     /// That there is no room for a size, and what would help.

@@ -74,7 +74,7 @@ fn default() -> Settings {
         init: Init::Content,
         style_loss: StyleLossKind::Wasserstein,
         loss_scale: LossScale::Relative,
-        border: BorderKind::Crop,
+        border: BorderKind::Mirror,
         content_layers: LayerWeights::new([("conv4_2", 1.0)]),
         style_layers: LayerWeights::new(STYLE_LAYERS.into_iter().zip(weights)),
         ..article()

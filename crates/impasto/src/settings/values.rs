@@ -156,14 +156,13 @@ named! {
 
 named! {
     /// What the network sees beyond the picture: see [`Border`].
-    BorderKind, "border", "`zero`, `replicate` or `crop`", {
+    BorderKind, "border", "`zero`, `replicate` or `mirror`", {
         /// Zeros, as VGG was trained with.
         Zero = "zero",
         /// The first layer sees the nearest pixel of the picture, the others zeros.
         Replicate = "replicate",
-        /// As `replicate`; and the outermost positions of picture and painting, which see the zeros, do not count for
-        /// the style.
-        Crop = "crop",
+        /// Picture and painting continued as in a mirror by a few pixels, which do not count for any loss.
+        Mirror = "mirror",
     }
 }
 
@@ -181,7 +180,7 @@ impl From<BorderKind> for Border {
     fn from(kind: BorderKind) -> Self {
         match kind {
             BorderKind::Zero => Self::Zero,
-            BorderKind::Replicate | BorderKind::Crop => Self::Replicate,
+            BorderKind::Replicate | BorderKind::Mirror => Self::Replicate,
         }
     }
 }
