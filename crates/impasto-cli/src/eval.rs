@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use impasto::eval::{Evaluation, Evaluator};
 use impasto::picture::ReadLimits;
-use impasto::settings::{LayerWeights, MaxPixels, Settings};
+use impasto::settings::{LayerWeights, MaxPixels, Preset, Settings};
 use impasto::{Picture, network};
 use serde::Serialize;
 
@@ -65,15 +65,16 @@ struct Told<'a> {
 }
 
 pub(crate) fn run(args: EvalArgs) -> Result<Ending, Box<dyn Error>> {
-    let default = Settings::default();
+    // Layers, pooling and border of the article: figures stay comparable while the presets change.
+    let article = Settings::preset(Preset::Article);
     let settings = Settings {
         size: args.size,
         threads: args.threads,
         max_pixels: args.max_pixels.unwrap_or_default(),
         network: args.network.clone(),
-        content_layers: args.content_layers.unwrap_or(default.content_layers.clone()),
-        style_layers: args.style_layers.unwrap_or(default.style_layers.clone()),
-        ..default
+        content_layers: args.content_layers.unwrap_or(article.content_layers.clone()),
+        style_layers: args.style_layers.unwrap_or(article.style_layers.clone()),
+        ..article
     };
     settings.check()?;
     let limits = ReadLimits::new(settings.max_pixels, None);
