@@ -140,9 +140,9 @@ fn an_older_picture_is_painted_again_in_the_units_of_its_time() {
     let picture = Picture::read(&studio.path("o.png")).unwrap();
     picture.write_as(PictureFormat::Png, &studio.path("older.png"), Some(&older)).unwrap();
     studio.run(&["paint", "--again", "older.png"]).good();
-    assert_eq!(pixels(&studio, "older-again.png"), pixels(&studio, "o.png"));
+    assert!(pixels(&studio, "older-again.png") == pixels(&studio, "o.png"));
     studio.run(&["paint", "--again", "older.png", "--loss-scale", "relative", "-o", "other.png"]).good();
-    assert_ne!(pixels(&studio, "other.png"), pixels(&studio, "o.png"));
+    assert!(pixels(&studio, "other.png") != pixels(&studio, "o.png"));
 }
 
 /// Pictures that name files by paths: none of them is opened, though all of them are there.
