@@ -140,9 +140,9 @@ fn an_older_picture_is_painted_again_in_the_units_of_its_time() {
     let picture = Picture::read(&studio.path("o.png")).unwrap();
     picture.write_as(PictureFormat::Png, &studio.path("older.png"), Some(&older)).unwrap();
     studio.run(&["paint", "--again", "older.png"]).good();
-    assert_eq!(pixels(&studio, "older-again.png"), pixels(&studio, "o.png"));
+    assert!(pixels(&studio, "older-again.png") == pixels(&studio, "o.png"));
     studio.run(&["paint", "--again", "older.png", "--loss-scale", "relative", "-o", "other.png"]).good();
-    assert_ne!(pixels(&studio, "other.png"), pixels(&studio, "o.png"));
+    assert!(pixels(&studio, "other.png") != pixels(&studio, "o.png"));
 }
 
 /// Pictures that name files by paths: none of them is opened, though all of them are there.
@@ -191,7 +191,7 @@ fn killed(studio: &Studio, args: &[&str]) {
 fn an_own_run_is_resumed_by_its_checkpoint_alone_and_that_of_another_by_files_that_are_given() {
     let studio = rooms();
     studio.run(&[&PAINT[..], &["-n", "60", "--threads", "2", "-o", "whole.png"]].concat()).good();
-    let kept = "out/o-checkpoint.safetensors";
+    let kept = "out/o.png-checkpoint.safetensors";
     killed(&studio, &[&PAINT[..], &["--threads", "2", "-o", "out/o.png"]].concat());
     let bytes = std::fs::read(studio.path(kept)).unwrap();
     for folder in [&b"in/cat"[..], b"art/night", studio.folder.path().as_os_str().as_encoded_bytes()] {
@@ -199,7 +199,7 @@ fn an_own_run_is_resumed_by_its_checkpoint_alone_and_that_of_another_by_files_th
     }
     std::fs::copy(studio.path(kept), studio.path("art/sent.safetensors")).unwrap();
     // From another folder, too.
-    let mut elsewhere = studio.command(&["paint", "--resume", "../out/o-checkpoint.safetensors"]);
+    let mut elsewhere = studio.command(&["paint", "--resume", "../out/o.png-checkpoint.safetensors"]);
     Run::of(elsewhere.current_dir(studio.path("in")).output().unwrap()).good();
     assert_eq!(pixels(&studio, "out/o.png"), pixels(&studio, "whole.png"));
 
@@ -221,7 +221,7 @@ fn a_checkpoint_from_elsewhere_writes_over_nothing() {
     std::fs::copy(studio.path("in/cat.png"), studio.path("out/o.png")).unwrap();
     let before = std::fs::read(studio.path("out/o.png")).unwrap();
     let stranger = tempfile::tempdir().unwrap();
-    let args = ["paint", "in/cat.png", "-s", "art/night.png", "--resume", "out/o-checkpoint.safetensors"];
+    let args = ["paint", "in/cat.png", "-s", "art/night.png", "--resume", "out/o.png-checkpoint.safetensors"];
     let mut command = studio.command(&args);
     let run = Run::of(command.env("XDG_STATE_HOME", stranger.path()).output().unwrap());
     run.refused(&["`out/o.png` is there already", "`-o`"]);

@@ -103,7 +103,7 @@ fn what_does_not_fit_a_checkpoint_is_refused_in_a_sentence() {
     let before = std::fs::read(studio.path(KEPT)).unwrap();
     studio.run(&arguments("lbfgs", "out.png")).refused(&[KEPT, "not finished", "go on with", "--resume"]);
     let resume = |args: &[&str]| studio.run(&[&["paint", "--resume", KEPT], args].concat());
-    resume(&["--style-weight", "3"]).refused(&["style-weight = 0.2"]);
+    resume(&["--style-weight", "3"]).refused(&["was begun with style-weight = "]);
     resume(&["-s", "night.png:2"]).refused(&["style = night.png:1"]);
     resume(&["--checkpoint-every", "-1"]).refused(&["the time between checkpoints is -1"]);
     studio.run(&["paint", "--resume", "none.safetensors"]).refused(&["there is no checkpoint `none.safetensors`"]);
@@ -129,7 +129,12 @@ fn a_full_disk_keeps_the_last_good_checkpoint() {
     let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", before.len() / 1024 / 2);
     let mut command = std::process::Command::new("bash");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_impasto"), "paint", "--resume", KEPT, "--json", "-q"]);
-    let mut child = command.current_dir(studio.folder.path()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .env("XDG_STATE_HOME", studio.state.path())
+        .current_dir(studio.folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let warned = lines.by_ref().find(|line| line.contains("\"warning\"")).unwrap();
     assert!(warned.contains(&format!("cannot write `{KEPT}`")), "{warned}");

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use common::{Run, Studio, send};
 
-const KEPT: &str = "out-checkpoint.safetensors";
+const KEPT: &str = "out.png-checkpoint.safetensors";
 
 /// A painting that would take hours.
 const PAINT: [&str; 13] = [

@@ -241,7 +241,6 @@ impl Kept {
             return Err(CheckpointError::Foreign(path.into()));
         }
         let settings = Overrides::from_toml(tensors.text("settings"), path).map_err(|e| damaged(e.to_string()))?;
-        let settings = settings.with_recorded_loss_scale();
         let progress: Progress =
             serde_json::from_str(tensors.text("progress")).map_err(|_| damaged("it is damaged".into()))?;
         let scale = progress.scales.get(progress.scale);

@@ -59,7 +59,7 @@ impl Overrides {
         self.over_settings(Settings::preset(self.preset.unwrap_or(Preset::Default)))
     }
 
-    /// Settings that are in a picture or a checkpoint: weights from before there was a loss scale are absolute.
+    /// Settings that are in a picture: weights from before there was a loss scale are absolute.
     #[must_use]
     pub(crate) fn with_recorded_loss_scale(self) -> Self {
         let older = self.loss_scale.is_none() && self.style_weight.is_some();
