@@ -83,7 +83,7 @@ fn default() -> Settings {
 
 /// The same with about a third of the steps.
 fn fast() -> Settings {
-    Settings { iterations: 13, ..default() }
+    Settings { iterations: 12, ..default() }
 }
 
 /// The same with three times as many steps.
