@@ -162,7 +162,8 @@ fn a_full_disk_takes_nothing_that_was_there() {
         let mut command = std::process::Command::new("bash");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_impasto")]);
         command.args(["train", "--resume", "-o", "m.safetensors", "--steps", "4", "--json"]);
-        Run::of(command.current_dir(studio.folder.path()).env("TMPDIR", studio.path("photos")).output().unwrap())
+        command.env("XDG_STATE_HOME", studio.state.path()).env("TMPDIR", studio.path("photos"));
+        Run::of(command.current_dir(studio.folder.path()).output().unwrap())
     };
     // Room for the model, none for the checkpoint: the run goes on.
     let run = limited(before.len() / 1024 / 2).good();

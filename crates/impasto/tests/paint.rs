@@ -154,7 +154,10 @@ fn an_average_of_the_way_is_left_where_it_is_better() {
         optimizer: OptimizerKind::Adam,
         learning_rate: 20.0,
         average: 0.0,
-        ..Settings::default()
+        scales: None,
+        style_weight: 0.2,
+        init: Init::Content,
+        ..Settings::preset(Preset::Article)
     };
     let last = run("starry-night.jpg", &settings).0.losses.loss;
     let average = run("starry-night.jpg", &Settings { average: 0.9, ..settings }).0.losses.loss;
@@ -264,6 +267,7 @@ fn contents_and_styles_of_one_colour_are_painted() {
             style_loss: StyleLossKind::Wasserstein,
             size: Some(64),
             iterations: 8,
+            strength: Some(0.8),
             threads: Some(2),
             optimizer,
             ..Settings::preset(Preset::Best)

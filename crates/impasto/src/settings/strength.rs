@@ -17,6 +17,8 @@ impl Settings {
         let default = Self::preset(Preset::Default);
         let style_weight = default.style_weight * odds(strength);
         let tv_weight = if self.loss_scale == LossScale::Relative { self.tv_weight } else { default.tv_weight };
+        // The smoothing is for painted strokes: without style the picture is the photograph.
+        let tv_weight = tv_weight * odds(strength).min(1.0);
         Self { style_weight, tv_weight, loss_scale: LossScale::Relative, ..self.clone() }
     }
 }
@@ -46,6 +48,7 @@ mod tests {
         assert_eq!(Settings { strength: None, ..middle }, default);
         let article = Settings { strength: Some(0.5), ..Settings::preset(Preset::Article) }.with_strength();
         assert_eq!((article.style_weight, article.loss_scale), (default.style_weight, LossScale::Relative));
-        assert_eq!(Settings { strength: Some(0.0), ..default }.with_strength().style_weight, 0.0);
+        let none = Settings { strength: Some(0.0), ..default }.with_strength();
+        assert_eq!((none.style_weight, none.tv_weight), (0.0, 0.0));
     }
 }
