@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn a_root_of_less_rank_has_fewer_columns() {
         // The sum of three products of a vector with itself.
-        let vector = |k: usize, i: usize| ((i * 5 + k * 11) as f64).cos();
+        let vector = |k: usize, i: usize| ((i * (k + 2) + k) as f64).cos();
         let matrix = Matrix::from_fn(9, |i, j| (0..3).map(|k| vector(k, i) * vector(k, j)).sum());
         let root = matrix.root(1e-9, 0.0).unwrap();
         let back = root.times(&root.transposed());
