@@ -28,7 +28,7 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
     }
 }
 
-/// Checks, before any work is done, that [`write`] will find a folder that takes a file of this name.
+/// Checks, before any work is done, that [`write()`] will find a folder that takes a file of this name.
 ///
 /// # Errors
 /// If it does not.
