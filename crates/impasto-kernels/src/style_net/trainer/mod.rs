@@ -36,7 +36,7 @@ struct Indices {
 }
 
 impl StyleNetTrainer {
-    /// A trainer for pictures of this size, whose sides are multiples of 4 and at least [`LEAST_SIDE`].
+    /// A trainer for pictures of this size, whose sides are multiples of 4 and at least [`LEAST_SIDE`](crate::style_net::LEAST_SIDE).
     ///
     /// # Errors
     /// If the shape is not one that the kernels run, or the size does not fit.
