@@ -28,10 +28,11 @@ pub(crate) fn run(args: PaintArgs) -> Result<Ending, Box<dyn Error>> {
         let end = sweep(&given, &args.sweep, &mut watcher(&args))?;
         return Ok(if end == End::Stopped { Ending::Interrupted } else { Ending::Done });
     }
-    let job = match &args.resume {
+    let mut job = match &args.resume {
         Some(path) => PaintJob::resume(path, given)?,
         None => PaintJob::new(given)?,
     };
+    job.settings_files = args.config.iter().chain(&args.again).cloned().collect();
     if args.plan {
         let plan = job.plan()?;
         if args.json {

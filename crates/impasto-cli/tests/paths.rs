@@ -22,6 +22,7 @@ fn a_painting_overwrites_no_file_of_its_own_run() {
     for copy in ["start.png", "mask.png"] {
         std::fs::copy(studio.path("cat.png"), studio.path(copy)).unwrap();
     }
+    std::fs::write(studio.path("mine.toml"), "seed = 3\n").unwrap();
     std::fs::create_dir(studio.path("d")).unwrap();
     std::fs::hard_link(studio.path("cat.png"), studio.path("hard.png")).unwrap();
     let mut refused = vec![
@@ -39,6 +40,10 @@ fn a_painting_overwrites_no_file_of_its_own_run() {
             ["`--curve`", "overwrite the mask (`--mask`)"],
         ),
         (vec!["--sweep", "init=noise,start.png", "-o", "start.png"], ["`-o`", "overwrite the start (`--init`)"]),
+        (
+            vec!["--config", "mine.toml", "--checkpoint", "./mine.toml", "-o", "o.png"],
+            ["`--checkpoint`", "overwrite the file that the settings are read from, `mine.toml`"],
+        ),
         (vec!["--sweep", "seed=1", "-o", "./night.png"], ["`-o`", "overwrite the painting"]),
     ];
     #[cfg(unix)]

@@ -161,6 +161,11 @@ fn a_picture_says_how_it_was_painted_and_is_painted_again() {
     studio.run(&["paint", "--again", "out.png", "--seed", "8", "-o", "other.png"]).good();
     assert_ne!(pixels(&studio, "other.png"), pixels(&studio, "out.png"));
     studio.run(&["paint", "--again", "cat.png"]).refused(&["`cat.png` has no settings in it"]);
+
+    let before = std::fs::read(studio.path("out.png")).unwrap();
+    let refused = ["`-o`", "overwrite the file that the settings are read from, `out.png`"];
+    studio.run(&["paint", "--again", "out.png", "-o", "./out.png"]).refused(&refused);
+    assert_eq!(std::fs::read(studio.path("out.png")).unwrap(), before);
 }
 
 #[test]

@@ -22,7 +22,8 @@ pub(crate) fn run(args: TrainArgs) -> Result<Ending, Box<dyn Error>> {
         output::print_exact(&given.over(TrainOverrides::from(&settings)).to_toml()?)?;
         return Ok(Ending::Done);
     }
-    let job = if args.resume { TrainJob::resume(given)? } else { TrainJob::new(given)? };
+    let mut job = if args.resume { TrainJob::resume(given)? } else { TrainJob::new(given)? };
+    job.settings_files = args.config.iter().cloned().collect();
     let mut watch = watcher(&args, &job);
     interrupt::watch();
     let trained = train(&job, &mut |event: &TrainEvent| watch.event(event))?;

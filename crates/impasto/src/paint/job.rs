@@ -80,6 +80,8 @@ pub struct PaintJob {
     pub resume: bool,
     /// Whether the picture holds the settings that make it again.
     pub embed_settings: bool,
+    /// Files that the settings were read from, which the job must not overwrite. Empty unless the caller says so.
+    pub settings_files: Vec<PathBuf>,
     /// How.
     pub settings: Settings,
 }
@@ -139,6 +141,7 @@ impl PaintJob {
             resume: false,
             kept,
             embed_settings: !given.no_settings.unwrap_or(false),
+            settings_files: Vec::new(),
             settings,
         })
     }

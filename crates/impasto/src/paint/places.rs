@@ -40,6 +40,9 @@ impl PaintJob {
         if network.is_file() {
             places.input("the network (`--network`)", network)?;
         }
+        for file in &self.settings_files {
+            places.input("the file that the settings are read from,", file)?;
+        }
         places.output("the picture (`-o`)", &self.output)?;
         if let Some(curve) = &self.curve {
             places.output("the curve (`--curve`)", curve)?;

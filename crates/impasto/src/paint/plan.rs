@@ -11,9 +11,9 @@ use super::ready::{Ready, packing, work};
 use super::run::Computing;
 use super::{PaintError, Scale, Scene, scales, style_side};
 use crate::memory::{Bytes, Demand, Layout, Plan};
-use crate::objective::{Objective, Regions, Weights};
+use crate::objective::{MARGIN, Objective, Regions, Weights};
 use crate::picture::size_with_longer_side;
-use crate::settings::Settings;
+use crate::settings::{BorderKind, Settings};
 
 /// The longer side of the picture that a step is timed with.
 const TIMED_SIDE: usize = 256;
@@ -92,8 +92,9 @@ pub fn plan(scene: &Scene, settings: &Settings, network: Arc<Vgg>) -> Result<Pai
     let reach = objective.perceptual().reach();
     let pixel = seconds_of_a_pixel(&mut objective, scene, settings, plans[0].sparing);
     let planned = scales.iter().zip(&plans).map(|(scale, plan)| {
-        let tiles = plan.layout.tiles((scale.height, scale.width), reach).len();
-        let seconds = pixel * work(*scale, plan, reach);
+        let seen = with_margin(*scale, settings);
+        let tiles = plan.layout.tiles((seen.height, seen.width), reach).len();
+        let seconds = pixel * work(seen, plan, reach);
         let (&Scale { width, height, iterations }, &Plan { layout, peak, .. }) = (scale, plan);
         ScalePlan { width, height, iterations, layout, tiles, peak, seconds }
     });
@@ -107,7 +108,8 @@ pub fn plan(scene: &Scene, settings: &Settings, network: Arc<Vgg>) -> Result<Pai
 fn seconds_of_a_pixel(objective: &mut Objective, scene: &Scene, settings: &Settings, sparing: bool) -> f64 {
     let (height, width) = scene.working_size(settings.size);
     let (height, width) = size_with_longer_side((height, width), height.max(width).min(TIMED_SIDE));
-    let small = scene.at(Scale { height, width, iterations: 1 }, settings.style_scale);
+    let scale = Scale { height, width, iterations: 1 };
+    let small = scene.at(scale, settings.style_scale);
     objective.look_at(Layout::Whole, &small.content, &small.styles, Regions::default());
     let mut gradient = vec![0.0; small.content.data().len()];
     let mut once = || {
@@ -117,7 +119,14 @@ fn seconds_of_a_pixel(objective: &mut Objective, scene: &Scene, settings: &Setti
     };
     // The first one touches its memory for the first time.
     once();
-    once().min(once()) / ((height * width) as f64 + packing(sparing))
+    let seen = with_margin(scale, settings);
+    once().min(once()) / ((seen.height * seen.width) as f64 + packing(sparing))
+}
+
+/// A size as the network sees it: with its margin, where the border is mirrored.
+fn with_margin(scale: Scale, settings: &Settings) -> Scale {
+    let margin = if settings.border == BorderKind::Mirror { 2 * MARGIN } else { 0 };
+    Scale { height: scale.height + margin, width: scale.width + margin, ..scale }
 }
 
 impl Scene {

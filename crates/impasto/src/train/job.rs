@@ -58,6 +58,8 @@ pub struct TrainJob {
     pub author: Option<String>,
     /// The terms that it comes under.
     pub license: Option<String>,
+    /// Files that the settings were read from, which the job must not overwrite. Empty unless the caller says so.
+    pub settings_files: Vec<PathBuf>,
     /// How.
     pub settings: TrainSettings,
 }
@@ -87,6 +89,7 @@ impl TrainJob {
             resume: false,
             author: given.author,
             license: given.license,
+            settings_files: Vec::new(),
             settings,
             output,
         })
@@ -169,6 +172,9 @@ impl TrainJob {
         let network = Path::new(&self.settings.network);
         if network.is_file() {
             places.input("the network (`--network`)", network)?;
+        }
+        for file in &self.settings_files {
+            places.input("the file that the settings are read from,", file)?;
         }
         for (path, label) in [(&self.preview, "the preview (`--preview`)"), (&self.curve, "the curve (`--curve`)")] {
             if self.photos.iter().any(|folder| is_photograph_in(path, folder)) {
