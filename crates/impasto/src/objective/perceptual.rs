@@ -40,6 +40,8 @@ pub struct ContentTarget {
     place_of_style: Vec<usize>,
     /// A factor of the loss of each style; 1 for all beyond the list.
     strengths: Vec<f64>,
+    /// For each style layer, the mean square of the content's feature at each place, where units need it.
+    mean_squares: Option<Vec<Vec<f64>>>,
 }
 
 impl ContentTarget {
@@ -64,6 +66,14 @@ pub struct StyleTarget {
     layers: Vec<Vec<(f64, StyleLayer)>>,
     /// A factor of the style loss, 1 but where training begins gently.
     pub(crate) share: f64,
+}
+
+/// Moments of a content, which units are found by.
+struct Energies {
+    /// For each content layer.
+    content: Vec<MomentSum>,
+    /// For each style layer, at each place.
+    style: Vec<Vec<MomentSum>>,
 }
 
 /// What the losses are functions of.
@@ -159,47 +169,66 @@ impl Perceptual {
         regions.check(size.0 * size.1);
         let tiles = self.layout.tiles(size, self.weights.reach());
         let visible = regions.visible().map(<[f32]>::to_vec);
-        let mut energies = vec![MomentSum::default(); self.weights.content.len()];
-        let seen = visible.as_deref().map(|visible| (visible, size.1));
-        let features = tiles.iter().map(|tile| self.content_features(content, tile, seen, &mut energies)).collect();
-        let units = self.content_units(energies);
         let (places, place_of_style) = regions.places(regions.styles.len().max(1));
-        let strengths = regions.strengths(shares);
-        let (height, width) = size;
-        ContentTarget { height, width, tiles, features, units, visible, places, place_of_style, strengths }
+        let mut target = ContentTarget {
+            height: size.0,
+            width: size.1,
+            visible,
+            places,
+            place_of_style,
+            strengths: regions.strengths(shares),
+            ..ContentTarget::default()
+        };
+        let mut energies = Energies {
+            content: vec![MomentSum::default(); self.weights.content.len()],
+            style: vec![vec![MomentSum::default(); target.places.len()]; self.weights.style.len()],
+        };
+        target.features =
+            tiles.iter().map(|tile| self.content_features(content, tile, &target, &mut energies)).collect();
+        target.tiles = tiles;
+        self.set_units(&mut target, energies);
+        target
     }
 
-    /// The features of a window at every content layer; their moments are added to `energies` where units need them.
+    /// The features of a window at every content layer; moments are added to `energies` where units need them.
     fn content_features(
         &mut self,
         content: &Picture,
         tile: &Tile,
-        visible: Option<(&[f32], usize)>,
-        energies: &mut [MomentSum],
+        target: &ContentTarget,
+        energies: &mut Energies,
     ) -> Vec<Features> {
-        if self.weights.content.is_empty() {
+        let relative = self.weights.scale == LossScale::Relative;
+        if self.weights.content.is_empty() && !relative {
             return Vec::new();
         }
-        self.forward(content.data(), (content.height(), content.width()), tile, false, &[]);
-        if self.weights.scale == LossScale::Relative {
-            for ((tap, _), energy) in self.weights.content.iter().zip(energies) {
-                let weights = self.weights.at(&*self.trunk, *tap, tile, visible);
+        let places = if relative { target.places.len() } else { 0 };
+        let places: Vec<_> = (0..places).map(|place| target.place(place)).collect();
+        let found = self.forward(content.data(), target.size(), tile, false, &places);
+        if relative {
+            energies.style.iter_mut().flatten().zip(found).for_each(|(energy, moments)| energy.add(moments));
+            for ((tap, _), energy) in self.weights.content.iter().zip(&mut energies.content) {
+                let weights = self.weights.at(&*self.trunk, *tap, tile, target.visible());
                 energy.add(self.trunk.moments(*tap, weights.as_deref()));
             }
         }
         self.weights.content.iter().map(|&(tap, _)| self.trunk.capture(tap)).collect()
     }
 
-    /// For each content layer, the factor that makes `Σ(F−P)² / (2·C·M)` what the loss scale says.
-    fn content_units(&self, energies: Vec<MomentSum>) -> Vec<f64> {
+    /// For each content layer, the factor that makes `Σ(F−P)² / (2·C·M)` what the loss scale says; for each style layer,
+    /// what the style's unit is completed by.
+    fn set_units(&self, target: &mut ContentTarget, energies: Energies) {
         let relative = |energy: MomentSum| match mean_square(&energy.finish()) {
             whole if whole > 0.0 => 2.0 * RELATIVE_UNIT / whole,
             _ => 0.0,
         };
-        match self.weights.scale {
-            LossScale::Absolute => vec![1.0; energies.len()],
-            LossScale::Relative => energies.into_iter().map(relative).collect(),
+        if self.weights.scale == LossScale::Absolute {
+            target.units = vec![1.0; energies.content.len()];
+            return;
         }
+        target.units = energies.content.into_iter().map(relative).collect();
+        let of_places = |places: Vec<MomentSum>| places.into_iter().map(|sum| mean_square(&sum.finish())).collect();
+        target.mean_squares = Some(energies.style.into_iter().map(of_places).collect());
     }
 
     /// Looks at styles, each with its share of the blend.
@@ -339,8 +368,14 @@ impl Perceptual {
             }
         }
         let factors = self.weights.style.iter().map(|(_, factor)| factor * style.share);
-        let layers = sums.styles.iter().zip(factors).zip(&style.layers);
-        let jobs: Vec<_> = layers.map(|((places, factor), targets)| LayerStyles { places, factor, targets }).collect();
+        let mean_squares = |layer: usize| content.mean_squares.as_ref().map(|layers| &layers[layer][..]);
+        let layers = sums.styles.iter().zip(factors).zip(&style.layers).enumerate();
+        let jobs: Vec<_> = layers
+            .map(|(layer, ((places, factor), targets))| {
+                let mean_squares = mean_squares(layer);
+                LayerStyles { places, factor, targets, mean_squares }
+            })
+            .collect();
         let threads = self.cpu.threads().count();
         let of_layers = in_parallel(&jobs, threads, |job| job.loss(content));
         losses.style = of_layers.iter().map(|(loss, _)| loss).sum();
@@ -414,6 +449,8 @@ struct LayerStyles<'a> {
     factor: f64,
     /// Each style and its share of the blend.
     targets: &'a [(f64, StyleLayer)],
+    /// Of the content at each place, where units need them.
+    mean_squares: Option<&'a [f64]>,
 }
 
 impl LayerStyles<'_> {
@@ -425,6 +462,8 @@ impl LayerStyles<'_> {
             let place = content.place_of_style.get(number).copied().unwrap_or(0);
             if self.places[place].weight > 0.0 {
                 let strength = content.strengths.get(number).copied().unwrap_or(1.0);
+                let contrast = self.mean_squares.map_or(1.0, |content| target.contrast(content[place]));
+                let strength = strength * contrast;
                 let StyleGradient { second, mean, .. } = &mut gradients[place];
                 loss += target.loss(&self.places[place], self.factor * share * strength, second, mean);
             }

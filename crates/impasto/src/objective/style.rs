@@ -17,7 +17,12 @@ pub(super) struct StyleLayer {
     target: Target,
     /// What the loss is multiplied by for its units.
     unit: f64,
+    /// Of the style's feature.
+    mean_square: f64,
 }
+
+/// The most that [`StyleLayer::contrast`] makes of a loss, and the inverse of the least.
+const MOST_CONTRAST: f64 = 4.0;
 
 #[derive(Clone, Debug)]
 enum Target {
@@ -28,9 +33,10 @@ enum Target {
 impl StyleLayer {
     /// The style whose feature has these moments.
     pub(super) fn new(kind: StyleLossKind, scale: LossScale, style: Moments) -> Self {
+        let mean_square = mean_square(&style);
         let whole = match kind {
             StyleLossKind::Gram => gram_size(&style),
-            StyleLossKind::Wasserstein => mean_square(&style),
+            StyleLossKind::Wasserstein => mean_square,
         };
         let unit = match scale {
             LossScale::Absolute => 1.0,
@@ -41,7 +47,18 @@ impl StyleLayer {
             StyleLossKind::Gram => Target::Gram(style),
             StyleLossKind::Wasserstein => Target::Wasserstein(WassersteinTarget::new(&style)),
         };
-        Self { target, unit }
+        Self { target, unit, mean_square }
+    }
+
+    /// What completes a relative loss for a photograph whose feature has this mean square: the root of the style's over
+    /// it, from a quarter to 4. A photograph without much texture has little to lose, and a painting without much is
+    /// soon reached; without this a style that looks right on one looks too strong or too weak on the other.
+    pub(super) fn contrast(&self, photograph: f64) -> f64 {
+        if self.mean_square > 0.0 && photograph > 0.0 {
+            (self.mean_square / photograph).sqrt().clamp(1.0 / MOST_CONTRAST, MOST_CONTRAST)
+        } else {
+            1.0
+        }
     }
 
     /// `factor` times the loss; its gradients are added to `second`, C×C, and `mean`, C.
@@ -99,6 +116,18 @@ mod tests {
             let numeric = (at(1e-3) - at(-1e-3)) / 2e-3;
             assert!((numeric - f64::from(*told)).abs() < 1e-4, "{i}: {numeric} against {told}");
         }
+    }
+
+    #[test]
+    fn contrast_is_the_root_of_a_ratio_within_bounds() {
+        let second = vec![2.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 3.0];
+        let moments = Moments { channels: 3, weight: 10.0, mean: vec![0.0; 3], second };
+        let whole = mean_square(&moments);
+        let style = StyleLayer::new(StyleLossKind::Wasserstein, LossScale::Relative, moments);
+        assert!((style.contrast(whole) - 1.0).abs() < 1e-12);
+        assert!((style.contrast(whole / 4.0) - 2.0).abs() < 1e-12);
+        assert_eq!((style.contrast(whole * 1e6), style.contrast(whole * 1e-6)), (0.25, 4.0));
+        assert_eq!(style.contrast(0.0), 1.0, "a region without a pixel");
     }
 
     #[test]

@@ -280,3 +280,38 @@ fn a_mask_gives_each_style_its_region() {
     let (right, wrong) = (loss([false, true]), loss([true, false]));
     assert!(right < 0.1 * wrong, "{right} against {wrong}");
 }
+
+/// In relative units a style loss is a share of the geometric mean of style and photograph, whole or in tiles, and with
+/// a mask it is the photograph within it that counts.
+#[test]
+fn a_relative_style_loss_is_a_share_of_both_pictures() {
+    let (height, width) = (64, 96);
+    let tap = 2;
+    let relative = Settings {
+        content_weight: 0.0,
+        tv_weight: 0.0,
+        loss_scale: LossScale::Relative,
+        style_layers: LayerWeights::new([("conv2_1", 1.0)]),
+        ..settings(false, PoolingKind::Average)
+    };
+    let painted = example("rocket.jpg", height, width);
+    let photographs = ["chelsea.png", "coffee.png"].map(|name| example(name, height, width));
+    let of = |content: &Picture, scale: LossScale| {
+        let case = Case::new(Settings { loss_scale: scale, ..relative.clone() }, content.clone());
+        let loss = case.objective(Layout::Whole).value(painted.data()).style;
+        let tiled = case.objective(Layout::Tiles { height: 64, width: 64 }).value(painted.data()).style;
+        assert!((tiled / loss - 1.0).abs() < 1e-4, "{tiled} in tiles against {loss}");
+        loss
+    };
+    let energy = |picture: &Picture| {
+        let case = Case::new(relative.clone(), picture.clone());
+        let mut machine = Machine::new(&case.network, &case.settings, &case.weights.taps()).unwrap();
+        machine.trunk.forward(picture.data(), picture.height(), picture.width(), false);
+        mean_square(&machine.trunk.moments(tap, None))
+    };
+    let style = energy(&example("starry-night.jpg", 150, 190));
+    let absolute = of(&photographs[0], LossScale::Absolute);
+    assert_eq!(absolute, of(&photographs[1], LossScale::Absolute));
+    let shares = photographs.map(|photograph| of(&photograph, LossScale::Relative) * energy(&photograph).sqrt());
+    assert!((shares[0] / shares[1] - 1.0).abs() < 1e-4, "{shares:?} for a style of {style}");
+}
