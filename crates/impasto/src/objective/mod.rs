@@ -87,9 +87,8 @@ impl Mul<f64> for Losses {
 /// In absolute units the losses of the layers are as their files have them. In relative ones each is a share, times
 /// [`RELATIVE_UNIT`]: the content loss of a layer `Σ(F−P)² / ΣP²`, its Wasserstein-2 loss `W² / (ΣS_cc)` with the second
 /// moments S of the style, its Gram loss `Σ(S−A)² / ΣA²`, and the total variation the mean square of the differences
-/// between neighbours on a scale of 0 to 1. A style loss is then multiplied by `√(ΣS_cc / ΣP_cc)` of the style's and the
-/// photograph's second moments at that layer, between ¼ and 4: with Wasserstein-2 it is a share of the geometric mean of
-/// both. crowsonkb/style-transfer-pytorch divides by the L1 norm of the gradient
+/// between neighbours on a scale of 0 to 1. A style loss is then multiplied by `(ΣS_cc / ΣP_cc)^0.8` of the style's and the
+/// photograph's second moments at that layer, between ¼ and 4, which makes it nearly a share of the photograph. crowsonkb/style-transfer-pytorch divides by the L1 norm of the gradient
 /// instead, for the Gram and content losses alone; a share needs no gradient, is smooth, and stays the same function
 /// during a run.
 #[derive(Clone, Debug, PartialEq)]

@@ -63,9 +63,8 @@ fn article() -> Settings {
 /// lost at the same distance to the style; with less on the deep layers (0.2 and 0.05) the painting's motifs are small.
 /// Average pooling leaves less grain than the largest values, and is nearer to the photograph at the same style.
 ///
-/// Style and variation were chosen at 512 pixels on nine pairs that `docs/performance.md` names: 7 is nearer than
-/// style-transfer-pytorch to both the photograph and the style on most of them, and a variation of 20 costs 0.004 of either
-/// while it takes a third of the pixel grain away.
+/// Style weight and variation were chosen on the pairs that `docs/performance.md` names. A variation of 20 costs 0.004 of
+/// the distance to photograph and style while it takes a third of the pixel grain away.
 fn default() -> Settings {
     let weights = [8.0, 4.0, 1.6, 0.8, 0.4];
     Settings {
@@ -73,7 +72,7 @@ fn default() -> Settings {
         scales: None,
         average: 0.99,
         optimizer: OptimizerKind::Lbfgs,
-        style_weight: 7.0,
+        style_weight: 6.25,
         tv_weight: 20.0,
         init: Init::Content,
         style_loss: StyleLossKind::Wasserstein,
