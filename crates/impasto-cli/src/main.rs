@@ -7,6 +7,8 @@ mod models;
 mod output;
 mod paint;
 mod progress;
+#[cfg(test)]
+mod settings_docs;
 mod show;
 mod stylize;
 mod train;
