@@ -105,8 +105,8 @@ fn the_look_at_a_small_size_predicts_the_look_at_a_large_one() {
     let at_once = large(Settings { scales: Some(1), ..settings.clone() });
     let other_seed = large(Settings { seed: 1, ..settings });
     let all = format!("{coarse_to_fine} coarse to fine, {at_once} at once, {other_seed} from another seed");
-    // Another seed ends somewhat alike: the default keeps enough of the photograph, which both share.
-    assert!(coarse_to_fine > 0.35 && coarse_to_fine > at_once + 0.3 && coarse_to_fine > other_seed + 0.2, "{all}");
+    // What all have of the photograph makes them somewhat alike: 0.1 with the default weights.
+    assert!(coarse_to_fine > 0.3 && coarse_to_fine > 2.0 * at_once.max(other_seed), "{all}");
 }
 
 /// The losses of a picture with all weights 1, against a style of so many times its size.
