@@ -64,7 +64,7 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "FILE|none")]
     pub(crate) mask: Vec<PathBuf>,
 
-    /// What stays as it is in the photograph: a grey picture, white for all.
+    /// A mask of what stays as in the photograph: a grey picture, white stays.
     #[arg(long, value_name = "FILE")]
     pub(crate) protect: Option<PathBuf>,
 
@@ -92,11 +92,11 @@ pub(crate) struct PaintArgs {
     #[arg(short, long, help_heading = "Settings")]
     pub(crate) preset: Option<Preset>,
 
-    /// A settings file over the preset; flags lie over both.
+    /// A settings file; it overrides the preset, flags override both.
     #[arg(short, long, value_name = "FILE.toml", help_heading = "Settings")]
     pub(crate) config: Option<PathBuf>,
 
-    /// The settings stored in a picture that impasto painted; flags lie over them [output: PICTURE-again.png].
+    /// The settings stored in a picture that impasto painted; flags override them [output: PICTURE-again.png].
     #[arg(long, value_name = "PICTURE", help_heading = "Settings", conflicts_with = "preset")]
     pub(crate) again: Option<PathBuf>,
 
@@ -112,7 +112,7 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) size: Option<usize>,
 
-    /// How often the loss and its gradient are evaluated at the last size.
+    /// Iterations at the last size: evaluations of the loss and its gradient.
     #[arg(short = 'n', long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) iterations: Option<usize>,
 
@@ -124,7 +124,8 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) min_size: Option<usize>,
 
-    /// How much style: from 0, the photograph, to 1, nearly only style; it takes the place of --style-weight.
+    /// The amount of style, from 0, the photograph, through 0.5, the default preset, to 1, nearly only style; replaces
+    /// --style-weight.
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) strength: Option<f64>,
 
@@ -132,7 +133,7 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) style_scale: Option<f64>,
 
-    /// What takes the steps: `adam` or `lbfgs`.
+    /// The optimiser: `adam` or `lbfgs`.
     #[arg(long, help_heading = "Settings")]
     pub(crate) optimizer: Option<OptimizerKind>,
 
@@ -164,7 +165,7 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "LAYER=X,…", help_heading = "Settings")]
     pub(crate) style_layers: Option<LayerWeights>,
 
-    /// Whose colours the painting has: those of the `style`; of the `content`, where only brightness is painted; or the
+    /// The colours of the painting: those of the `style`; of the `content`, where only brightness is painted; or the
     /// style with the content's by `match`, mean and covariance, or by `histogram`.
     #[arg(long, value_name = "WHOSE", help_heading = "Settings")]
     pub(crate) colors: Option<Colors>,
@@ -173,7 +174,7 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "START", help_heading = "Settings")]
     pub(crate) init: Option<Init>,
 
-    /// How the style is compared: by `gram` matrices, or `wasserstein` by means and covariances.
+    /// The style loss: by `gram` matrices, or `wasserstein` by means and covariances.
     #[arg(long, value_name = "LOSS", help_heading = "Settings")]
     pub(crate) style_loss: Option<StyleLossKind>,
 
@@ -182,11 +183,11 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "UNITS", help_heading = "Settings")]
     pub(crate) loss_scale: Option<LossScale>,
 
-    /// What comes out of every pooling is multiplied by this.
+    /// A factor of the output of every pooling layer, above 0.
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
     pub(crate) pooling_scale: Option<f64>,
 
-    /// What the network sees beyond the picture: `zero`; `replicate`, its nearest pixel for the first
+    /// What the network sees beyond the edges: `zero`; `replicate`, its nearest pixel for the first
     /// layer; or `mirror`, some of the picture again, which does not count.
     #[arg(long, help_heading = "Settings")]
     pub(crate) border: Option<BorderKind>,
@@ -203,7 +204,7 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "NAME|FILE", help_heading = "Machine")]
     pub(crate) network: Option<String>,
 
-    /// What computes: `auto` or `cpu`.
+    /// The device to compute on: `auto` or `cpu`.
     #[arg(long, help_heading = "Machine")]
     pub(crate) device: Option<Device>,
 
@@ -211,11 +212,11 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "N", help_heading = "Machine", allow_negative_numbers = true)]
     pub(crate) threads: Option<usize>,
 
-    /// The most memory to take, such as `2GiB`: what needs more goes in tiles [default: ¾ of what is free].
+    /// The most memory to use, such as `2GiB`: larger pictures are processed in bands or tiles [default: 75% of free RAM].
     #[arg(long, value_name = "SIZE", help_heading = "Machine", allow_hyphen_values = true)]
     pub(crate) memory: Option<MemorySize>,
 
-    /// The most pixels of a picture that is read, such as `500MP` [default: 200MP].
+    /// The most pixels of a picture to read, such as `500MP` [default: 200MP].
     #[arg(long, value_name = "N", help_heading = "Machine")]
     pub(crate) max_pixels: Option<MaxPixels>,
 
@@ -239,7 +240,7 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "X", help_heading = "Progress", allow_negative_numbers = true)]
     pub(crate) checkpoint_every: Option<f64>,
 
-    /// Go on with the painting that is kept in this file, as if it had never stopped.
+    /// Resume the painting kept in this file; the result is that of an uninterrupted run, bit for bit.
     #[arg(long, value_name = "FILE", help_heading = "Progress", conflicts_with_all = ["preset", "config", "again"])]
     pub(crate) resume: Option<PathBuf>,
 
@@ -247,11 +248,11 @@ pub(crate) struct PaintArgs {
     #[arg(long, help_heading = "Progress")]
     pub(crate) json: bool,
 
-    /// Say nothing but errors.
+    /// Print errors only.
     #[arg(short, long, help_heading = "Progress")]
     pub(crate) quiet: bool,
 
-    /// Say more: every step, and what computes.
+    /// Print every step, and the device.
     #[arg(short, long, help_heading = "Progress", conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 }

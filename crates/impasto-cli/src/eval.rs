@@ -47,7 +47,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     threads: Option<usize>,
 
-    /// The most pixels of a picture that is read, such as `500MP` [default: 200MP].
+    /// The most pixels of a picture to read, such as `500MP` [default: 200MP].
     #[arg(long, value_name = "N")]
     max_pixels: Option<MaxPixels>,
 

@@ -64,7 +64,7 @@ pub(crate) struct StylizeArgs {
     #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
     stroke_size: Option<f64>,
 
-    /// Whose colours the result has: those of the `style`; of the `content`, where only brightness is painted; or the
+    /// The colours of the result: those of the `style`; of the `content`, where only brightness is painted; or the
     /// content's by `match`, mean and covariance, or by `histogram` [default: style].
     #[arg(long, value_name = "WHOSE", help_heading = "Settings")]
     colors: Option<Colors>,
@@ -82,11 +82,11 @@ pub(crate) struct StylizeArgs {
     #[arg(long, value_name = "SIZE", help_heading = "Machine")]
     memory: Option<ByteSize>,
 
-    /// The most pixels of a picture that is read, such as `500MP` [default: 200MP].
+    /// The most pixels of a picture to read, such as `500MP` [default: 200MP].
     #[arg(long, value_name = "N", help_heading = "Machine")]
     max_pixels: Option<MaxPixels>,
 
-    /// What computes: `auto` or `cpu`.
+    /// The device to compute on: `auto` or `cpu`.
     #[arg(long, help_heading = "Machine")]
     device: Option<Device>,
 
@@ -102,11 +102,11 @@ pub(crate) struct StylizeArgs {
     #[arg(long, help_heading = "Progress")]
     json: bool,
 
-    /// Say nothing but errors.
+    /// Print errors only.
     #[arg(short, long, help_heading = "Progress")]
     quiet: bool,
 
-    /// Say more: what computes, and how long each picture took.
+    /// Print the device, and the time of each picture.
     #[arg(short, long, help_heading = "Progress", conflicts_with = "quiet")]
     verbose: bool,
 }

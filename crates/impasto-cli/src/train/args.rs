@@ -20,7 +20,7 @@ pub(crate) struct TrainArgs {
     #[arg(short, long, value_name = "MODEL.safetensors")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Go on from the checkpoint beside the output, as if the run had never stopped.
+    /// Resume from the checkpoint beside the output; the result is that of an uninterrupted run.
     #[arg(long)]
     pub(crate) resume: bool,
 
@@ -28,7 +28,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "MODEL")]
     pub(crate) from: Option<PathBuf>,
 
-    /// A settings file; flags lie over it.
+    /// A settings file; flags override it.
     #[arg(short, long, value_name = "FILE.toml", help_heading = "Settings")]
     pub(crate) config: Option<PathBuf>,
 
@@ -64,7 +64,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "NAME=X,…", help_heading = "Settings")]
     pub(crate) style_shares: Option<StyleShares>,
 
-    /// What takes the steps: `muon` for the 3×3 convolutions with Adam for all else [default], or `adam` alone.
+    /// The optimiser: `muon` for the 3×3 convolutions with Adam for all else [default], or `adam` alone.
     #[arg(long, help_heading = "Settings")]
     pub(crate) optimizer: Option<TrainOptimizer>,
 
@@ -132,7 +132,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", help_heading = "Machine", allow_negative_numbers = true)]
     pub(crate) threads: Option<usize>,
 
-    /// The most pixels of a picture that is read, such as `500MP` [default: 200MP].
+    /// The most pixels of a picture to read, such as `500MP` [default: 200MP].
     #[arg(long, value_name = "N", help_heading = "Machine")]
     pub(crate) max_pixels: Option<MaxPixels>,
 
@@ -153,11 +153,11 @@ pub(crate) struct TrainArgs {
     #[arg(long, help_heading = "Progress")]
     pub(crate) json: bool,
 
-    /// Say nothing but errors.
+    /// Print errors only.
     #[arg(short, long, help_heading = "Progress")]
     pub(crate) quiet: bool,
 
-    /// Say more: every step, and each style's validation.
+    /// Print every step, and each style's validation.
     #[arg(short, long, help_heading = "Progress", conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 }
