@@ -99,7 +99,8 @@ impl Forward<'_> {
         let Shape { height, width, .. } = self.layout.shape;
         let blocks = self.layout.blocks();
         threads.run(|worker| {
-            isa.run(GroupedRows { kernel: self, rows: part(height, count, worker), width, blocks });
+            let (rows, interrupt) = (part(height, count, worker), threads.interrupt());
+            isa.run(GroupedRows { kernel: self, rows, width, blocks, interrupt });
         });
     }
 }

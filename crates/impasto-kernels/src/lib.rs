@@ -72,6 +72,7 @@
 mod direct;
 mod engine;
 mod error;
+mod interrupt;
 mod isa;
 mod layout;
 mod memory;

@@ -54,8 +54,12 @@ pub(crate) fn sum(
         // SAFETY: each worker has its own share.
         let sums = unsafe { sums.slice(worker * share, share) };
         let mine = part(chunks.len(), count, worker);
-        if mine.is_empty() && !add {
+        let interrupted = threads.interrupted();
+        if (mine.is_empty() || interrupted) && !add {
             sums.fill(0.0);
+        }
+        if interrupted {
+            return;
         }
         isa.run(Sum { feature, mask, chunks, mine, add, sums });
     });
@@ -303,6 +307,9 @@ pub(crate) fn squared_distance(
     let mask = weights.map(View::new);
     let count = threads.count();
     let sums = threads.run(|worker| {
+        if threads.interrupted() {
+            return 0.0;
+        }
         let mine = part(feature.layout.blocks() * rows.len(), count, worker);
         isa.run(Distance { feature, rows: &rows, target, first_row, mask, mine })
     });

@@ -1,5 +1,6 @@
 //! Kernels whose sums stay in registers: some positions of a row by some blocks of sixteen channels at a time.
 
+use crate::interrupt::Interrupt;
 use crate::simd::{Op, Simd};
 use crate::threads::part;
 use std::ops::Range;
@@ -28,22 +29,26 @@ pub(crate) trait RowGroup: Copy {
 }
 
 /// Rows of a convolution that are one worker's own.
-pub(crate) struct GroupedRows<K> {
+pub(crate) struct GroupedRows<'a, K> {
     pub(crate) kernel: K,
     pub(crate) rows: Range<usize>,
     /// Positions in a row.
     pub(crate) width: usize,
     /// Blocks of sixteen channels out.
     pub(crate) blocks: usize,
+    pub(crate) interrupt: &'a Interrupt,
 }
 
-impl<K: RowGroup> Op for GroupedRows<K> {
+impl<K: RowGroup> Op for GroupedRows<'_, K> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let groups = self.width.div_ceil(S::ROWS);
         for y in self.rows.clone() {
+            if self.interrupt.requested() {
+                break;
+            }
             for first_block in (0..self.blocks).step_by(S::VECTORS) {
                 for group in 0..groups {
                     let columns = part(self.width, groups, group);
@@ -59,7 +64,7 @@ impl<K: RowGroup> Op for GroupedRows<K> {
     }
 }
 
-impl<K: RowGroup> GroupedRows<K> {
+impl<K: RowGroup> GroupedRows<'_, K> {
     #[inline(always)]
     fn columns<S: Simd, const V: usize>(&self, s: S, first_block: usize, y: usize, columns: Range<usize>) {
         macro_rules! group {

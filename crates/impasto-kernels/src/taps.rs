@@ -98,6 +98,9 @@ impl Inflow<'_> {
         let count = threads.count();
         let scratch = ViewMut::new(&mut scratch[..count * scratch_len()]);
         threads.run(|worker| {
+            if threads.interrupted() {
+                return;
+            }
             // SAFETY: each worker has its own share.
             let scratch = unsafe { scratch.slice(worker * scratch_len(), scratch_len()) };
             let (first, end) = self.rows;

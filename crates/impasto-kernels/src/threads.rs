@@ -4,6 +4,7 @@
 //! the calling thread does the first share itself, and threads that wait look for more for a moment before they sleep:
 //! waking a thread takes longer than many of the pieces.
 
+use crate::interrupt::Interrupt;
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::ops::Range;
@@ -16,23 +17,47 @@ use std::time::{Duration, Instant};
 /// How long a thread looks for work, or for the end of it, before it sleeps.
 const PATIENCE: Duration = Duration::from_micros(100);
 
-/// Worker threads; clones share them.
+/// Worker threads; clones share them, and what interrupts them.
 #[derive(Clone)]
-pub struct Threads(Option<Arc<Pool>>);
+pub struct Threads {
+    pool: Option<Arc<Pool>>,
+    interrupt: Interrupt,
+}
 
 impl Threads {
     /// So many threads, the calling one among them. 0 counts as 1. Where the system refuses to start them, the calling
     /// thread does all the work.
     pub fn new(count: usize) -> Self {
-        if count <= 1 {
-            return Self(None);
-        }
-        Self(Pool::new(count - 1).map(Arc::new))
+        let pool = if count <= 1 { None } else { Pool::new(count - 1).map(Arc::new) };
+        Self { pool, interrupt: Interrupt::default() }
     }
 
     /// How many threads work.
     pub fn count(&self) -> usize {
-        self.0.as_ref().map_or(1, |pool| pool.helpers.len() + 1)
+        self.pool.as_ref().map_or(1, |pool| pool.helpers.len() + 1)
+    }
+
+    /// Asks `check` between pieces of work, every few milliseconds at most, from every thread. Where it returns true,
+    /// passes of networks end early: what they leave is undefined, but of the right size and finite where it is a number
+    /// that sums up a feature (moments, distances). The caller must throw it away. A check that blocks pauses the work.
+    /// Packing of weights and [`vector`](crate::vector) operations always run to their end.
+    pub fn interrupt_when(&self, check: impl Fn() -> bool + Send + Sync + 'static) {
+        self.interrupt.set(Some(Arc::new(check)));
+    }
+
+    /// Lets passes run to their end from here on.
+    pub fn never_interrupt(&self) {
+        self.interrupt.set(None);
+    }
+
+    /// What says whether to abandon the work.
+    pub(crate) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    /// Whether the work in progress is to be abandoned; waits while it is paused.
+    pub fn interrupted(&self) -> bool {
+        self.interrupt.requested()
     }
 
     /// Calls `work(worker)` for each worker from 0 to [`count`](Threads::count), each on its own thread, and returns
@@ -41,7 +66,7 @@ impl Threads {
     /// # Panics
     /// If `work` does, when all are done.
     pub(crate) fn run<R: Send>(&self, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
-        match &self.0 {
+        match &self.pool {
             None => vec![work(0)],
             Some(pool) => pool.run(work),
         }

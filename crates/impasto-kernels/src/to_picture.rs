@@ -104,6 +104,9 @@ impl<'a> ToPicture<'a> {
     pub(crate) fn run(self, isa: Isa, threads: &Threads, gradient: Plane<'_>) {
         let count = threads.count();
         threads.run(|worker| {
+            if threads.interrupted() {
+                return;
+            }
             let rows = tile_rows(self.layout.shape.height, count, worker);
             isa.run(WholePlane { of: self.of_worker(worker, rows), gradient });
         });
@@ -114,6 +117,9 @@ impl<'a> ToPicture<'a> {
     pub(crate) fn run_taps(self, isa: Isa, threads: &Threads) {
         let count = threads.count();
         threads.run(|worker| {
+            if threads.interrupted() {
+                return;
+            }
             let rows = tile_rows(self.layout.shape.height, count, worker);
             isa.run(TapsAlone(self.of_worker(worker, rows)));
         });

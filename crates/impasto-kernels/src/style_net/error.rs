@@ -47,6 +47,9 @@ pub enum StyleNetError {
         /// Rows of the pictures.
         height: usize,
     },
+    /// Its threads were told to abandon the pass; see [`Threads::interrupt_when`](crate::Threads::interrupt_when).
+    #[error("the pass through the network was interrupted")]
+    Interrupted,
     /// Not even a strip fits into the memory allowed.
     #[error("this picture needs at least {needed} bytes of memory even in strips, but only {budget} are allowed")]
     Budget {

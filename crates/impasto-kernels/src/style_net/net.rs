@@ -42,6 +42,11 @@ impl StyleNet {
         Plan::new(self.shape, (height, width), self.threads.count(), budget).map(|(_, bytes)| bytes)
     }
 
+    /// The threads it works with.
+    pub fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
     /// Paints a planar picture, `3 × height × width`, RGB 0–255, into `out`, which has the same shape and may leave
     /// 0–255. Any size from [`LEAST_SIDE`](super::LEAST_SIDE) up; a side that is no multiple of 4 is continued by
     /// reflection and cut off again. `styles` weighs the network's styles and should add up to 1.
@@ -51,7 +56,8 @@ impl StyleNet {
     /// the whole picture in any case. The result is the same to rounding.
     ///
     /// # Errors
-    /// If the picture is too small, larger than the address space, or does not fit into `budget` bytes (see [`plan`](StyleNet::plan)).
+    /// If the picture is too small, larger than the address space, or does not fit into `budget` bytes (see [`plan`](StyleNet::plan));
+    /// if it was interrupted by its [`threads`](StyleNet::threads), in which case `out` holds nothing of use.
     ///
     /// # Panics
     /// If a slice has the wrong length.
@@ -78,6 +84,9 @@ impl StyleNet {
             Plan::Strips(rows) => self.run_strips(&mut pass, rows, out, full),
         }
         drop(pass);
+        if self.threads.interrupted() {
+            return Err(StyleNetError::Interrupted);
+        }
         if plan == Plan::Whole {
             *self.workspace.lock().unwrap_or_else(PoisonError::into_inner) = workspace;
         }

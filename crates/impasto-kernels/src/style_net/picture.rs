@@ -144,7 +144,8 @@ impl FromPlanes {
             if let Some(sums) = &mut kernel.sums {
                 sums.worker = worker;
             }
-            isa.run(GroupedRows { kernel, rows: part(height, count, worker), width, blocks });
+            let (rows, interrupt) = (part(height, count, worker), threads.interrupt());
+            isa.run(GroupedRows { kernel, rows, width, blocks, interrupt });
         });
     }
 }

@@ -86,7 +86,8 @@ impl Window<'_> {
         let count = threads.count();
         let (width, blocks) = (self.width, self.weights.channels / LANES);
         threads.run(|worker| {
-            isa.run(GroupedRows { kernel: self, rows: part(self.height, count, worker), width, blocks });
+            let (rows, interrupt) = (part(self.height, count, worker), threads.interrupt());
+            isa.run(GroupedRows { kernel: self, rows, width, blocks, interrupt });
         });
     }
 }

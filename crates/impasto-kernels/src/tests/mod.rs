@@ -2,6 +2,7 @@
 
 mod bands;
 mod edges;
+mod interrupt;
 mod networks;
 mod repeatable;
 mod sparing;

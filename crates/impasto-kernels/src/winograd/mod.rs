@@ -7,6 +7,7 @@ pub(crate) mod pack;
 pub(crate) mod transform;
 
 use crate::Isa;
+use crate::interrupt::Interrupt;
 use crate::layout::Plane;
 use crate::memory::{View, ViewMut};
 use crate::multiply::Multiply;
@@ -167,7 +168,7 @@ pub(crate) fn run<I: Source, O: Sink>(isa: Isa, threads: &Threads, job: &Winogra
         let sink = job.sink.of_worker(worker, tile_rows(job.height, count, worker));
         let job = &Winograd { sink, ..*job };
         let tiles = part(if O::BY_ROWS { down } else { down * across }, count, worker);
-        isa.run(Worker { job, tiles, across, scratch, start: worker * share, share });
+        isa.run(Worker { job, tiles, across, scratch, start: worker * share, share, interrupt: threads.interrupt() });
     });
 }
 
@@ -210,6 +211,7 @@ struct Worker<'a, I, O> {
     scratch: ViewMut<'a, f32>,
     start: usize,
     share: usize,
+    interrupt: &'a Interrupt,
 }
 
 impl<I: Source, O: Sink> Op for Worker<'_, I, O> {
@@ -236,6 +238,9 @@ impl<I: Source, O: Sink> Worker<'_, I, O> {
     fn tiles<S: Simd>(&self, s: S, tiles: Range<usize>) {
         let blocks = tiles.len().div_ceil(tiles_at_a_time(self.job.weights.depth));
         for block in 0..blocks {
+            if self.interrupt.requested() {
+                return;
+            }
             let part = part(tiles.len(), blocks, block);
             let stage = Stage::new(self.job, tiles.start + part.start, part.len());
             // SAFETY: the scratch is this worker's own, and no other slice of it is alive.

@@ -5,6 +5,7 @@ mod fold;
 
 use super::planes::{Field, Sums, SumsView, block_rows};
 use super::tiles::Activate;
+use crate::interrupt::Interrupt;
 use crate::layout::Layout;
 use crate::memory::ViewMut;
 use crate::simd::{LANES, Op, Simd};
@@ -114,7 +115,8 @@ pub(super) fn run<K: RowKernel>(
 ) {
     let count = threads.count();
     let sums = sums.map(Sums::begin);
-    threads.run(|worker| isa.run(Worker { kernel, blocks, height, count, worker, sums }));
+    let interrupt = threads.interrupt();
+    threads.run(|worker| isa.run(Worker { kernel, blocks, height, count, worker, sums, interrupt }));
 }
 
 struct Worker<'a, K> {
@@ -124,6 +126,7 @@ struct Worker<'a, K> {
     count: usize,
     worker: usize,
     sums: Option<SumsView<'a>>,
+    interrupt: &'a Interrupt,
 }
 
 impl<K: RowKernel> Op for Worker<'_, K> {
@@ -133,6 +136,9 @@ impl<K: RowKernel> Op for Worker<'_, K> {
     fn run<S: Simd>(self, s: S) {
         for (block, rows) in block_rows(self.blocks, self.height, self.count, self.worker) {
             for y in rows {
+                if self.interrupt.requested() {
+                    return;
+                }
                 s.vectorise(Row { of: &self, block, y });
             }
         }

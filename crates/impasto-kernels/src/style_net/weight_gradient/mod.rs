@@ -5,6 +5,7 @@ mod planes;
 use super::outer::Outer;
 use super::planes::Field;
 use super::window::Places;
+use crate::interrupt::Interrupt;
 use crate::layout::Plane;
 use crate::memory::{Buffer, View, ViewMut};
 use crate::simd::{LANES, Op, Simd};
@@ -106,6 +107,7 @@ pub(super) fn winograd<I: Source>(
             sums_start: worker * sums_share,
             scratch,
             scratch_start: worker * share,
+            interrupt: threads.interrupt(),
         };
         isa.run(WinogradTiles { job, tiles: part(tiles, count, worker) });
     });
@@ -123,6 +125,7 @@ struct Winograd<'a, I> {
     sums_start: usize,
     scratch: ViewMut<'a, f32>,
     scratch_start: usize,
+    interrupt: &'a Interrupt,
 }
 
 struct WinogradTiles<'a, I> {
@@ -137,6 +140,9 @@ impl<I: Source> Op for WinogradTiles<'_, I> {
     fn run<S: Simd>(self, s: S) {
         let groups = self.tiles.len().div_ceil(TILES);
         for group in 0..groups {
+            if self.job.interrupt.requested() {
+                return;
+            }
             let tiles = part(self.tiles.len(), groups, group);
             let tiles = self.tiles.start + tiles.start..self.tiles.start + tiles.end;
             let (job, count) = (&self.job, tiles.len());
