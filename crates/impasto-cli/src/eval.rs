@@ -5,13 +5,13 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use impasto::eval::{Evaluation, Evaluator};
-use impasto::picture::ReadLimits;
-use impasto::settings::{LayerWeights, MaxPixels, Preset, Settings};
-use impasto::{Picture, network};
+use impasto::eval::{EvalEvent, EvalJob, EvalJobError, Evaluation};
+use impasto::job::{Context, Event, Job};
+use impasto::settings::{Device, LayerWeights, MaxPixels, Preset, Settings};
 use serde::Serialize;
 
-use crate::{Ending, output};
+use crate::ending::Ending;
+use crate::{interrupt, output};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct EvalArgs {
@@ -43,6 +43,10 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "NAME|FILE", default_value = "vgg19")]
     network: String,
 
+    /// The device to compute on: `auto` or `cpu`.
+    #[arg(long, default_value = "auto")]
+    device: Device,
+
     /// Threads of the CPU [default: all cores].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     threads: Option<usize>,
@@ -69,6 +73,7 @@ pub(crate) fn run(args: EvalArgs) -> Result<Ending, Box<dyn Error>> {
     let article = Settings::preset(Preset::Article);
     let settings = Settings {
         size: args.size,
+        device: args.device,
         threads: args.threads,
         max_pixels: args.max_pixels.unwrap_or_default(),
         network: args.network.clone(),
@@ -76,25 +81,29 @@ pub(crate) fn run(args: EvalArgs) -> Result<Ending, Box<dyn Error>> {
         style_layers: args.style_layers.unwrap_or(article.style_layers.clone()),
         ..article
     };
-    settings.check()?;
-    let limits = ReadLimits::new(settings.max_pixels, None);
-    let read = |path: &Path| Picture::read_within(path, &limits);
-    let (content, style) = (read(&args.content)?, read(&args.style)?);
-    let paintings =
-        args.paintings.iter().map(|path| Ok((path, read(path)?))).collect::<Result<Vec<_>, Box<dyn Error>>>()?;
-    let network = network(&settings.network)?;
-    let mut evaluator = Evaluator::new(&network, &settings, content, style)?;
-    for (path, painting) in &paintings {
-        let evaluation = evaluator.evaluate(painting)?;
-        if args.json {
-            output::print_json(&Told { path, evaluation: &evaluation })?;
-        } else {
-            let mut text = Vec::new();
-            table(&mut text, path, &evaluation)?;
-            output::print(&String::from_utf8(text)?)?;
+    let job = EvalJob { content: args.content, style: args.style, paintings: args.paintings, settings };
+    let json = args.json;
+    let show = move |event: &Event| {
+        if let Event::Eval(EvalEvent::Done { path, evaluation }) = event
+            && let Err(error) = print(path, evaluation, json)
+        {
+            output::complain(&error);
         }
+    };
+    match job.run(&Context::new(&show).with_control(&interrupt::control())) {
+        Err(EvalJobError::Stopped(stopped)) => Ok(Ending::stopped(stopped)),
+        evaluations => evaluations.map(|_| Ending::Done).map_err(Into::into),
     }
-    Ok(Ending::Done)
+}
+
+/// Prints what was measured of a painting.
+fn print(path: &Path, evaluation: &Evaluation, json: bool) -> io::Result<()> {
+    if json {
+        return output::print_json(&Told { path, evaluation });
+    }
+    let mut text = Vec::new();
+    table(&mut text, path, evaluation)?;
+    output::print(&String::from_utf8_lossy(&text))
 }
 
 /// One painting: its distances by layer, then what concerns all of it.

@@ -1,35 +1,29 @@
 //! The command `impasto`.
 
 mod args;
+mod ending;
 mod eval;
 mod interrupt;
 mod models;
 mod output;
 mod paint;
-mod progress;
 #[cfg(test)]
 mod settings_docs;
 mod show;
 mod stylize;
 mod train;
 mod version;
+mod watch;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use args::{Args, Command};
+use ending::Ending;
 
 /// The exit code of everything that the person at the keyboard can mend.
 const BAD_INPUT: u8 = 2;
-
-/// How a command ended when nothing was wrong.
-enum Ending {
-    Done,
-    Interrupted,
-    /// Something was wrong, and it was said.
-    Refused,
-}
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {

@@ -35,6 +35,14 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> io::Result<()> {
     print_exact(&format!("{}\n", safe_json(&line)))
 }
 
+/// Writes a JSON schema to stdout.
+pub(crate) fn print_schema(schema: &serde_json::Value) -> io::Result<()> {
+    print_exact(&format!(
+        "{schema:#}
+"
+    ))
+}
+
 /// Writes a line to stderr.
 pub(crate) fn note(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", safe(line));

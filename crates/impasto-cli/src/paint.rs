@@ -3,17 +3,22 @@
 use std::error::Error;
 
 use impasto::PaintJob;
-use impasto::paint::{again, sweep};
-use impasto::progress::End;
+use impasto::job::{Context, End, Job};
+use impasto::paint::{JobError, PaintError, SweepError, again, sweep};
 use impasto::settings::Overrides;
 
 use crate::args::PaintArgs;
-use crate::progress::{Bar, Json, Lines, Quiet, Watch};
-use crate::{Ending, interrupt, output};
+use crate::ending::Ending;
+use crate::watch::{self, Watch, Wish};
+use crate::{interrupt, output};
 
 pub(crate) fn run(args: PaintArgs) -> Result<Ending, Box<dyn Error>> {
+    if args.print_schema {
+        output::print_schema(&Overrides::schema())?;
+        return Ok(Ending::Done);
+    }
     let file = args.config.as_deref().map(Overrides::read).transpose()?;
-    let given = args.overrides().over(file.unwrap_or_default());
+    let given = args.overrides.clone().over(file.unwrap_or_default());
     let again = args.again.as_deref().map(|picture| again(picture, &given)).transpose()?;
     let given = given.over(again.unwrap_or_default());
     if args.print_config {
@@ -24,8 +29,12 @@ pub(crate) fn run(args: PaintArgs) -> Result<Ending, Box<dyn Error>> {
         return Ok(Ending::Done);
     }
     if !args.sweep.is_empty() {
-        interrupt::watch();
-        let end = sweep(&given, &args.sweep, &mut watcher(&args))?;
+        let watch = Watch::new(args.wish(), watch::Paint);
+        let context = Context::new(&watch).with_control(&interrupt::control());
+        let end = match sweep(&given, &args.sweep, &context) {
+            Err(SweepError::Job(error)) => stopped_or(error)?,
+            end => end?,
+        };
         return Ok(if end == End::Stopped { Ending::Interrupted } else { Ending::Done });
     }
     let mut job = match &args.resume {
@@ -42,23 +51,36 @@ pub(crate) fn run(args: PaintArgs) -> Result<Ending, Box<dyn Error>> {
         }
         return Ok(Ending::Done);
     }
-    interrupt::watch();
-    let painting = job.run(&mut watcher(&args))?;
-    if painting.end == End::Stopped && !args.quiet && job.checkpoint_every > 0.0 {
-        output::note(&format!("go on with `impasto paint --resume {}`", job.checkpoint.display()));
+    let watch = Watch::new(args.wish(), watch::Paint);
+    let context = Context::new(&watch).with_control(&interrupt::control());
+    let end = match job.run(&context) {
+        Ok(painting) => painting.end,
+        Err(error) => {
+            drop(watch);
+            stopped_or(error)?;
+            return Ok(Ending::Interrupted);
+        }
+    };
+    drop(watch);
+    if end == End::Stopped && !args.quiet && job.checkpoint_every > 0.0 {
+        output::note(&format!("resume with `impasto paint --resume {}`", job.checkpoint.display()));
     }
-    Ok(if painting.end == End::Stopped { Ending::Interrupted } else { Ending::Done })
+    Ok(if end == End::Stopped { Ending::Interrupted } else { Ending::Done })
 }
 
-/// A bar where a person looks at a terminal, plain lines where not, JSON where a program reads.
-fn watcher(args: &PaintArgs) -> Watch {
-    if args.json {
-        Watch::Json(Json::new(args.quiet))
-    } else if args.quiet {
-        Watch::Quiet(Quiet)
-    } else if std::io::IsTerminal::is_terminal(&std::io::stderr()) && !args.verbose {
-        Watch::Bar(Bar::new())
-    } else {
-        Watch::Lines(Lines::new(args.verbose))
+/// The end of a job that was stopped before there was anything to keep; any other error stays one.
+fn stopped_or(error: JobError) -> Result<End, JobError> {
+    match error {
+        JobError::Stopped(stopped) | JobError::Paint(PaintError::Stopped(stopped)) => {
+            output::complain(&stopped);
+            Ok(End::Stopped)
+        }
+        error => Err(error),
+    }
+}
+
+impl PaintArgs {
+    fn wish(&self) -> Wish {
+        Wish { json: self.json, quiet: self.quiet, verbose: self.verbose }
     }
 }

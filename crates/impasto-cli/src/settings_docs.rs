@@ -3,6 +3,7 @@
 use clap::{Arg, CommandFactory};
 use impasto::Settings;
 use impasto::settings::{Overrides, Preset};
+use impasto::stylize::{StylizeOverrides, StylizeSettings};
 use impasto::train::{TrainOverrides, TrainSettings};
 
 use crate::args::Args;
@@ -23,14 +24,29 @@ const ARTICLE_NAMES: [(&str, &str); 11] = [
 ];
 
 /// Flags that no settings file has: what to do, and what to print.
-const ACTIONS: [&str; 11] =
-    ["config", "again", "sweep", "print_config", "plan", "resume", "json", "quiet", "verbose", "help", "version"];
+const ACTIONS: [&str; 14] = [
+    "input",
+    "config",
+    "again",
+    "sweep",
+    "print_config",
+    "print_schema",
+    "plan",
+    "resume",
+    "jobs",
+    "json",
+    "quiet",
+    "verbose",
+    "help",
+    "version",
+];
 
 const HEAD: &str = "\
 # Settings
 
 Every setting has a flag and a key in a settings file (`--config FILE.toml`). Flags override the file, the file overrides
-the preset. `impasto paint --print-config` and `impasto train --print-config` print a whole file. This page is made from
+the preset. `impasto paint --print-config` and `impasto train --print-config` print a whole file, `--print-schema` its
+JSON schema, which editors and forms understand. `impasto stylize` takes flags alone. This page is made from
 the program: `IMPASTO_WRITE_DOCS=1 cargo test -p impasto-cli settings_docs` writes it again.
 
 Where a default is missing, the description says what happens without the setting.
@@ -62,8 +78,10 @@ fn page() -> String {
     let presets = [Preset::Article, Preset::Default, Preset::Fast, Preset::Best];
     let painted = presets.map(|preset| (preset.to_string(), table(&paint_toml(preset))));
     let trained = [("default".to_owned(), table(&train_toml()))];
+    let stylized = [("default".to_owned(), table(&stylize_toml()))];
     let paint = section("paint", &painted, &ARTICLE_NAMES);
-    format!("{HEAD}\n{paint}\n{FORMULAS}\n{}", section("train", &trained, &[]))
+    let (stylize, train) = (section("stylize", &stylized, &[]), section("train", &trained, &[]));
+    format!("{HEAD}\n{paint}\n{FORMULAS}\n{stylize}\n{train}")
 }
 
 fn paint_toml(preset: Preset) -> String {
@@ -72,6 +90,10 @@ fn paint_toml(preset: Preset) -> String {
 
 fn train_toml() -> String {
     TrainOverrides::from(&TrainSettings::default()).to_toml().unwrap()
+}
+
+fn stylize_toml() -> String {
+    toml::to_string(&StylizeOverrides::from(&StylizeSettings::default())).unwrap()
 }
 
 fn table(text: &str) -> toml::Table {
@@ -143,7 +165,8 @@ fn settings_docs_are_those_of_the_program() {
 #[test]
 fn settings_docs_have_every_key_of_a_settings_file() {
     let page = page();
-    for key in table(&paint_toml(Preset::Default)).keys().chain(table(&train_toml()).keys()) {
+    let tables = [table(&paint_toml(Preset::Default)), table(&train_toml()), table(&stylize_toml())];
+    for key in tables.iter().flat_map(toml::Table::keys) {
         assert!(page.contains(&format!("| `{key}` |")), "{key}");
     }
 }

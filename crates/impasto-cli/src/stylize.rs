@@ -1,21 +1,20 @@
 //! `impasto stylize`.
 
 use std::error::Error;
-use std::io::IsTerminal;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use bytesize::ByteSize;
+use impasto::job::{Context, End, Job, Streams};
 use impasto::picture::{BitDepth, KeptOfInput, PictureFormat};
-use impasto::progress::{End, Flow};
-use impasto::settings::{Colors, Device, MaxPixels};
+use impasto::settings::Colors;
 use impasto::styles::StyleChoice;
-use impasto::stylize::{StylizeEvent, StylizeSummary};
+use impasto::stylize::{StylizeJobError, StylizeOverrides, StylizeSummary};
 use impasto::{StylizeJob, StylizeSettings};
-use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use thiserror::Error;
 
-use crate::{Ending, interrupt, output};
+use crate::ending::Ending;
+use crate::watch::{self, Watch, Wish, skipped_text};
+use crate::{interrupt, output};
 
 /// `impasto stylize …`
 #[derive(Debug, clap::Args)]
@@ -56,43 +55,16 @@ pub(crate) struct StylizeArgs {
     #[arg(long)]
     no_settings: bool,
 
-    /// How much of the painting is in the result: 0 is the photograph, 1 the style as it was trained [default: 1].
-    #[arg(long, value_name = "0…1", help_heading = "Settings", allow_negative_numbers = true)]
-    strength: Option<f64>,
-
-    /// How large the strokes are, from 0.25 to 4; 1 is as trained [default: 1].
-    #[arg(long, value_name = "X", help_heading = "Settings", allow_negative_numbers = true)]
-    stroke_size: Option<f64>,
-
-    /// The colours of the result: those of the `style`; of the `content`, where only brightness is painted; or the
-    /// content's by `match`, mean and covariance, or by `histogram` [default: style].
-    #[arg(long, value_name = "WHOSE", help_heading = "Settings")]
-    colors: Option<Colors>,
+    #[command(flatten)]
+    overrides: StylizeOverrides,
 
     /// Keep the photograph's colours: the same as `--colors content`.
     #[arg(long, help_heading = "Settings", conflicts_with = "colors")]
     keep_colors: bool,
 
-    /// The longer side of the result in pixels [default: the photograph's].
-    #[arg(long, value_name = "N", help_heading = "Settings", allow_negative_numbers = true)]
-    size: Option<usize>,
-
-    /// Memory that may be taken, such as `2GiB`: what needs more goes in strips, which is slower [default: by what is
-    /// free, at most 1.9 GiB up to 12 megapixels].
-    #[arg(long, value_name = "SIZE", help_heading = "Machine")]
-    memory: Option<ByteSize>,
-
-    /// The most pixels of a picture to read, such as `500MP` [default: 200MP].
-    #[arg(long, value_name = "N", help_heading = "Machine")]
-    max_pixels: Option<MaxPixels>,
-
-    /// The device to compute on: `auto` or `cpu`.
-    #[arg(long, help_heading = "Machine")]
-    device: Option<Device>,
-
-    /// Threads of the CPU [default: all cores].
-    #[arg(long, value_name = "N", help_heading = "Machine", allow_negative_numbers = true)]
-    threads: Option<usize>,
+    /// Print the JSON schema of the settings, and do nothing else.
+    #[arg(long, help_heading = "Settings")]
+    print_schema: bool,
 
     /// Pictures at work at once: one is painted while the others are read and written [default: 2].
     #[arg(short, long, value_name = "N", help_heading = "Machine", allow_negative_numbers = true)]
@@ -118,17 +90,38 @@ enum StylizeCliError {
     JsonAndPicture,
 }
 
+/// Standard input and output.
+struct StandardStreams;
+
+impl Streams for StandardStreams {
+    fn input(&self) -> Box<dyn Read + '_> {
+        Box::new(io::stdin().lock())
+    }
+
+    fn output(&self) -> Box<dyn Write + '_> {
+        Box::new(io::stdout().lock())
+    }
+}
+
 /// Does what the arguments say.
 pub(crate) fn run(args: StylizeArgs) -> Result<Ending, Box<dyn Error>> {
+    if args.print_schema {
+        output::print_schema(&StylizeOverrides::schema())?;
+        return Ok(Ending::Done);
+    }
     let to_stdout = args.to_stdout();
     if args.json && to_stdout {
         return Err(StylizeCliError::JsonAndPicture.into());
     }
-    let mut watch = Watch::new(&args);
+    let wish = Wish { json: args.json, quiet: args.quiet, verbose: args.verbose };
     let job = args.job();
-    interrupt::watch();
-    let summary = job.run(&mut |event: &StylizeEvent| watch.event(event))?;
-    watch.close(&summary);
+    let watch = Watch::new(wish, watch::Stylize);
+    let context = Context::new(&watch).with_control(&interrupt::control()).with_streams(StandardStreams);
+    let summary = match job.run(&context) {
+        Err(StylizeJobError::Stopped(stopped)) => return Ok(Ending::stopped(stopped)),
+        summary => summary?,
+    };
+    drop(watch);
     let interrupted = summary.end == End::Stopped || interrupt::requested();
     let ending = if interrupted { Ending::Interrupted } else { Ending::Done };
     if summary.failures.is_empty() {
@@ -145,7 +138,7 @@ impl StylizeArgs {
     }
 
     fn job(self) -> StylizeJob {
-        let (job, settings) = (StylizeJob::default(), StylizeSettings::default());
+        let settings = self.overrides.settings();
         StylizeJob {
             inputs: self.input,
             styles: self.style,
@@ -154,17 +147,8 @@ impl StylizeArgs {
             skip_existing: self.skip_existing,
             kept: KeptOfInput { depth: self.depth, metadata: self.keep_metadata, gps: self.keep_gps },
             embed_settings: !self.no_settings,
-            jobs: self.jobs.unwrap_or(job.jobs),
-            settings: StylizeSettings {
-                size: self.size,
-                strength: self.strength.unwrap_or(settings.strength),
-                stroke_size: self.stroke_size.unwrap_or(settings.stroke_size),
-                colors: self.colors.unwrap_or(if self.keep_colors { Colors::Content } else { settings.colors }),
-                memory: self.memory.map(|memory| memory.as_u64()),
-                max_pixels: self.max_pixels.unwrap_or_default(),
-                device: self.device.unwrap_or(settings.device),
-                threads: self.threads,
-            },
+            jobs: self.jobs.unwrap_or(StylizeJob::default().jobs),
+            settings: if self.keep_colors { StylizeSettings { colors: Colors::Content, ..settings } } else { settings },
         }
     }
 }
@@ -178,113 +162,4 @@ fn complain(summary: &StylizeSummary) {
     let (failed, pictures) = (failures.len(), done + skipped + failures.len());
     let line = format!("error: {failed} of {pictures} inputs failed, {done} done{}:", skipped_text(*skipped));
     output::note_list(&line, failures.iter().map(ToString::to_string));
-}
-
-fn skipped_text(skipped: usize) -> String {
-    if skipped == 0 { String::new() } else { format!(", {skipped} already there") }
-}
-
-/// A bar where a person looks at a terminal and there is more than one picture, plain lines where not, JSON where a
-/// program reads.
-struct Watch {
-    json: bool,
-    quiet: bool,
-    verbose: bool,
-    bar: Option<ProgressBar>,
-    begun: Instant,
-}
-
-impl Watch {
-    fn new(args: &StylizeArgs) -> Self {
-        let lines = args.json || args.quiet || args.verbose || !std::io::stderr().is_terminal();
-        let bar = (!lines).then(|| {
-            let bar = ProgressBar::new(0);
-            let template = "{bar:20.cyan/blue} {pos}/{len}  {wide_msg}";
-            bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
-            bar
-        });
-        Self { json: args.json, quiet: args.quiet, verbose: args.verbose, bar, begun: Instant::now() }
-    }
-
-    fn event(&mut self, event: &StylizeEvent) -> Flow {
-        if let StylizeEvent::Warning { input, message } = event {
-            self.warn(input, message);
-        } else if let (true, true) = (self.json, event.ends_a_picture()) {
-            if let Err(error) = output::print_json(event) {
-                output::complain(&error);
-            }
-        } else if let Some(bar) = &self.bar {
-            advance(bar, event, self.begun);
-        } else if !self.json && !self.quiet {
-            self.line(event);
-        }
-        if interrupt::requested() { Flow::Stop } else { Flow::Continue }
-    }
-
-    fn warn(&self, input: &Path, message: &str) {
-        let warn = || output::note(&format!("warning: `{}`: {message}", input.display()));
-        match &self.bar {
-            _ if self.quiet => {}
-            Some(bar) => bar.suspend(warn),
-            None => warn(),
-        }
-    }
-
-    fn line(&self, event: &StylizeEvent) {
-        match event {
-            StylizeEvent::Started { pictures, style, device } if self.verbose => {
-                output::note(&format!("painting {pictures} pictures as {style} on {device}"));
-            }
-            StylizeEvent::Done { output, width, height, network_seconds, seconds, network_bytes, .. } => {
-                let details = if self.verbose {
-                    let memory = ByteSize(*network_bytes as u64).display().iec();
-                    format!(": {width}×{height} in {seconds:.2} s, the network {network_seconds:.2} s with {memory}")
-                } else {
-                    String::new()
-                };
-                output::note(&format!("wrote {}{details}", shown(output)));
-            }
-            StylizeEvent::Skipped { output, .. } => output::note(&format!("{} is already there", output.display())),
-            StylizeEvent::Started { .. }
-            | StylizeEvent::Painting { .. }
-            | StylizeEvent::Warning { .. }
-            | StylizeEvent::Failed { .. } => {}
-        }
-    }
-
-    fn close(self, summary: &StylizeSummary) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-        let StylizeSummary { done, skipped, failures, seconds, .. } = summary;
-        if self.quiet || self.json || done + skipped + failures.len() < 2 {
-            return;
-        }
-        output::note(&format!("{done} pictures in {seconds:.1} s{}", skipped_text(*skipped)));
-    }
-}
-
-/// Moves the bar; what one picture alone leaves is said in a line.
-fn advance(bar: &ProgressBar, event: &StylizeEvent, begun: Instant) {
-    match event {
-        StylizeEvent::Started { pictures, .. } => bar.set_length(*pictures as u64),
-        StylizeEvent::Painting { input, .. } => {
-            let (done, all) = (bar.position(), bar.length().unwrap_or(0));
-            let left = begun.elapsed().as_secs_f64() / done.max(1) as f64 * all.saturating_sub(done) as f64;
-            let left = if done == 0 { String::new() } else { format!("{:#} left  ", rounded(left)) };
-            bar.set_message(output::safe(&format!("{left}{}", input.display())));
-        }
-        StylizeEvent::Done { output, .. } if bar.length() == Some(1) => {
-            bar.suspend(|| output::note(&format!("wrote {}", shown(output))));
-        }
-        _ => bar.inc(1),
-    }
-}
-
-fn rounded(seconds: f64) -> HumanDuration {
-    HumanDuration(Duration::from_secs_f64(seconds.clamp(0.0, 1e8).round()))
-}
-
-fn shown(output: &Path) -> String {
-    if output == "-" { "to standard output".into() } else { output.display().to_string() }
 }

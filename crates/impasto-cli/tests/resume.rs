@@ -1,4 +1,4 @@
-//! Never lost: a run that is killed at any moment goes on and ends with the same picture.
+//! Never lost: a run that is killed at any moment resumes and ends with the same picture.
 
 mod common;
 
@@ -92,7 +92,7 @@ fn stopped() -> Studio {
     assert!(last.contains("saved"), "{last}");
     let run = Run::of(child.wait_with_output().unwrap());
     assert_eq!(run.code, Some(130));
-    assert!(run.stderr.contains(&format!("go on with `impasto paint --resume {KEPT}`")), "{}", run.stderr);
+    assert!(run.stderr.contains(&format!("resume with `impasto paint --resume {KEPT}`")), "{}", run.stderr);
     studio
 }
 
@@ -101,13 +101,13 @@ fn stopped() -> Studio {
 fn what_does_not_fit_a_checkpoint_is_refused_in_a_sentence() {
     let studio = stopped();
     let before = std::fs::read(studio.path(KEPT)).unwrap();
-    studio.run(&arguments("lbfgs", "out.png")).refused(&[KEPT, "not finished", "go on with", "--resume"]);
+    studio.run(&arguments("lbfgs", "out.png")).refused(&[KEPT, "not finished", "resume it with", "--resume"]);
     let resume = |args: &[&str]| studio.run(&[&["paint", "--resume", KEPT], args].concat());
     resume(&["--style-weight", "3"]).refused(&["was begun with style-weight = "]);
     resume(&["-s", "night.png:2"]).refused(&["style = night.png:1"]);
     resume(&["--checkpoint-every", "-1"]).refused(&["the time between checkpoints is -1"]);
     studio.run(&["paint", "--resume", "none.safetensors"]).refused(&["there is no checkpoint `none.safetensors`"]);
-    studio.run(&["paint", "--resume", "cat.png"]).refused(&["cannot go on from the checkpoint `cat.png`"]);
+    studio.run(&["paint", "--resume", "cat.png"]).refused(&["cannot resume from the checkpoint `cat.png`"]);
     studio.model("model.safetensors", &["a"]);
     studio.run(&["paint", "--resume", "model.safetensors"]).refused(&["`model.safetensors` is not a checkpoint"]);
     let taken = ["paint", "cat.png", "-s", "night.png", "-o", "o.png", "--checkpoint", "model.safetensors"];
@@ -116,7 +116,7 @@ fn what_does_not_fit_a_checkpoint_is_refused_in_a_sentence() {
     studio.shrink("starry-night.jpg", 80, 65, "night.png");
     resume(&[]).refused(&["`night.png` is not what the painting", KEPT]);
     studio.write("cut.safetensors", &before[..before.len() - 1]);
-    studio.run(&["paint", "--resume", "cut.safetensors"]).refused(&["cannot go on from the checkpoint"]);
+    studio.run(&["paint", "--resume", "cut.safetensors"]).refused(&["cannot resume from the checkpoint"]);
     assert_eq!(std::fs::read(studio.path(KEPT)).unwrap(), before, "nothing was lost");
 }
 
@@ -138,7 +138,7 @@ fn a_full_disk_keeps_the_last_good_checkpoint() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let warned = lines.by_ref().find(|line| line.contains("\"warning\"")).unwrap();
     assert!(warned.contains(&format!("cannot write `{KEPT}`")), "{warned}");
-    assert!(lines.next().is_some_and(|line| line.contains("\"event\"")), "the run goes on");
+    assert!(lines.next().is_some_and(|line| line.contains("\"event\"")), "the run continues");
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(std::fs::read(studio.path(KEPT)).unwrap(), before);

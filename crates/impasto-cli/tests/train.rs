@@ -146,7 +146,7 @@ fn ctrl_c_keeps_the_best_network_and_the_checkpoint() {
     assert!(rest.iter().any(|line| line.contains("\"finished\"") && line.contains("\"stopped\"")), "{rest:?}");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(studio.path("m.safetensors").exists() && studio.path("m-checkpoint.safetensors").exists());
-    studio.run(&small(&["-o", "m.safetensors"])).refused(&["m-checkpoint.safetensors", "go on with `--resume`"]);
+    studio.run(&small(&["-o", "m.safetensors"])).refused(&["m-checkpoint.safetensors", "resume it with `--resume`"]);
     studio.run(&["train", "--resume", "-o", "m.safetensors", "--steps", "6", "-q"]).good();
 }
 
@@ -165,7 +165,7 @@ fn a_full_disk_takes_nothing_that_was_there() {
         command.env("XDG_STATE_HOME", studio.state.path()).env("TMPDIR", studio.path("photos"));
         Run::of(command.current_dir(studio.folder.path()).output().unwrap())
     };
-    // Room for the model, none for the checkpoint: the run goes on.
+    // Room for the model, none for the checkpoint: the run continues.
     let run = limited(before.len() / 1024 / 2).good();
     assert!(run.stderr.contains("cannot write `m-checkpoint.safetensors`"), "{}", run.stderr);
     assert_eq!(std::fs::read(studio.path("m-checkpoint.safetensors")).unwrap(), before);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::error::{FileError, is_full};
-use crate::identity::behind_links;
+use crate::identity::{behind_links, folder_of};
 
 /// So many symbolic links are followed, as Linux does.
 const MOST_LINKS: usize = 40;
@@ -119,11 +119,6 @@ fn is_open_file(path: &Path) -> bool {
     folder == Path::new("/dev")
         || folder == Path::new("/dev/fd")
         || (folder.starts_with("/proc") && folder.ends_with("fd"))
-}
-
-/// The folder that a file lies in, `.` where none is named.
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn write_to_stream(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), FileError> {

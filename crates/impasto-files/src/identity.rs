@@ -3,8 +3,6 @@
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
-use crate::durable::folder_of;
-
 /// What tells existing files apart: device and inode.
 #[cfg(unix)]
 pub(crate) type Node = (u64, u64);
@@ -53,6 +51,11 @@ impl Identity {
         }
         self
     }
+}
+
+/// The folder that a file lies in, `.` where none is named.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The path that a symbolic link stands for, whether or not there is a file.

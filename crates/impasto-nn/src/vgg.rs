@@ -1,14 +1,9 @@
 //! VGG16 and VGG19 (Simonyan & Zisserman 2014): the convolutions, as plain arrays.
 
-use std::{fmt, path::Path};
+use std::fmt;
 
 use impasto_kernels::{Convolution, TrunkLayer};
 use serde::Serialize;
-
-use crate::{
-    builtin,
-    formats::{LoadError, TensorFile},
-};
 
 /// Which of the two networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -110,17 +105,6 @@ pub struct Vgg {
 }
 
 impl Vgg {
-    /// The VGG19 that comes with the program: its authors' own weights, in 8-bit codebooks.
-    pub fn builtin() -> Self {
-        builtin::vgg19()
-    }
-
-    /// Reads a VGG16 or VGG19 from a MatConvNet `.mat`, a PyTorch `.pth` or a safetensors file. What it is, is told by
-    /// its contents, never by its name.
-    pub fn load(path: &Path) -> Result<Self, LoadError> {
-        TensorFile::open(path)?.vgg()
-    }
-
     /// The convolutions up to and with number `deepest` (from 0), and the poolings between them.
     pub fn trunk_layers(&self, deepest: usize) -> Vec<TrunkLayer> {
         let mut layers = Vec::new();

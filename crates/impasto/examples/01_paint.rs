@@ -8,7 +8,8 @@
 use std::error::Error;
 
 use impasto::PaintJob;
-use impasto::progress::{Event, Flow};
+use impasto::job::{Context, Event, Job};
+use impasto::paint::PaintEvent;
 use impasto::settings::{Overrides, Preset, StyleFile};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -23,12 +24,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         preset: Some(Preset::Fast),
         ..Overrides::default()
     })?;
-    let painting = job.run(&mut |event: &Event| {
-        if let Event::Step { iteration, iterations, losses, .. } = event {
+    let sink = |event: &Event| {
+        if let Event::Paint(PaintEvent::Step { iteration, iterations, losses, .. }) = event {
             eprintln!("{iteration}/{iterations}: {:.3e}", losses.loss);
         }
-        Flow::Continue
-    })?;
+    };
+    let painting = job.run(&Context::new(&sink))?;
     eprintln!("a loss of {:.3e} after {} iterations", painting.losses.loss, painting.history.len());
     Ok(())
 }

@@ -1,35 +1,18 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example speaks to who runs it")]
-//! Paint pictures that are in memory, with settings of one's own, and look at them on the way.
+//! Paint pictures that are in memory, with settings of one's own, with previews, and stop by a condition of one's own.
 //!
 //! ```text
 //! cargo run --release -p impasto --example 02_pictures_in_memory
 //! ```
 
 use std::error::Error;
+use std::sync::OnceLock;
+use std::time::Duration;
 
-use impasto::paint::Masks;
-use impasto::progress::{Event, Flow, Observer};
+use impasto::job::{Context, Control, Event, Previews};
+use impasto::paint::{Masks, PaintEvent};
 use impasto::settings::{LayerWeights, Preset};
 use impasto::{Picture, Scene, Settings, network, paint};
-
-/// Stops once the loss is a tenth of what it was.
-#[derive(Default)]
-struct UntilGood {
-    first: Option<f64>,
-}
-
-impl Observer for UntilGood {
-    fn event(&mut self, event: &Event) -> Flow {
-        let Event::Step { losses, .. } = event else { return Flow::Continue };
-        let first = *self.first.get_or_insert(losses.loss);
-        if losses.loss < first / 10.0 { Flow::Stop } else { Flow::Continue }
-    }
-
-    fn picture(&mut self, iteration: usize, picture: &Picture) {
-        let mean = picture.data().iter().sum::<f32>() / picture.data().len() as f32;
-        eprintln!("after {iteration} iterations the mean grey is {mean:.1}");
-    }
-}
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Any source of pixels will do; here, a photograph's worth of gradients and a painting's worth of stripes.
@@ -43,12 +26,26 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let settings = Settings {
         style_layers: LayerWeights::new([("relu1_1", 1.0), ("relu3_1", 0.5)]),
-        save_every: Some(5),
         iterations: 40,
         ..Settings::preset(Preset::Default)
     };
     let scene = Scene { content, styles: vec![(style, 1.0)], start: None, masks: Masks::default() };
-    let painting = paint(&scene, &settings, network("vgg19")?, &mut UntilGood::default())?;
+
+    // Stops once the loss is a tenth of what it was.
+    let (control, first) = (Control::default(), OnceLock::new());
+    let sink = |event: &Event| {
+        let Event::Paint(PaintEvent::Step { losses, .. }) = event else { return };
+        if losses.loss < first.get_or_init(|| losses.loss) / 10.0 {
+            control.stop();
+        }
+    };
+    // Five times a second at most, on a thread of its own.
+    let previews = Previews::new(Duration::from_millis(200), Some(64), |preview| {
+        let data = preview.picture.data();
+        eprintln!("after {} iterations the mean is {:.1}", preview.step, data.iter().sum::<f32>() / data.len() as f32);
+    });
+    let context = Context::new(&sink).with_control(&control).with_previews(&previews);
+    let painting = paint(&scene, &settings, network("vgg19")?, &context)?;
     eprintln!("{:?} after {} iterations", painting.end, painting.history.len());
     Ok(())
 }

@@ -8,7 +8,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use impasto::progress::Flow;
+use impasto::job::{Context, Event, Job};
 use impasto::settings::Colors;
 use impasto::styles::{Blend, StyleChoice, names};
 use impasto::stylize::StylizeEvent;
@@ -28,19 +28,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     eprintln!("{} in {:.2} s on {}", blend.label(), stylized.network_seconds, stylizer.device());
     stylized.picture.write("blend.png".as_ref(), None)?;
 
-    // A job finds the pictures of a folder, reads and writes while the network works, and goes on after bad files.
+    // A job finds the pictures of a folder, reads and writes while the network works, and a bad file does not stop it.
     let job = StylizeJob {
         inputs: vec![folder.into()],
         styles: vec![StyleChoice::new(one)],
         output: Some(out.into()),
         ..StylizeJob::default()
     };
-    let summary = job.run(&mut |event: &StylizeEvent| {
-        if let StylizeEvent::Done { output, seconds, .. } = event {
+    let sink = |event: &Event| {
+        if let Event::Stylize(StylizeEvent::Done { output, seconds, .. }) = event {
             eprintln!("{} in {seconds:.2} s", output.display());
         }
-        Flow::Continue
-    })?;
+    };
+    let summary = job.run(&Context::new(&sink))?;
     for failure in &summary.failures {
         eprintln!("{failure}");
     }

@@ -5,13 +5,14 @@ use impasto_nn::style_model::StyleModel;
 use impasto_nn::trunk::{CpuTrunk, Packing, Trunk, TrunkError};
 use impasto_nn::vgg::Vgg;
 
-use crate::settings::Settings;
+use crate::settings::{Device, Settings};
 
 /// The environment variable that forces an instruction set, for measurements: `avx512`, `avx2` or `portable`.
 pub const ISA_VARIABLE: &str = "IMPASTO_ISA";
 
 /// Why there is nothing to compute with.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DeviceError {
     /// The layers cannot be looked at.
     #[error(transparent)]
@@ -56,6 +57,12 @@ impl Machine {
     }
 
     fn packed(network: &Vgg, settings: &Settings, taps: &[usize], packing: Packing) -> Result<Self, DeviceError> {
+        match settings.device {
+            Device::Auto | Device::Cpu => Self::on_cpu(network, settings, taps, packing),
+        }
+    }
+
+    fn on_cpu(network: &Vgg, settings: &Settings, taps: &[usize], packing: Packing) -> Result<Self, DeviceError> {
         let threads = settings.threads.unwrap_or_else(cores);
         let mut trunk = CpuTrunk::new(network, settings.pooling.into(), taps, threads, forced_isa()?, packing)?;
         trunk.set_pooling_scale(settings.pooling_scale as f32);
@@ -80,7 +87,17 @@ fn packed_bytes(network: &Vgg, taps: &[usize]) -> u64 {
 ///
 /// # Errors
 /// If the network is not one that the kernels run, or [`ISA_VARIABLE`] asks for what is not there.
-pub(crate) fn style_net(model: &StyleModel, threads: Option<usize>) -> Result<(StyleNet, String), DeviceError> {
+pub(crate) fn style_net(
+    model: &StyleModel,
+    device: Device,
+    threads: Option<usize>,
+) -> Result<(StyleNet, String), DeviceError> {
+    match device {
+        Device::Auto | Device::Cpu => cpu_style_net(model, threads),
+    }
+}
+
+fn cpu_style_net(model: &StyleModel, threads: Option<usize>) -> Result<(StyleNet, String), DeviceError> {
     let isa = forced_isa()?.unwrap_or_else(Isa::best);
     let threads = threads.unwrap_or_else(cores);
     let net = StyleNet::new(isa, Threads::new(threads), model.shape, &model.parameters)?;

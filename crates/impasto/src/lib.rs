@@ -1,12 +1,13 @@
 //! Neural style transfer: paint a photograph in the style of a painting.
 //!
-//! [`paint`](paint()) works on pictures in memory, [`PaintJob`] from files to a file; both tell [`progress::Event`]s to
-//! whoever watches. Every setting and its default is in [`Settings`]. What a network has learned of a style is painted
-//! in one pass by [`Stylizer`] and, from files to files, [`StylizeJob`].
+//! [`paint`](paint()) works on pictures in memory, [`PaintJob`] from files to a file. Every setting and its default is in
+//! [`Settings`]. What a network has learned of a style is painted in one pass by [`Stylizer`] and, from files to files,
+//! [`StylizeJob`]; [`TrainJob`] teaches it. Jobs run with a [`job::Context`], which tells events, gives previews, and pauses
+//! and stops them.
 //!
 //! ```no_run
+//! use impasto::job::{Context, Event};
 //! use impasto::paint::Masks;
-//! use impasto::progress::{Event, Flow};
 //! use impasto::{Picture, Scene, Settings, network, paint};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,19 +18,21 @@
 //!     masks: Masks::default(),
 //! };
 //! let settings = Settings { size: Some(512), ..Settings::default() };
-//! let painting = paint(&scene, &settings, network("vgg19")?, &mut |event: &Event| {
-//!     println!("{event:?}");
-//!     Flow::Continue
-//! })?;
+//! let sink = |event: &Event| println!("{event:?}");
+//! let painting = paint(&scene, &settings, network("vgg19")?, &Context::new(&sink))?;
 //! painting.picture.write("out.png".as_ref(), None)?;
 //! # Ok(())
 //! # }
 //! ```
 
+mod bytes;
 pub mod colors;
 pub mod curve;
 pub mod device;
 pub mod eval;
+mod free_memory;
+pub mod job;
+mod layout;
 mod luma;
 pub mod memory;
 pub mod models;
@@ -39,16 +42,18 @@ pub mod optimizer;
 mod own_runs;
 pub mod paint;
 pub mod picture;
-pub mod progress;
 mod recorded;
 pub mod settings;
 pub mod styles;
 pub mod stylize;
 mod tensors;
 pub mod train;
+mod value;
 
+pub use job::Job;
 pub use network::network;
 pub use paint::{PaintJob, Painting, Scene, paint};
 pub use picture::Picture;
 pub use settings::Settings;
 pub use stylize::{StylizeJob, StylizeSettings, Stylizer};
+pub use train::TrainJob;

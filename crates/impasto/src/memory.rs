@@ -1,19 +1,19 @@
-//! How much memory a painting takes, how much there is, and how pictures pass through the network within it.
-
-use std::fmt;
+//! How much memory a painting takes, and how pictures pass through the network within it.
 
 use serde::{Deserialize, Serialize};
-use sysinfo::System;
 
+pub use crate::bytes::Bytes;
+pub use crate::free_memory::available;
+use crate::free_memory::share_of_available;
+pub use crate::layout::Layout;
 use crate::objective::Perceptual;
-use crate::objective::tiles::{Reach, Tile, tiles, window_of};
+use crate::objective::tiles::{Reach, window_of};
 use crate::optimizer::remembered;
-use crate::picture::ReadLimits;
 use crate::settings::{OptimizerKind, Settings};
 
 /// The program itself and what allocators keep to themselves: what is left of the peak once all else is taken off was 18
 /// to 44 MiB in thirteen short runs and 72 in a long one of 2048×1536 (`docs/performance.md`).
-const PROGRAM: u64 = 80 << 20;
+pub(crate) const PROGRAM: u64 = 80 << 20;
 
 /// The raw weights of a network and the tables they are read from, there while they are packed.
 const RAW_NETWORK: u64 = 124 << 20;
@@ -21,63 +21,8 @@ const RAW_NETWORK: u64 = 124 << 20;
 /// Bytes of a picture's three planes for each pixel.
 const PLANES: u64 = 12;
 
-/// The share of the free memory that a run takes at most where nothing is said.
-const SHARE: f64 = 0.75;
-
 /// Rows of the bands, the faster choice first, behind one band for the whole picture.
 const BANDS: [usize; 7] = [512, 384, 256, 128, 96, 64, 48];
-
-/// How pictures pass through the network. The results are the same to rounding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Layout {
-    /// In one piece.
-    #[default]
-    Whole,
-    /// The shallow part of the network in bands of rows, the rest in one piece.
-    Bands {
-        /// Rows of a band. One that holds the whole picture saves memory too, see
-        /// [`set_bands`](impasto_nn::kernels::Engine::set_bands).
-        rows: usize,
-    },
-    /// In windows of at most so many pixels, each with what lies around it.
-    Tiles {
-        /// Rows of a window.
-        height: usize,
-        /// Columns of a window.
-        width: usize,
-    },
-}
-
-impl Layout {
-    /// The windows of a picture of so many rows and columns, for a tap that looks so far.
-    pub fn tiles(self, size: (usize, usize), reach: Reach) -> Vec<Tile> {
-        let Self::Tiles { height, width } = self else { return tiles(size, size, reach) };
-        // Another picture than the one it was made for has its own windows, as large.
-        let fits = |window: &(usize, usize)| size.0 >= window.0 && size.1 >= window.1;
-        let window = Some((height, width)).filter(fits).or_else(|| window_of(size, height * width, reach));
-        tiles(size, window.unwrap_or((0, 0)), reach)
-    }
-
-    /// The rows of its bands, if it has any; every tile is one.
-    pub fn bands(self) -> Option<usize> {
-        match self {
-            Self::Whole => None,
-            Self::Bands { rows } => Some(rows),
-            Self::Tiles { .. } => Some(usize::MAX),
-        }
-    }
-}
-
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Whole => f.write_str("whole"),
-            Self::Bands { rows } => write!(f, "bands of {rows} rows"),
-            Self::Tiles { height, width } => write!(f, "tiles of {width}×{height}"),
-        }
-    }
-}
 
 /// What one size of a painting asks of the memory.
 #[derive(Clone, Debug, Default)]
@@ -199,37 +144,6 @@ fn state(settings: &Settings, pixels: usize) -> State {
 /// What a run may take: what is given, else a share of what is free; nothing where that cannot be known.
 pub fn limit(settings: &Settings) -> Option<u64> {
     settings.memory.map(|memory| memory.0).or_else(share_of_available)
-}
-
-/// The share of the free memory that a run takes at most where nothing is said; nothing where that cannot be known.
-pub(crate) fn share_of_available() -> Option<u64> {
-    available().map(|free| (free as f64 * SHARE) as u64)
-}
-
-/// What a painting may take for the pictures that it is made of, beside the program.
-pub(crate) fn read_limits(settings: &Settings) -> ReadLimits {
-    ReadLimits::new(settings.max_pixels, settings.memory.map(|memory| memory.0)).less(PROGRAM)
-}
-
-/// The memory that is free on this machine or in this container, in bytes; nothing where that cannot be known.
-pub fn available() -> Option<u64> {
-    let mut system = System::new();
-    system.refresh_memory();
-    let free = system.cgroup_limits().map_or(system.available_memory(), |group| {
-        group.total_memory.saturating_sub(group.rss).min(system.available_memory())
-    });
-    (free > 0).then_some(free)
-}
-
-/// Bytes for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bytes(pub u64);
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let gib = self.0 as f64 / f64::from(1u32 << 30);
-        if gib < 1.0 { write!(f, "{:.0} MiB", gib * 1024.0) } else { write!(f, "{gib:.1} GiB") }
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::models;
 
 /// Why there is no network.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum NetworkError {
     /// A network that is known by name but is not on this machine.
     #[error("`{0}` is not on this machine: run `impasto models pull {0}-torchvision`, or name a weight file")]

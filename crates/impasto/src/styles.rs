@@ -25,6 +25,7 @@ const FILE_NAME: &str = "the built-in styles";
 
 /// Why there is no style to paint in.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StylesError {
     /// None was asked for.
     #[error("no style is named: give one, such as {}", listed(&names()))]

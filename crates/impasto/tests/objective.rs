@@ -3,12 +3,13 @@
 //! The vectors are those of `impasto-nn`; `tools/make_vectors.py` made them.
 
 use std::path::Path;
+use std::sync::Mutex;
 
 use impasto::device::Machine;
+use impasto::job::{Context, Control, End, Event};
 use impasto::objective::{Objective, Weights};
-use impasto::paint::Masks;
+use impasto::paint::{Masks, PaintEvent};
 use impasto::picture::Picture;
-use impasto::progress::{End, Event, Flow};
 use impasto::settings::{BorderKind, Init, LossScale, OptimizerKind, PoolingKind, Preset, StyleLossKind};
 use impasto::{Scene, Settings, network, paint};
 use impasto_nn::vgg::Vgg;
@@ -220,13 +221,9 @@ fn scene() -> Scene {
 }
 
 fn run(settings: &Settings) -> (impasto::Painting, Vec<Event>) {
-    let mut events = Vec::new();
-    let mut watch = |event: &Event| {
-        events.push(event.clone());
-        Flow::Continue
-    };
-    let painting = paint(&scene(), settings, network("vgg19").unwrap(), &mut watch).unwrap();
-    (painting, events)
+    let events = Mutex::new(Vec::new());
+    let painting = paint(&scene(), settings, network("vgg19").unwrap(), &Context::new(&events)).unwrap();
+    (painting, events.into_inner().unwrap())
 }
 
 #[test]
@@ -244,7 +241,7 @@ fn lbfgs_gets_lower_than_adam_in_as_many_evaluations() {
 fn a_rate_too_wild_is_halved_until_the_loss_is_finite_again() {
     let wild = Settings { learning_rate: 1e15, iterations: 60, init: Init::Content, ..settings(PoolingKind::Average) };
     let (painting, events) = run(&wild);
-    let back = events.iter().filter(|event| matches!(event, Event::RolledBack { .. })).count();
+    let back = events.iter().filter(|event| matches!(event, Event::Paint(PaintEvent::RolledBack { .. }))).count();
     assert!(back > 0, "{events:?}");
     assert!(painting.losses.loss.is_finite() && painting.picture.data().iter().all(|v| v.is_finite()));
 }
@@ -258,13 +255,16 @@ fn one_seed_is_one_picture_bit_for_bit() {
 }
 
 #[test]
-fn a_watcher_stops_the_run_and_keeps_the_picture() {
+fn a_run_that_is_stopped_keeps_the_picture() {
     let settings = Settings { iterations: 50, ..settings(PoolingKind::Average) };
-    let mut watch = |event: &Event| match event {
-        Event::Step { iteration: 3, .. } => Flow::Stop,
-        _ => Flow::Continue,
+    let control = Control::default();
+    let sink = |event: &Event| {
+        if matches!(event, Event::Paint(PaintEvent::Step { iteration: 3, .. })) {
+            control.stop();
+        }
     };
-    let painting = paint(&scene(), &settings, network("vgg19").unwrap(), &mut watch).unwrap();
+    let context = Context::new(&sink).with_control(&control);
+    let painting = paint(&scene(), &settings, network("vgg19").unwrap(), &context).unwrap();
     assert_eq!((painting.history.len(), &painting.end), (3, &End::Stopped));
     assert_eq!((painting.picture.height(), painting.picture.width()), (93, 70));
 }

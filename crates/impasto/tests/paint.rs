@@ -1,11 +1,12 @@
 //! Painting coarse to fine, and its one control of strength, on real pictures with the real network.
 
 use std::path::Path;
+use std::sync::Mutex;
 
 use impasto::device::Machine;
+use impasto::job::{Context, Control, Event, Job};
 use impasto::objective::{Losses, Objective, Weights};
-use impasto::paint::{Mask, Masks, scales};
-use impasto::progress::{Event, Flow};
+use impasto::paint::{Mask, Masks, PaintEvent, scales};
 use impasto::settings::{Init, OptimizerKind, Overrides, Preset, StyleLossKind};
 use impasto::{PaintJob, Painting, Picture, Scene, Settings, network, paint};
 
@@ -18,15 +19,25 @@ fn scene(style: &str) -> Scene {
     Scene { content: example("coffee.png"), styles: vec![(example(style), 1.0)], start: None, masks: Masks::default() }
 }
 
-fn run(style: &str, settings: &Settings) -> (Painting, Vec<Event>) {
-    let mut events = Vec::new();
-    let mut watch = |event: &Event| {
-        events.push(event.clone());
-        Flow::Continue
-    };
+fn run(style: &str, settings: &Settings) -> (Painting, Vec<PaintEvent>) {
+    let events = Mutex::new(Vec::new());
     let settings = Settings { threads: Some(2), ..settings.clone() };
-    let painting = paint(&scene(style), &settings, network("vgg19").unwrap(), &mut watch).unwrap();
-    (painting, events)
+    let painting = paint(&scene(style), &settings, network("vgg19").unwrap(), &Context::new(&events)).unwrap();
+    let of_painting = |event| match event {
+        Event::Paint(event) => event,
+        other => panic!("{other:?}"),
+    };
+    (painting, events.into_inner().unwrap().into_iter().map(of_painting).collect())
+}
+
+/// What stops a job after so many iterations.
+fn stop_after(wanted: usize, control: &Control) -> impl Fn(&Event) + Send + Sync + use<> {
+    let control = control.clone();
+    move |event| {
+        if matches!(event, Event::Paint(PaintEvent::Step { iteration, .. }) if *iteration == wanted) {
+            control.stop();
+        }
+    }
 }
 
 #[test]
@@ -37,7 +48,7 @@ fn every_size_is_painted_in_turn_and_told() {
     let told: Vec<_> = events
         .iter()
         .filter_map(|event| match event {
-            Event::Scale { scale, scales: 4, width, height, iterations } => {
+            PaintEvent::Scale { scale, scales: 4, width, height, iterations } => {
                 Some((*scale, *height, *width, *iterations))
             }
             _ => None,
@@ -47,7 +58,7 @@ fn every_size_is_painted_in_turn_and_told() {
     assert_eq!(told, wanted);
     let mut before = (0.0, 0);
     for event in &events {
-        if let Event::Step { iteration, iterations, scale, width, done, left, .. } = event {
+        if let PaintEvent::Step { iteration, iterations, scale, width, done, left, .. } = event {
             assert_eq!(*width, planned[scale - 1].width);
             assert_eq!(*iteration, before.1 + 1);
             assert_eq!(*iterations, planned.iter().map(|scale| scale.iterations).sum::<usize>());
@@ -186,11 +197,10 @@ fn what_is_protected_is_the_photograph_even_where_a_run_is_stopped_at_a_small_si
     let masks = Masks { protect, ..Masks::default() };
     let scene = Scene { content: content.clone(), masks, ..scene("starry-night.jpg") };
     let settings = Settings { min_size: 48, init: Init::Noise, iterations: 6, threads: Some(2), ..Settings::default() };
-    let mut stop = |event: &Event| match event {
-        Event::Step { .. } => Flow::Stop,
-        _ => Flow::Continue,
-    };
-    let painting = paint(&scene, &settings, network("vgg19").unwrap(), &mut stop).unwrap();
+    let control = Control::default();
+    let stop = stop_after(1, &control);
+    let context = Context::new(&stop).with_control(&control);
+    let painting = paint(&scene, &settings, network("vgg19").unwrap(), &context).unwrap();
     assert_eq!((painting.history.len(), painting.begun.len()), (1, 1), "it was stopped at the smallest size");
     let differs = |columns: std::ops::Range<usize>| {
         let pairs = painting.picture.data().iter().zip(content.data()).enumerate();
@@ -202,11 +212,9 @@ fn what_is_protected_is_the_photograph_even_where_a_run_is_stopped_at_a_small_si
 
 /// Runs a job and stops it after so many iterations.
 fn stopped_after(job: &PaintJob, wanted: usize) -> Painting {
-    let mut stop = |event: &Event| match event {
-        Event::Step { iteration, .. } if *iteration == wanted => Flow::Stop,
-        _ => Flow::Continue,
-    };
-    job.run(&mut stop).unwrap()
+    let control = Control::default();
+    let stop = stop_after(wanted, &control);
+    job.run(&Context::new(&stop).with_control(&control)).unwrap()
 }
 
 #[test]
@@ -283,8 +291,7 @@ fn contents_and_styles_of_one_colour_are_painted() {
         ] {
             let scene = Scene { content: content.clone(), ..scene("starry-night.jpg") };
             let scene = Scene { styles: vec![(style, 1.0)], ..scene };
-            let mut watch = |_: &Event| Flow::Continue;
-            let painting = paint(&scene, &settings, network("vgg19").unwrap(), &mut watch).unwrap();
+            let painting = paint(&scene, &settings, network("vgg19").unwrap(), &Context::default()).unwrap();
             let name = format!("{name} with {optimizer}");
             assert!(painting.history.iter().all(|(_, losses)| losses.loss.is_finite()), "{name}");
             assert!(painting.picture.data().iter().all(|value| value.is_finite()), "{name}");

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use impasto::Picture;
-use impasto::progress::{End, Flow};
-use impasto::settings::Colors;
+use impasto::job::{Context, Control, End, Event, Job};
+use impasto::settings::{Colors, MemorySize};
 use impasto::styles::{Blend, ModelCard, StyleCard, StyleChoice, StyleDtype, StyleModel, StyleNetShape};
 use impasto::stylize::{StylizeEvent, StylizeJob, StylizeSettings, StylizeSummary, Stylizer};
 use rand::{RngExt, SeedableRng};
@@ -141,7 +143,6 @@ fn what_cannot_be_painted_is_refused() {
         (StylizeSettings { stroke_size: 0.2, ..settings() }, "the stroke size is 0.2"),
         (StylizeSettings { size: Some(0), ..settings() }, "the size is 0"),
         (StylizeSettings { threads: Some(0), ..settings() }, "the number of threads is 0"),
-        (StylizeSettings { memory: Some(0), ..settings() }, "the memory is 0"),
     ] {
         assert!(refusal(20, 20, wrong).contains(word));
     }
@@ -153,7 +154,8 @@ fn little_memory_means_strips_and_the_same_picture() {
     let photo = photo(400, 64);
     let paint = |memory: Option<u64>| {
         let blend = Blend::of(Cow::Owned(model(1)), 0);
-        Stylizer::new(&blend, &StylizeSettings { memory, ..StylizeSettings::default() })?.stylize(photo.clone())
+        Stylizer::new(&blend, &StylizeSettings { memory: memory.map(MemorySize), ..StylizeSettings::default() })?
+            .stylize(photo.clone())
     };
     let whole = paint(None).unwrap();
     let refusal = paint(Some(1 << 20)).unwrap_err().to_string();
@@ -200,12 +202,13 @@ impl Album {
 }
 
 fn run(job: &StylizeJob) -> (StylizeSummary, Vec<StylizeEvent>) {
-    let mut events = Vec::new();
-    let summary = job.run(&mut |event: &StylizeEvent| {
-        events.push(event.clone());
-        Flow::Continue
-    });
-    (summary.unwrap(), events)
+    let events = Mutex::new(Vec::new());
+    let summary = job.run(&Context::new(&events)).unwrap();
+    let of_batch = |event| match event {
+        Event::Stylize(event) => event,
+        other => panic!("{other:?}"),
+    };
+    (summary, events.into_inner().unwrap().into_iter().map(of_batch).collect())
 }
 
 #[test]
@@ -278,15 +281,17 @@ fn no_input_is_overwritten_and_no_output_written_twice() {
 }
 
 #[test]
-fn a_run_stops_when_the_observer_says_so_and_leaves_nothing_half_written() {
+fn a_run_that_is_stopped_leaves_nothing_half_written() {
     let album = Album::new(&["a.png", "b.png", "c.png", "d.png"]);
     let job = StylizeJob { jobs: 1, ..album.job() };
-    let mut painting = 0;
-    let summary = job.run(&mut |event: &StylizeEvent| {
-        painting += usize::from(matches!(event, StylizeEvent::Painting { .. }));
-        if painting == 2 { Flow::Stop } else { Flow::Continue }
-    });
-    let summary = summary.unwrap();
+    let (control, painting) = (Control::default(), AtomicUsize::new(0));
+    let sink = |event: &Event| {
+        let begins = matches!(event, Event::Stylize(StylizeEvent::Painting { .. }));
+        if begins && painting.fetch_add(1, Ordering::SeqCst) == 1 {
+            control.stop();
+        }
+    };
+    let summary = job.run(&Context::new(&sink).with_control(&control)).unwrap();
     assert_eq!((summary.done, summary.failures.len(), summary.end), (1, 0, End::Stopped));
     assert_eq!(album.files("out"), ["a.png"]);
 }

@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args};
 use impasto::models::{self, Exports, ImportOptions, StyleDtype, default_dir};
 use impasto::settings::StyleFile;
 
-use super::ModelsError;
+use super::error::ModelsError;
 use crate::output;
 
 #[derive(Debug, Args)]

@@ -1,25 +1,25 @@
 //! `impasto models`: what is built in, what a file holds, fetching more, and converting from and for other programs.
 
 mod convert;
-mod progress;
+mod error;
 mod sheet;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use impasto::job::{Context, Job};
 use impasto::models::{
-    BUILT_IN, ConvertError, Manifest, ManifestError, NoFolder, PullError, PullOptions, ShowError, default_dir, list_in,
-    pull, show_in,
+    BUILT_IN, Manifest, PullError, PullJob, PullOptions, default_dir,
+    list_in, show_in,
 };
 use serde::Serialize;
-use thiserror::Error;
 
 use self::convert::{ExportArgs, ImportArgs};
-use self::progress::Progress;
+use self::error::ModelsError;
 use self::sheet::{sheet, table};
-use crate::{Ending, interrupt, output};
+use crate::ending::Ending;
+use crate::{interrupt, output, watch};
 
 /// `impasto models …`
 #[derive(Debug, Args)]
@@ -83,28 +83,6 @@ struct PullArgs {
     quiet: bool,
 }
 
-/// Why a `models` command failed: one sentence each.
-#[derive(Debug, Error)]
-pub(crate) enum ModelsError {
-    #[error(transparent)]
-    Manifest(#[from] ManifestError),
-    #[error(transparent)]
-    Folder(#[from] NoFolder),
-    #[error(transparent)]
-    Pull(#[from] PullError),
-    #[error(transparent)]
-    Show(#[from] ShowError),
-    #[error(transparent)]
-    Convert(#[from] ConvertError),
-    #[error("`{0}` is built in, so there is nothing to pull")]
-    BuiltIn(String),
-    #[error("cannot write the output: {0}")]
-    Output(#[from] io::Error),
-}
-
-/// How long a pull may wait for the network after a signal: the part file is complete after every chunk.
-const GRACE: Duration = Duration::from_secs(1);
-
 /// Does what the arguments say.
 pub(crate) fn run(args: ModelsArgs) -> Result<Ending, ModelsError> {
     let done = match args.command {
@@ -134,14 +112,12 @@ fn run_pull(args: PullArgs) -> Result<Ending, ModelsError> {
         entry = entry.with_base(base)?;
     }
     let dir = args.dir.map_or_else(default_dir, Ok)?;
-    let mut progress = Progress::new(args.quiet);
-    interrupt::watch();
-    interrupt::exit_after(GRACE);
-    let options = PullOptions { cancel: Some(interrupt::flag()), ..PullOptions::default() };
-    let path = pull(&entry, &dir, &options, &mut |event| progress.tell(&event));
-    progress.clear();
+    let watch = watch::pull(args.quiet);
+    let context = Context::new(&watch).with_control(&interrupt::control());
+    let path = PullJob { entry, dir, options: PullOptions::default() }.run(&context);
+    drop(watch);
     let path = match path {
-        Err(error @ PullError::Cancelled) => {
+        Err(error @ PullError::Stopped) => {
             output::complain(&error);
             return Ok(Ending::Interrupted);
         }

@@ -1,21 +1,25 @@
 //! `impasto train`.
 
 mod args;
-mod progress;
 
 use std::error::Error;
-use std::io::IsTerminal;
 
-use impasto::train::{TrainEnd, TrainEvent, TrainJob, TrainOverrides, train};
+use impasto::job::{Context, End, Job};
+use impasto::train::{TrainError, TrainJob, TrainOverrides};
 
-use crate::{Ending, interrupt, output};
+use crate::ending::Ending;
+use crate::watch::{self, Watch, Wish};
+use crate::{interrupt, output};
 
 pub(crate) use args::TrainArgs;
-use progress::Watch;
 
 pub(crate) fn run(args: TrainArgs) -> Result<Ending, Box<dyn Error>> {
+    if args.print_schema {
+        output::print_schema(&TrainOverrides::schema())?;
+        return Ok(Ending::Done);
+    }
     let file = args.config.as_deref().map(TrainOverrides::read).transpose()?;
-    let given = args.overrides().over(file.unwrap_or_default());
+    let given = args.overrides.clone().over(file.unwrap_or_default());
     if args.print_config {
         let settings = given.settings();
         settings.check()?;
@@ -24,21 +28,12 @@ pub(crate) fn run(args: TrainArgs) -> Result<Ending, Box<dyn Error>> {
     }
     let mut job = if args.resume { TrainJob::resume(given)? } else { TrainJob::new(given)? };
     job.settings_files = args.config.iter().cloned().collect();
-    let mut watch = watcher(&args, &job);
-    interrupt::watch();
-    let trained = train(&job, &mut |event: &TrainEvent| watch.event(event))?;
-    Ok(if trained.end == TrainEnd::Stopped { Ending::Interrupted } else { Ending::Done })
-}
-
-/// A bar where a person looks at a terminal, plain lines where not, JSON where a program reads.
-fn watcher(args: &TrainArgs, job: &TrainJob) -> Watch {
-    if args.json {
-        Watch::json(args.quiet)
-    } else if args.quiet {
-        Watch::Quiet
-    } else if std::io::stderr().is_terminal() && !args.verbose {
-        Watch::bar(job.settings.steps)
-    } else {
-        Watch::lines(args.verbose)
-    }
+    let wish = Wish { json: args.json, quiet: args.quiet, verbose: args.verbose };
+    let watch = Watch::new(wish, watch::Train { steps: job.settings.steps });
+    let context = Context::new(&watch).with_control(&interrupt::control());
+    let trained = match job.run(&context) {
+        Err(TrainError::Stopped(stopped)) => return Ok(Ending::stopped(stopped)),
+        trained => trained?,
+    };
+    Ok(if trained.end == End::Stopped { Ending::Interrupted } else { Ending::Done })
 }

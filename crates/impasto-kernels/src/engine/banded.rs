@@ -8,11 +8,10 @@
 //! picture.
 
 use super::backward::Flow;
-use super::forward::LookingOn;
 use super::job::Job;
 use super::masks::Masks;
 use super::plan::{Blueprint, Scope};
-use super::stretch::{Stretch, Wanted};
+use super::stretch::{OnLayer, Stretch, Wanted};
 use super::window::{Window, Windows};
 use crate::layout::{Layout, Plane, PlaneMut, copy_rows};
 use crate::memory::{Buffer, ViewMut};
@@ -210,10 +209,10 @@ impl Banded {
         window: &Window,
         pass: (usize, bool),
         profile: (&mut Profile, Part),
-        looking_on: LookingOn<'_>,
+        on_layer: OnLayer<'_>,
     ) {
         self.stretch.load(job, (&self.picture, self.shape), &window.rows);
-        self.stretch.forward(job, pass, profile, looking_on);
+        self.stretch.forward(job, pass, profile, on_layer);
     }
 
     /// Zeros to add up moments in.

@@ -2,52 +2,15 @@
 
 use super::job::Job;
 use super::plan::{Layer, Plan};
-use super::stretch::{Held, Stretch};
 use crate::direct::{self, Direct, Padded};
-use crate::layout::{Plane, PlaneMut, clear_around, clear_border};
+use crate::layout::{Plane, PlaneMut, clear_border};
 use crate::memory::{View, ViewMut};
 use crate::pool::{Pool, PoolTarget, pool};
-use crate::profile::{Part, Profile};
 use crate::sinks::Activation;
 use crate::threads::part;
 use crate::trunk::{PackedConvolution, Weights};
 use crate::winograd::{self, Direction, Winograd};
 use crate::{Border, Shape};
-use std::ops::Range;
-
-impl Stretch {
-    /// Takes some rows of a picture of this shape, as many as the stretch is planned for.
-    pub(super) fn load(&mut self, job: &Job, (picture, shape): (&[f32], Shape), rows: &Range<usize>) {
-        prepare(&mut self.plan, job, (picture, shape.height), rows.start);
-    }
-
-    /// Runs the layers up to the convolution `deepest` on what was loaded or lies in the source plane. With `keep` it also
-    /// keeps what going back needs. Whoever looks on sees each convolution's feature as soon as it is made.
-    pub(super) fn forward(
-        &mut self,
-        job: &Job,
-        (deepest, keep): (usize, bool),
-        (profile, part): (&mut Profile, Part),
-        looking_on: LookingOn<'_>,
-    ) {
-        self.held = Held::Kept;
-        let plan = &mut self.plan;
-        if let Some(source) = plan.source {
-            let rows = 0..source.layout.shape.height;
-            clear_around(job.isa(), &job.threads, source.layout, &rows, plan.planes.plane_mut(source.plane));
-        }
-        let pass = Pass { job, keep };
-        for number in plan.first..=deepest {
-            let plan = &mut self.plan;
-            let index = number - plan.first;
-            profile.time(part, number, || pass.run(plan, index));
-            looking_on(self, number);
-        }
-    }
-}
-
-/// Who looks on while a stretch runs: sees the stretch, and which convolution has just been made.
-pub(super) type LookingOn<'a> = &'a mut dyn FnMut(&mut Stretch, usize);
 
 /// Makes a remade first feature once more, where nothing else lies at that time.
 pub(super) fn remake(plan: &mut Plan, job: &Job) {
@@ -57,7 +20,7 @@ pub(super) fn remake(plan: &mut Plan, job: &Job) {
 }
 
 /// `x = (p − mean) · scale` of the rows of a picture of this height from `first` on, with its border around.
-fn prepare(plan: &mut Plan, job: &Job, (picture, whole): (&[f32], usize), first: usize) {
+pub(super) fn prepare(plan: &mut Plan, job: &Job, (picture, whole): (&[f32], usize), first: usize) {
     let Shape { height, width, .. } = plan.input;
     let (mean, scale, count) = (job.mean, job.scale, job.threads.count());
     let target = ViewMut::new(&mut plan.picture);
@@ -85,9 +48,10 @@ fn prepare(plan: &mut Plan, job: &Job, (picture, whole): (&[f32], usize), first:
 }
 
 /// What all layers share.
-struct Pass<'a> {
-    job: &'a Job,
-    keep: bool,
+pub(super) struct Pass<'a> {
+    pub(super) job: &'a Job,
+    /// Whether to keep what going back needs.
+    pub(super) keep: bool,
 }
 
 impl Pass<'_> {
@@ -96,7 +60,7 @@ impl Pass<'_> {
     }
 
     /// Runs a layer.
-    fn run(&self, plan: &mut Plan, index: usize) {
+    pub(super) fn run(&self, plan: &mut Plan, index: usize) {
         let number = plan.first + index;
         let convolution = &self.job.trunk.convolutions[number];
         self.clear_borders(plan, index);

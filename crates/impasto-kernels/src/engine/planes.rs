@@ -25,7 +25,7 @@ pub(super) enum Step {
     Again,
     /// Something flows in at a tap.
     Tap,
-    /// The gradient goes on to the layer's input.
+    /// The gradient reaches the layer's input.
     Convolve,
 }
 

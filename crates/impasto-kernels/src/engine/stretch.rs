@@ -1,13 +1,15 @@
 //! A stretch of a network with its buffers, and what can be asked of it between its passes.
 
-use super::forward::remake;
+use super::forward::{Pass, prepare, remake};
 use super::job::Job;
 use super::plan::{Blueprint, Plan, Scope};
 use super::window::Window;
-use crate::layout::{Layout, Plane, PlaneMut, copy_rows};
+use crate::layout::{Layout, Plane, PlaneMut, clear_around, copy_rows};
+
 use crate::moments;
 use crate::profile::{Part, Profile};
 use crate::{Features, Moments, Shape};
+use std::ops::Range;
 
 /// A tap and the weights of its positions.
 pub(super) type Wanted<'a> = (usize, Option<&'a [f32]>);
@@ -55,6 +57,35 @@ impl Stretch {
     pub(super) fn source_gradient(&self) -> Plane<'_> {
         let Some(source) = self.plan.source else { unreachable!("this stretch reads a plane") };
         Plane::new(source.layout, self.plan.planes.plane(source.gradient))
+    }
+
+    /// Takes some rows of a picture of this shape, as many as the stretch is planned for.
+    pub(super) fn load(&mut self, job: &Job, (picture, shape): (&[f32], Shape), rows: &Range<usize>) {
+        prepare(&mut self.plan, job, (picture, shape.height), rows.start);
+    }
+
+    /// Runs the layers up to the convolution `deepest` on what was loaded or lies in the source plane. With `keep` it also
+    /// keeps what going back needs. `on_layer` is called as soon as each feature is made.
+    pub(super) fn forward(
+        &mut self,
+        job: &Job,
+        (deepest, keep): (usize, bool),
+        (profile, part): (&mut Profile, Part),
+        on_layer: OnLayer<'_>,
+    ) {
+        self.held = Held::Kept;
+        let plan = &mut self.plan;
+        if let Some(source) = plan.source {
+            let rows = 0..source.layout.shape.height;
+            clear_around(job.isa(), &job.threads, source.layout, &rows, plan.planes.plane_mut(source.plane));
+        }
+        let pass = Pass { job, keep };
+        for number in plan.first..=deepest {
+            let plan = &mut self.plan;
+            let index = number - plan.first;
+            profile.time(part, number, || pass.run(plan, index));
+            on_layer(self, number);
+        }
     }
 
     /// Runs all layers. The moments that are wanted; those of a first feature that is remade are taken as it passes.
@@ -171,3 +202,6 @@ impl Stretch {
         copy_rows(&job.threads, feature, rows, whole, first);
     }
 }
+
+/// Called after each convolution of a pass, with the stretch and the number of the convolution.
+pub(super) type OnLayer<'a> = &'a mut dyn FnMut(&mut Stretch, usize);

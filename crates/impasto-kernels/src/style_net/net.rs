@@ -1,6 +1,6 @@
 //! A network ready to paint.
 
-use super::pass::{Pass, Statistics};
+use super::pass::{Packed, Pass, Statistics};
 use super::plan::{Plan, Workspace, halo, strips};
 use super::shape::StyleNetShape;
 use super::weights::Weights;
@@ -77,7 +77,7 @@ impl StyleNet {
         let mut workspace = std::mem::take(&mut *self.workspace.lock().unwrap_or_else(PoisonError::into_inner));
         let full = height.next_multiple_of(4);
         let statistics = Statistics::new(self.shape, &self.parameters, styles);
-        let mut pass = Pass::new(self, (picture, height, width), &mut workspace, statistics);
+        let mut pass = Pass::new(self.packed(), (picture, height, width), &mut workspace, statistics);
         match plan {
             Plan::Whole => pass.run(0..full, full, (out, 0..full)),
             Plan::Bands(band) => pass.run(0..full, band, (out, 0..full)),
@@ -91,6 +91,10 @@ impl StyleNet {
             *self.workspace.lock().unwrap_or_else(PoisonError::into_inner) = workspace;
         }
         Ok(())
+    }
+
+    fn packed(&self) -> Packed<'_> {
+        Packed { isa: self.isa, threads: &self.threads, shape: self.shape, weights: &self.weights }
     }
 
     /// One run over all strips for each normalisation, and one for the picture.

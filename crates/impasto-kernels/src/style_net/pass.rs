@@ -1,6 +1,5 @@
 //! One pass of a picture, or of some of its rows, through the network.
 
-use super::net::StyleNet;
 use super::norm::Norm;
 use super::picture::{PAD, reflect_twice};
 use super::plan::{Workspace, scratch_len, strips, take, take_canvas};
@@ -8,11 +7,11 @@ use super::planes::{Field, Sums};
 use super::rows::{self, Before, Edge, InPlace, Join, MirrorRows, Shared, Squares};
 use super::shape::{StyleNetLayer, StyleNetShape};
 use super::tiles::{Activate, Enlarged, Feature, Raw};
-use super::weights::DOWN;
+use super::weights::{DOWN, Weights};
 use super::window::{Places, TAPS, Window};
-use crate::Shape;
 use crate::memory::{Buffer, View, ViewMut};
 use crate::winograd::{self, Source, Winograd};
+use crate::{Isa, Shape, Threads};
 use std::ops::Range;
 
 /// The normalisations of one picture, known or to be found.
@@ -88,9 +87,18 @@ impl Statistics {
 /// The pass has found the sums it was for, and ends.
 struct Found;
 
+/// A network whose weights are packed.
+#[derive(Clone, Copy)]
+pub(super) struct Packed<'a> {
+    pub(super) isa: Isa,
+    pub(super) threads: &'a Threads,
+    pub(super) shape: StyleNetShape,
+    pub(super) weights: &'a Weights,
+}
+
 /// A pass.
 pub(super) struct Pass<'a> {
-    net: &'a StyleNet,
+    net: Packed<'a>,
     picture: &'a [f32],
     size: (usize, usize),
     workspace: &'a mut Workspace,
@@ -125,7 +133,7 @@ impl Extent {
 
 impl<'a> Pass<'a> {
     pub(super) fn new(
-        net: &'a StyleNet,
+        net: Packed<'a>,
         (picture, height, width): (&'a [f32], usize, usize),
         workspace: &'a mut Workspace,
         statistics: Statistics,
@@ -216,14 +224,14 @@ impl<'a> Pass<'a> {
         let width = field.shape.width;
         let squares = Squares { source: Shared::of(field), first: rows.start, width };
         let shape = (field.layout.blocks(), rows.len());
-        rows::run(self.net.isa, &self.net.threads, squares, shape, Some(&mut self.sums[layer]));
+        rows::run(self.net.isa, self.net.threads, squares, shape, Some(&mut self.sums[layer]));
         self.statistics.add(self.sums[layer].totals(), rows.len() * width);
     }
 
     fn sum_all(&mut self, layer: usize, field: &Field) {
         let squares = Squares { source: Shared::of(field), first: 0, width: field.shape.width };
         let shape = (field.layout.blocks(), field.shape.height);
-        rows::run(self.net.isa, &self.net.threads, squares, shape, Some(&mut self.sums[layer]));
+        rows::run(self.net.isa, self.net.threads, squares, shape, Some(&mut self.sums[layer]));
     }
 
     /// Rows `band` of the first layer's output, one more above where there is one, four columns inside `full`.
@@ -238,7 +246,7 @@ impl<'a> Pass<'a> {
         });
         let sums = (!extent.many()).then_some(&mut self.sums[0]);
         let net = self.net;
-        net.weights.down1.run(net.isa, &net.threads, &canvas, (full, (PAD - above, PAD)), sums);
+        net.weights.down1.run(net.isa, net.threads, &canvas, (full, (PAD - above, PAD)), sums);
         self.workspace.canvas = Some(canvas);
     }
 
@@ -278,14 +286,14 @@ impl<'a> Pass<'a> {
     /// The third layer, normalised and activated.
     fn run_down3(&mut self, half: &mut Field, stream: &mut Field) -> Result<(), Found> {
         self.activate(1, half, (0, half.shape.height), 0);
-        rows::fill_border(self.net.isa, &self.net.threads, half, Edge::Reflect);
+        rows::fill_border(self.net.isa, self.net.threads, half, Edge::Reflect);
         let (layout, height) = (half.layout, stream.shape.height);
         self.run_strided(2, |ky, kx| Places::bordered(layout, (ky, kx), 2), half, (stream, 0, height));
         self.sum_all(2, stream);
         self.settle(2, stream, 4)?;
         self.activate(2, stream, (0, height), 0);
         let edge = if self.net.shape.residual_blocks == 0 { Edge::Repeat } else { Edge::Reflect };
-        rows::fill_border(self.net.isa, &self.net.threads, stream, edge);
+        rows::fill_border(self.net.isa, self.net.threads, stream, edge);
         Ok(())
     }
 
@@ -307,7 +315,7 @@ impl<'a> Pass<'a> {
             height,
             width,
         }
-        .run(self.net.isa, &self.net.threads);
+        .run(self.net.isa, self.net.threads);
     }
 
     /// Normalises and activates so many rows from `first` on in place, and continues them by `pad` columns.
@@ -316,19 +324,19 @@ impl<'a> Pass<'a> {
         let (blocks, rows) = (field.layout.blocks(), rows + first.unsigned_abs());
         let activate = Activate::new(&norm.factor, &norm.offset);
         let kernel = InPlace { field: Shared::new(field), activate, first, pad };
-        rows::run(self.net.isa, &self.net.threads, kernel, (blocks, rows), None);
+        rows::run(self.net.isa, self.net.threads, kernel, (blocks, rows), None);
     }
 
     /// Continues a feature by the mirror image of its rows, above and below as wanted.
     fn mirror(&self, field: &mut Field, pad: usize, wanted: [bool; 2]) {
         let blocks = field.layout.blocks();
         let kernel = MirrorRows { field: Shared::new(field), pad, wanted };
-        rows::run(self.net.isa, &self.net.threads, kernel, (blocks, 2 * pad), None);
+        rows::run(self.net.isa, self.net.threads, kernel, (blocks, 2 * pad), None);
     }
 
     /// One residual block: what it adds, added to the stream.
     fn run_block(&mut self, block: usize, stream: &mut Field, near: &mut Field, far: &mut Field) -> Result<(), Found> {
-        let (isa, threads) = (self.net.isa, &self.net.threads);
+        let (isa, threads) = (self.net.isa, self.net.threads);
         let layer = DOWN + 2 * block;
         self.convolve(layer, Feature { plane: stream.plane(), activate: None }, near);
         self.settle(layer, near, 4)?;
@@ -358,7 +366,7 @@ impl<'a> Pass<'a> {
         let layer = self.statistics.layers.len() - 3;
         self.convolve(layer, Enlarged(Feature { plane: stream.plane(), activate: None }), half);
         self.settle(layer, half, 2)?;
-        rows::fill_border(self.net.isa, &self.net.threads, half, Edge::Repeat);
+        rows::fill_border(self.net.isa, self.net.threads, half, Edge::Repeat);
         Ok(())
     }
 
@@ -388,7 +396,7 @@ impl<'a> Pass<'a> {
                 let rows = wanted.start.max(here)..wanted.end.min(band.end + self.start);
                 let target = (&mut *out, self.size);
                 let source = (&full, rows.start - here..rows.end - here);
-                self.net.weights.out.run(self.net.isa, &self.net.threads, source, (rows.start, 255.0), target);
+                self.net.weights.out.run(self.net.isa, self.net.threads, source, (rows.start, 255.0), target);
             }
             self.workspace.full = Some(full);
             found?;
@@ -415,7 +423,7 @@ impl Drop for Pass<'_> {
 
 /// A Winograd layer into a whole field.
 fn convolve(
-    net: &StyleNet,
+    net: Packed<'_>,
     (layer, sums): (usize, &mut [Sums]),
     source: impl Source,
     target: &mut Field,
@@ -427,7 +435,7 @@ fn convolve(
 
 /// A Winograd layer into so many rows and columns of a field, from `corner` of what it holds on.
 fn convolve_rows(
-    net: &StyleNet,
+    net: Packed<'_>,
     (layer, sums): (usize, &mut [Sums]),
     source: impl Source,
     (target, corner, size): (&mut Field, (usize, usize), (usize, usize)),
@@ -435,5 +443,5 @@ fn convolve_rows(
 ) {
     let sink = Raw { plane: target.plane_mut(), size, corner, sums: sums[layer].begin() };
     let weights = &net.weights.winograd[layer - DOWN];
-    winograd::run(net.isa, &net.threads, &Winograd { weights, height: size.0, width: size.1, source, sink }, scratch);
+    winograd::run(net.isa, net.threads, &Winograd { weights, height: size.0, width: size.1, source, sink }, scratch);
 }

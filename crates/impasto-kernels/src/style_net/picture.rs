@@ -227,7 +227,7 @@ impl ToPlanes {
         }
     }
 
-    /// Convolves a feature that goes on for four rows and columns into planar `3 × height × width`, times `factor`.
+    /// Convolves a feature with a border of four rows and columns into planar `3 × height × width`, times `factor`.
     /// Row `rows.start` of the feature is row `first` of the planes; rows and columns that they do not have are left
     /// out.
     pub(super) fn run(
@@ -238,7 +238,7 @@ impl ToPlanes {
         (first, factor): (usize, f32),
         (out, size): (&mut [f32], (usize, usize)),
     ) {
-        assert_eq!(source.offset, PAD, "the feature goes on for four rows and columns");
+        assert_eq!(source.offset, PAD, "the feature has a border of four rows and columns");
         assert!(size.1 <= source.shape.width, "the feature is as wide as the planes");
         let count = threads.count();
         assert!(rows.end <= source.shape.height, "the feature has these rows");

@@ -6,6 +6,7 @@ use super::Format;
 
 /// Why a weight file could not be read: each message names the file, says what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoadError {
     /// Nothing is there.
     #[error("`{path}` does not exist: check the path")]

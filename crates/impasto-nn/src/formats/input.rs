@@ -54,7 +54,7 @@ pub(super) fn decide(naming: Naming, metadata: &BTreeMap<String, String>, filter
     match naming {
         Naming::Features => Input { order: Order::Rgb, preprocessing: Preprocessing::TORCHVISION },
         Naming::Blocks => Input { order: Order::Bgr, preprocessing: Preprocessing::CAFFE },
-        Naming::MatConvNet => from_mean(metadata.get(super::MEAN_KEY).and_then(|text| numbers(text))),
+        Naming::MatConvNet => from_mean(metadata.get(super::contents::MEAN_KEY).and_then(|text| numbers(text))),
     }
 }
 

@@ -1,6 +1,7 @@
 //! From named tensors to a VGG: which one it is, where its layers are, and whether they are whole.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use impasto_kernels::Convolution;
 
@@ -9,10 +10,8 @@ use super::{
     input::{self, Input, Naming, Order},
     shape_text,
 };
-use crate::{
-    builtin,
-    vgg::{Vgg, VggKind},
-};
+use crate::builtin::file::first_filters;
+use crate::vgg::{Vgg, VggKind};
 
 /// A VGG found among the tensors of a file, its shapes checked, nothing read yet.
 #[derive(Debug)]
@@ -35,8 +34,29 @@ enum Weight {
     Codebook { index: usize, codebook: usize },
 }
 
+impl Vgg {
+    /// Reads a VGG16 or VGG19 from a MatConvNet `.mat`, a PyTorch `.pth` or a safetensors file. What it is, is told by
+    /// its contents, never by its name.
+    ///
+    /// # Errors
+    /// If the file cannot be read or holds something else.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        TensorFile::open(path)?.vgg()
+    }
+}
+
+impl TensorFile {
+    /// Builds the VGG that the file holds; see [`Vgg::load`].
+    ///
+    /// # Errors
+    /// If it holds something else, or is damaged.
+    pub fn vgg(&mut self) -> Result<Vgg, LoadError> {
+        load(self)
+    }
+}
+
 /// Reads the VGG of a file.
-pub(super) fn load(file: &mut TensorFile) -> Result<Vgg, LoadError> {
+fn load(file: &mut TensorFile) -> Result<Vgg, LoadError> {
     let found = find(file)?;
     let mut convolutions = Vec::with_capacity(found.layers.len());
     for (layer, (in_channels, out_channels)) in found.layers.iter().zip(found.kind.layer_channels()) {
@@ -45,7 +65,7 @@ pub(super) fn load(file: &mut TensorFile) -> Result<Vgg, LoadError> {
         convolutions.push(Convolution { in_channels, out_channels, weight, bias });
     }
     let first = &mut convolutions[0].weight;
-    let Input { order, preprocessing } = input::decide(found.naming, file.metadata(), first, &builtin::first_filters());
+    let Input { order, preprocessing } = input::decide(found.naming, file.metadata(), first, &first_filters());
     if order == Order::Bgr {
         *first = input::swapped(first);
     }
@@ -55,7 +75,7 @@ pub(super) fn load(file: &mut TensorFile) -> Result<Vgg, LoadError> {
 /// What the first layer of a VGG that was found expects; reads that layer alone.
 pub(super) fn input(file: &mut TensorFile, found: &Found) -> Result<Input, LoadError> {
     let first = read_weight(file, &found.layers[0].weight)?;
-    Ok(input::decide(found.naming, file.metadata(), &first, &builtin::first_filters()))
+    Ok(input::decide(found.naming, file.metadata(), &first, &first_filters()))
 }
 
 /// Looks for the layers of a VGG by name and checks their shapes and types.
@@ -76,7 +96,7 @@ pub(super) fn find(file: &TensorFile) -> Result<Found, LoadError> {
     Ok(Found { kind, naming, layers })
 }
 
-/// What stands before the names of the first layer (`module.`, `state_dict.`, nothing), and how they go on.
+/// What stands before the names of the first layer (`module.`, `state_dict.`, nothing), and how they continue.
 fn prefix_and_naming(file: &TensorFile) -> Option<(String, Naming)> {
     let blocks = if file.format() == Format::Matlab { Naming::MatConvNet } else { Naming::Blocks };
     let ends = [("features.0.weight", Naming::Features), ("conv1_1.weight", blocks), ("conv1_1.weight.index", blocks)];

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use safetensors::tensor::{Metadata, TensorInfo as Listed};
 
-use super::{Contents, Dtype, LoadError, TensorInfo, Values, source::Source};
+use super::contents::{Contents, TensorInfo, Values};
+use super::{Dtype, LoadError, source::Source};
 
 /// The longest header that is read; a VGG has 5 kB, a style model its thumbnails too.
 pub(crate) const LONGEST_HEADER: u64 = 16 << 20;

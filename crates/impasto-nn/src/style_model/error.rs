@@ -9,6 +9,7 @@ use crate::formats::LoadError;
 
 /// Why a style model could not be read or written: each message says what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StyleModelError {
     /// The file cannot be read, is cut short, or is damaged.
     #[error(transparent)]

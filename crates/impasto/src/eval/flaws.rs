@@ -1,7 +1,7 @@
 //! Flaws that no style asks for: borders unlike the rest, and grids of pixels.
 
 use rustfft::{FftPlanner, num_complex::Complex};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::luminance;
 use crate::picture::Picture;
@@ -41,7 +41,7 @@ pub fn border(picture: &Picture) -> f64 {
 
 /// How far the spectrum stands out at the periods of pixel grids, in decibels over its neighbourhood: about 0 without a
 /// grid, above 6 where one can be seen. Upsampling by 2 and by 4 leaves such grids (Odena, Dumoulin & Olah 2016).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checkerboard {
     /// At a period of 2 pixels, across or down or both.
     pub period_2: f64,

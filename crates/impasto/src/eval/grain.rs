@@ -3,7 +3,7 @@
 //! A painting has a texture of its own, so each figure stands beside the style's: what its flattest areas have is
 //! allowed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::luminance;
 use crate::picture::Picture;
@@ -48,7 +48,7 @@ const CIRCLE: [(isize, isize); 16] = [
 const ROUNDING: f64 = 0.288_675;
 
 /// What is measured of a surface.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Surface {
     /// Grain of about 3 to 8 pixels, which the eye sees first: the finest level of a Laplacian pyramid (Burt & Adelson,
     /// "The Laplacian pyramid as a compact image code", 1983, with a = 3/8).
@@ -69,7 +69,7 @@ pub struct Surface {
 /// Grain of one band of frequencies, in levels (of 255): the standard deviation of white noise that would have the same
 /// energy in the band, as the root of the median over squares of 8×8 pixels, so that the edges of some strokes do not
 /// count as grain. Slopes have none.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grain {
     /// Of the luminance of the painted picture, in the flattest quarter of the photograph.
     pub luma: f64,

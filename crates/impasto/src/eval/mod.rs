@@ -3,8 +3,10 @@
 //! Distances are shares, so that layers, sizes and networks can be set side by side: 0 is the same, and 1 is as far as
 //! a feature of zeros. Report style and content as two numbers: either alone is easily had.
 
+mod event;
 mod flaws;
 mod grain;
+mod job;
 mod sliced;
 mod ssim;
 
@@ -12,15 +14,17 @@ use std::collections::BTreeMap;
 
 use impasto_nn::trunk::{Moments, Trunk};
 use impasto_nn::vgg::Vgg;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::device::{DeviceError, Machine};
 use crate::objective::wasserstein_loss;
 use crate::picture::Picture;
 use crate::settings::{Settings, SettingsError};
 
+pub use event::EvalEvent;
 pub use flaws::{Checkerboard, border, checkerboard};
 pub use grain::{Grain, Surface, surface};
+pub use job::{EvalJob, EvalJobError};
 pub use sliced::sliced_wasserstein;
 pub use ssim::ssim;
 
@@ -29,6 +33,7 @@ pub const LEAST_SIDE: usize = 32;
 
 /// Why nothing was measured.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 #[allow(missing_docs, reason = "each is described where it is made")]
 pub enum EvalError {
     #[error(transparent)]
@@ -46,7 +51,7 @@ pub enum EvalError {
 }
 
 /// What was measured of one painting. Layers by name.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// Columns of the painting as it was measured.
     pub width: usize,

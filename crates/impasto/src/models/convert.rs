@@ -13,6 +13,7 @@ use crate::styles;
 
 /// Why a style model was not converted.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ConvertError {
     /// The model cannot be read or written.
     #[error(transparent)]

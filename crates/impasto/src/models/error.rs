@@ -5,8 +5,11 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why [`pull`](super::pull) gave up. Each message is one sentence for the person at the keyboard.
+use crate::job::Stopped;
+
+/// Why a [`PullJob`](super::PullJob) gave up. Each message is one sentence for the person at the keyboard.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum PullError {
     /// The server does not have the file, or does not give it.
     #[error("{url} answers with status {status}, not with the file")]
@@ -64,7 +67,7 @@ pub enum PullError {
         /// The size in the manifest.
         expected: u64,
     },
-    /// The server goes on sending after the end.
+    /// The server sends more than the file.
     #[error("{url} sends more than the expected {expected} bytes, so it is not that file")]
     TooLong {
         /// The address asked.
@@ -103,7 +106,7 @@ pub enum PullError {
         source: io::Error,
     },
     /// The disk is full.
-    #[error("the disk is full; free some space and pull again to go on with `{path}`")]
+    #[error("the disk is full; free some space and pull again to resume `{path}`")]
     DiskFull {
         /// The part file, which is kept.
         path: PathBuf,
@@ -116,9 +119,15 @@ pub enum PullError {
         /// What the system said.
         source: io::Error,
     },
-    /// [`PullOptions::cancel`](super::PullOptions::cancel) was set.
-    #[error("the pull was stopped; pull again to go on")]
-    Cancelled,
+    /// The job was stopped.
+    #[error("the download was stopped: run the same command again to resume it")]
+    Stopped,
+}
+
+impl From<Stopped> for PullError {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
 }
 
 impl PullError {

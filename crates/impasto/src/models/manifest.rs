@@ -154,6 +154,7 @@ fn sentence(error: &toml::de::Error, text: &str) -> String {
 
 /// Why a manifest, or an entry in it, cannot be used.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ManifestError {
     /// The file cannot be read.
     #[error("cannot read the manifest `{path}`: {source}")]

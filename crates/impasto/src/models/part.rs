@@ -39,6 +39,11 @@ impl Part {
         Ok(part)
     }
 
+    /// The part file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Bytes that have arrived.
     pub(super) fn len(&self) -> u64 {
         self.len

@@ -1,17 +1,17 @@
 //! Pulling a file: addresses in turn, retries, resume, checksum, and only then the name.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
 use impasto_files::FileError;
 
 use super::error::PullError;
+use super::event::PullEvent;
 use super::manifest::{Entry, Manifest};
 use super::part::{Part, beside, digest_of};
 use super::transfer::{Client, Fault, Source};
+use crate::job::{Context, Job};
 
 /// A pause between attempts is never longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -36,126 +36,83 @@ pub struct PullOptions {
     pub backoff: Duration,
     /// Whether `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count; true.
     pub use_proxy: bool,
-    /// Set to true from another thread, stops the pull within a chunk and keeps the part file; none.
-    pub cancel: Option<Arc<AtomicBool>>,
 }
 
 impl Default for PullOptions {
     fn default() -> Self {
-        Self {
-            stall: Duration::from_secs(30),
-            attempts: 5,
-            backoff: Duration::from_secs(1),
-            use_proxy: true,
-            cancel: None,
-        }
+        Self { stall: Duration::from_secs(30), attempts: 5, backoff: Duration::from_secs(1), use_proxy: true }
     }
 }
 
-/// What happens during a pull, for whoever watches.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum PullEvent {
-    /// An address is asked for the first time.
-    Started {
-        /// The address.
-        url: String,
-        /// Bytes there already from an earlier pull.
-        have: u64,
-        /// Bytes in all.
-        total: u64,
-    },
-    /// More has arrived. Comes at most ten times a second, and once at the end of the download.
-    Progress {
-        /// Bytes there now; fewer than before where a server cannot resume.
-        bytes: u64,
-        /// Bytes in all.
-        total: u64,
-        /// Bytes per second over the last seconds.
-        rate: f64,
-    },
-    /// An attempt failed and will be repeated.
-    Retrying {
-        /// What went wrong, in one sentence.
-        reason: String,
-        /// Failures in a row so far, from 1.
-        failures: u32,
-        /// The pause before the next attempt.
-        pause: Duration,
-    },
-    /// An address was given up and the next one is tried.
-    Elsewhere {
-        /// What went wrong, in one sentence.
-        reason: String,
-    },
-    /// A file that is there already is being compared with the checksum.
-    Checking {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is there and its checksum is right.
-    Done {
-        /// The file.
-        path: PathBuf,
-        /// Whether it was there before, so that nothing was downloaded.
-        already: bool,
-    },
+/// A file to download, where to, and how.
+#[derive(Clone, Debug)]
+pub struct PullJob {
+    /// What to download.
+    pub entry: Entry,
+    /// The folder that it goes to.
+    pub dir: PathBuf,
+    /// How.
+    pub options: PullOptions,
 }
 
-/// Downloads `entry` into the folder `dir` and returns the path of the file.
-///
-/// What arrives is kept in `<file>.part`, which a later call continues; the file gets its name only when its SHA-256
-/// is right, by a rename. Beside it, `<file>.toml` keeps the entry, so that [`list`](super::list) and
-/// [`find`](super::find) know files of any manifest. A file that is there already is checked, not downloaded.
-///
-/// # Errors
-/// A [`PullError`] of one sentence. The part file is removed after a wrong checksum or too many bytes, and kept in
-/// every other case.
-pub fn pull(
-    entry: &Entry,
-    dir: &Path,
-    options: &PullOptions,
-    events: &mut dyn FnMut(PullEvent),
-) -> Result<PathBuf, PullError> {
-    let target = dir.join(&entry.file);
-    fs::create_dir_all(dir).map_err(|source| PullError::Folder { path: dir.to_owned(), source })?;
-    if target.exists() {
-        return confirm(entry, target, events);
-    }
-    let mut part = Part::open(&target, entry.size)?;
-    if target.exists() {
-        // Another pull finished while this one waited for the file.
-        part.discard();
-        return confirm(entry, target, events);
-    }
-    match (Pull { entry, options, events }).fill(&mut part) {
-        Ok(()) => {
-            write_receipt(entry, &target)?;
-            part.finish()?;
-            events(PullEvent::Done { path: target.clone(), already: false });
-            Ok(target)
+impl Job for PullJob {
+    /// The file.
+    type Output = PathBuf;
+    type Error = PullError;
+
+    /// Downloads the file and returns its path.
+    ///
+    /// What arrives is kept in `<file>.part`, which a later run continues; the file gets its name only when its SHA-256
+    /// is right, by a rename. Beside it, `<file>.toml` keeps the entry, so that [`list`](super::list) and
+    /// [`find`](super::find) know files of any manifest. A file that is there already is checked, not downloaded.
+    ///
+    /// # Errors
+    /// A [`PullError`] of one sentence. The part file is removed after a wrong checksum or too many bytes, and kept in
+    /// every other case, also if the job is stopped.
+    fn run(&self, context: &Context<'_>) -> Result<PathBuf, PullError> {
+        let Self { entry, dir, .. } = self;
+        let target = dir.join(&entry.file);
+        fs::create_dir_all(dir).map_err(|source| PullError::Folder { path: dir.to_owned(), source })?;
+        if target.exists() {
+            return confirm(entry, target, context);
         }
-        Err(error) => {
-            if part.len() == 0 {
-                part.discard();
+        let (place, size) = (target.clone(), entry.size);
+        let mut part = context.abandonable(move || Part::open(&place, size))??;
+        if target.exists() {
+            // Another pull finished while this one waited for the file.
+            part.discard();
+            return confirm(entry, target, context);
+        }
+        match (Pull { job: self, context }).fill(&mut part) {
+            Ok(()) => {
+                write_receipt(entry, &target)?;
+                part.finish()?;
+                context.tell(PullEvent::Done { path: target.clone(), already: false });
+                Ok(target)
             }
-            Err(error)
+            Err(error) => {
+                if part.len() == 0 {
+                    part.discard();
+                }
+                Err(error)
+            }
         }
     }
 }
 
 /// Checks a file that has the name already.
-fn confirm(entry: &Entry, target: PathBuf, events: &mut dyn FnMut(PullEvent)) -> Result<PathBuf, PullError> {
+fn confirm(entry: &Entry, target: PathBuf, context: &Context<'_>) -> Result<PathBuf, PullError> {
     let size = fs::metadata(&target).map_err(|e| PullError::file(&target, e))?.len();
     if size != entry.size {
         return Err(PullError::Occupied { path: target });
     }
-    events(PullEvent::Checking { path: target.clone() });
-    if digest_of(&target).map_err(|e| PullError::file(&target, e))? != entry.sha256 {
+    context.tell(PullEvent::Checking { path: target.clone() });
+    let path = target.clone();
+    if context.abandonable(move || digest_of(&path))?.map_err(|e| PullError::file(&target, e))? != entry.sha256 {
         return Err(PullError::Occupied { path: target });
     }
     write_receipt(entry, &target)?;
-    events(PullEvent::Done { path: target.clone(), already: true });
+    context.tell(PullEvent::Done { path: target.clone(), already: true });
     Ok(target)
 }
 
@@ -171,17 +128,17 @@ fn write_receipt(entry: &Entry, target: &Path) -> Result<(), PullError> {
     })
 }
 
+/// A download under way.
 struct Pull<'a> {
-    entry: &'a Entry,
-    options: &'a PullOptions,
-    events: &'a mut dyn FnMut(PullEvent),
+    job: &'a PullJob,
+    context: &'a Context<'a>,
 }
 
 impl Pull<'_> {
     /// Fills `part` from the first address that has the right bytes.
-    fn fill(&mut self, part: &mut Part) -> Result<(), PullError> {
-        let client = Client::new(self.options.stall, self.options.use_proxy);
-        let mut addresses = self.entry.addresses().peekable();
+    fn fill(&self, part: &mut Part) -> Result<(), PullError> {
+        let client = Client::new(self.job.options.stall, self.job.options.use_proxy);
+        let mut addresses = self.job.entry.addresses().peekable();
         while let Some(url) = addresses.next() {
             let error = match self.fill_from(&client, url, part) {
                 Ok(()) => return Ok(()),
@@ -191,20 +148,20 @@ impl Pull<'_> {
             if addresses.peek().is_none() {
                 return Err(error);
             }
-            (self.events)(PullEvent::Elsewhere { reason: error.to_string() });
+            self.context.tell(PullEvent::Elsewhere { reason: error.to_string() });
         }
         unreachable!("every entry has an address")
     }
 
     /// Fills `part` from `url` and checks it. What an earlier pull left may be the fault of a wrong checksum, so
     /// then it is downloaded once more from the beginning.
-    fn fill_from(&mut self, client: &Client, url: &str, part: &mut Part) -> Result<(), Fault> {
-        let size = self.entry.size;
-        (self.events)(PullEvent::Started { url: url.to_owned(), have: part.len(), total: size });
+    fn fill_from(&self, client: &Client, url: &str, part: &mut Part) -> Result<(), Fault> {
+        let size = self.job.entry.size;
+        self.context.tell(PullEvent::Started { url: url.to_owned(), have: part.len(), total: size });
         let mut source = Source { url, size, tag: None, whole: part.len() == 0 };
         loop {
             self.download(client, &mut source, part)?;
-            let (found, expected) = (part.digest(), self.entry.sha256.clone());
+            let (found, expected) = (part.digest(), self.job.entry.sha256.clone());
             if found == expected {
                 return Ok(());
             }
@@ -217,19 +174,17 @@ impl Pull<'_> {
     }
 
     /// Asks again and again until all bytes are there or it fails too often in a row.
-    fn download(&mut self, client: &Client, source: &mut Source, part: &mut Part) -> Result<(), Fault> {
+    fn download(&self, client: &Client, source: &mut Source, part: &mut Part) -> Result<(), Fault> {
         let (total, step) = (source.size, source.size.div_ceil(PROGRESS_SHARE));
         let (mut failures, mut reached) = (0, part.len());
         let mut meter = Meter::new(part.len());
         while part.len() < total {
-            let Self { options, events, .. } = self;
             let mut report = |bytes| {
                 if let Some(rate) = meter.update(bytes, bytes == total) {
-                    events(PullEvent::Progress { bytes, total, rate });
+                    self.context.tell(PullEvent::Progress { bytes, total, rate });
                 }
-                check_cancel(options)
             };
-            let error = match client.fetch(source, part, &mut report) {
+            let error = match client.fetch(source, part, self.context.control(), &mut report) {
                 Ok(()) => break,
                 Err(Fault::Again(error)) => error,
                 Err(fault) => return Err(fault),
@@ -238,11 +193,11 @@ impl Pull<'_> {
                 (failures, reached) = (0, part.len());
             }
             failures += 1;
-            if failures >= self.options.attempts {
+            if failures >= self.job.options.attempts {
                 return Err(Fault::Again(error));
             }
-            let pause = (self.options.backoff * 2u32.saturating_pow(failures - 1)).min(LONGEST_PAUSE);
-            (self.events)(PullEvent::Retrying { reason: error.to_string(), failures, pause });
+            let pause = (self.job.options.backoff * 2u32.saturating_pow(failures - 1)).min(LONGEST_PAUSE);
+            self.context.tell(PullEvent::Retrying { reason: error.to_string(), failures, pause: pause.as_secs_f64() });
             self.wait(pause).map_err(Fault::Stop)?;
         }
         Ok(())
@@ -251,19 +206,12 @@ impl Pull<'_> {
     fn wait(&self, pause: Duration) -> Result<(), PullError> {
         let end = Instant::now() + pause;
         loop {
-            check_cancel(self.options)?;
+            self.context.control().wait()?;
             match end.checked_duration_since(Instant::now()) {
                 Some(left) if !left.is_zero() => thread::sleep(left.min(REPORT_EVERY)),
                 _ => return Ok(()),
             }
         }
-    }
-}
-
-fn check_cancel(options: &PullOptions) -> Result<(), PullError> {
-    match &options.cancel {
-        Some(cancel) if cancel.load(Ordering::Relaxed) => Err(PullError::Cancelled),
-        _ => Ok(()),
     }
 }
 

@@ -103,6 +103,7 @@ pub struct Shown {
 
 /// Why there is nothing to show.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ShowError {
     /// A model of the list that is not here.
     #[error("`{name}` is not here yet; fetch it with `impasto models pull {name}`")]

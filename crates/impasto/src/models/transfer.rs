@@ -1,17 +1,28 @@
 //! One request: from what the part file has to what the server sends.
 
 use std::io::{self, ErrorKind, Read};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
 use std::time::Duration;
 
-use ureq::http::{Response, header};
+use ureq::http::header;
+use ureq::http::response::Parts;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body, Error, Timeout};
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, Error, RequestBuilder, Timeout};
 
 use super::error::PullError;
 use super::part::Part;
+use crate::job::Control;
 
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 16;
+
+/// Chunks that may wait to be written.
+const CHUNKS_AHEAD: usize = 4;
+
+/// How often the control is asked while nothing arrives.
+const POLL: Duration = Duration::from_millis(20);
 
 /// Redirects followed from one address.
 const REDIRECTS: u32 = 10;
@@ -73,33 +84,47 @@ impl Client {
 
     /// Asks for what is missing and appends it to `part`, reporting its new length after each chunk.
     ///
-    /// Returns when `part` has all `source.size` bytes.
+    /// Returns when `part` has all `source.size` bytes. The network is waited for on a thread of its own, so that the
+    /// control is answered meanwhile; when this returns, the thread ends with what it waits for.
     pub(super) fn fetch(
         &self,
         source: &mut Source,
         part: &mut Part,
-        report: &mut dyn FnMut(u64) -> Result<(), PullError>,
+        control: &Control,
+        report: &mut dyn FnMut(u64),
     ) -> Result<(), Fault> {
-        let reply = self.ask(source, part.len()).map_err(|e| self.fault(e, source, part))?;
-        self.accept(&reply, source, part)?;
-        let mut body = reply.into_body().into_reader();
-        let mut buffer = vec![0; CHUNK];
+        let (sender, arriving) = sync_channel(CHUNKS_AHEAD);
+        let request = self.request(source, part.len());
+        let spawned = thread::Builder::new().spawn(move || receive(request, &sender));
+        spawned.map_err(|error| Fault::Stop(PullError::file(part.path(), error)))?;
         loop {
-            let n = body.read(&mut buffer).map_err(|e| self.fault(Error::from(e), source, part))?;
-            if part.len() + n as u64 > source.size {
-                part.restart().map_err(Fault::Stop)?;
-                source.whole = true;
-                return Err(Fault::Elsewhere(PullError::TooLong { url: source.url.into(), expected: source.size }));
+            let arrived = match arriving.recv_timeout(POLL) {
+                Ok(arrived) => arrived,
+                Err(RecvTimeoutError::Timeout) => {
+                    control.wait().map_err(|stopped| Fault::Stop(stopped.into()))?;
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(broken(source, part)),
+            };
+            match arrived.map_err(|error| self.fault(error, source, part))? {
+                Arrived::Head(head) => self.accept(&head, source, part)?,
+                Arrived::Chunk(chunk) if part.len() + chunk.len() as u64 > source.size => {
+                    part.restart().map_err(Fault::Stop)?;
+                    source.whole = true;
+                    return Err(Fault::Elsewhere(PullError::TooLong { url: source.url.into(), expected: source.size }));
+                }
+                Arrived::Chunk(chunk) => {
+                    part.append(&chunk).map_err(Fault::Stop)?;
+                    report(part.len());
+                }
+                Arrived::End if part.len() == source.size => return Ok(()),
+                Arrived::End => return Err(broken(source, part)),
             }
-            if n == 0 {
-                return if part.len() == source.size { Ok(()) } else { Err(broken(source, part)) };
-            }
-            part.append(&buffer[..n]).map_err(Fault::Stop)?;
-            report(part.len()).map_err(Fault::Stop)?;
+            control.wait().map_err(|stopped| Fault::Stop(stopped.into()))?;
         }
     }
 
-    fn ask(&self, source: &Source, have: u64) -> Result<Response<Body>, Error> {
+    fn request(&self, source: &Source, have: u64) -> RequestBuilder<WithoutBody> {
         let mut request = self.agent.get(source.url);
         if have > 0 {
             request = request.header(header::RANGE, format!("bytes={have}-"));
@@ -107,13 +132,13 @@ impl Client {
                 request = request.header(header::IF_RANGE, tag);
             }
         }
-        request.call()
+        request
     }
 
     /// Decides from status and headers whether the body continues `part`, replaces it, or is of no use.
-    fn accept(&self, reply: &Response<Body>, source: &mut Source, part: &mut Part) -> Result<(), Fault> {
+    fn accept(&self, reply: &Parts, source: &mut Source, part: &mut Part) -> Result<(), Fault> {
         let url = source.url.to_owned();
-        let stated = match reply.status().as_u16() {
+        let stated = match reply.status.as_u16() {
             200 => content_length(reply),
             206 => {
                 let (start, total) = content_range(reply);
@@ -134,7 +159,7 @@ impl Client {
         if let Some(stated) = stated.filter(|&stated| stated != source.size) {
             return Err(Fault::Elsewhere(PullError::Size { url, stated, expected: source.size }));
         }
-        if reply.status().as_u16() == 200 && part.len() > 0 {
+        if reply.status.as_u16() == 200 && part.len() > 0 {
             part.restart().map_err(Fault::Stop)?;
         }
         source.whole |= part.len() == 0;
@@ -180,20 +205,59 @@ impl Client {
     }
 }
 
+/// What comes from the network, in this order.
+enum Arrived {
+    /// Status and headers.
+    Head(Box<Parts>),
+    /// Some bytes.
+    Chunk(Vec<u8>),
+    /// All bytes that the server sends have come.
+    End,
+}
+
+/// Sends a request and passes on what arrives, until it ends, fails, or nobody wants it any more.
+fn receive(request: RequestBuilder<WithoutBody>, to: &SyncSender<Result<Arrived, Error>>) {
+    let mut body = match request.call() {
+        Ok(reply) => {
+            let (head, body) = reply.into_parts();
+            if to.send(Ok(Arrived::Head(Box::new(head)))).is_err() {
+                return;
+            }
+            body.into_reader()
+        }
+        Err(error) => {
+            let _ = to.send(Err(error));
+            return;
+        }
+    };
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let arrived = match body.read(&mut buffer) {
+            Ok(0) => Ok(Arrived::End),
+            Ok(read) => Ok(Arrived::Chunk(buffer[..read].to_vec())),
+            Err(error) => Err(Error::from(error)),
+        };
+        let last = !matches!(arrived, Ok(Arrived::Chunk(_)));
+        if to.send(arrived).is_err() || last {
+            return;
+        }
+    }
+}
+
 fn broken(source: &Source, part: &Part) -> Fault {
     Fault::Again(PullError::BrokenOff { url: source.url.into(), have: part.len(), size: source.size })
 }
 
 /// `Content-Length`, where the body's end is not told in another way (RFC 9112, 6.3).
-fn content_length(reply: &Response<Body>) -> Option<u64> {
-    let headers = reply.headers();
+fn content_length(reply: &Parts) -> Option<u64> {
+    let headers = &reply.headers;
     let length = headers.get(header::CONTENT_LENGTH).filter(|_| !headers.contains_key(header::TRANSFER_ENCODING))?;
     length.to_str().ok()?.parse().ok()
 }
 
 /// Start and total of `Content-Range: bytes start-end/total` (RFC 9110, 14.4); the total may be `*`.
-fn content_range(reply: &Response<Body>) -> (Option<u64>, Option<u64>) {
-    let text = reply.headers().get(header::CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or("");
+fn content_range(reply: &Parts) -> (Option<u64>, Option<u64>) {
+    let text = reply.headers.get(header::CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let Some((range, total)) = text.strip_prefix("bytes ").and_then(|rest| rest.split_once('/')) else {
         return (None, None);
     };
@@ -201,7 +265,7 @@ fn content_range(reply: &Response<Body>) -> (Option<u64>, Option<u64>) {
 }
 
 /// The entity tag, unless it is weak: only a strong one says that the bytes are the same.
-fn strong_tag(reply: &Response<Body>) -> Option<String> {
-    let tag = reply.headers().get(header::ETAG)?.to_str().ok()?;
+fn strong_tag(reply: &Parts) -> Option<String> {
+    let tag = reply.headers.get(header::ETAG)?.to_str().ok()?;
     (!tag.starts_with("W/")).then(|| tag.to_owned())
 }

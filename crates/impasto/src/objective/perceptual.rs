@@ -12,13 +12,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use impasto_nn::trunk::{ContentGradient, Features, MomentGradient, Moments, TapGradient, Trunk};
 
+use super::losses::Losses;
 use super::regions::{Place, Regions};
 use super::style::StyleLayer;
 use super::sums::{DistanceSum, MomentSum};
 use super::tiles::{Reach, Tile};
-use super::{Losses, RELATIVE_UNIT, Weights, mean_square, total_variation, visible_variation};
+use super::total_variation::{total_variation, visible_variation};
+use super::weights::{RELATIVE_UNIT, Weights, mean_square};
 use crate::device::{Cpu, Machine};
-use crate::memory::Layout;
+use crate::layout::Layout;
 use crate::picture::Picture;
 use crate::settings::LossScale;
 
@@ -208,7 +210,7 @@ impl Perceptual {
         if relative {
             energies.style.iter_mut().flatten().zip(found).for_each(|(energy, moments)| energy.add(moments));
             for ((tap, _), energy) in self.weights.content.iter().zip(&mut energies.content) {
-                let weights = self.weights.at(&*self.trunk, *tap, tile, target.visible());
+                let weights = self.weights.position_weights(&*self.trunk, *tap, tile, target.visible());
                 energy.add(self.trunk.moments(*tap, weights.as_deref()));
             }
         }
@@ -319,7 +321,7 @@ impl Perceptual {
     ) -> Vec<Moments> {
         let at = |tap: usize| places.iter().map(move |place| (tap, *place));
         let wanted = self.weights.style.iter().flat_map(|(tap, _)| at(*tap));
-        let weights = wanted.map(|(tap, place)| (tap, self.weights.at(&*self.trunk, tap, tile, place)));
+        let weights = wanted.map(|(tap, place)| (tap, self.weights.position_weights(&*self.trunk, tap, tile, place)));
         let weights: Vec<_> = weights.collect();
         let wanted: Vec<_> = weights.iter().map(|(tap, weights)| (*tap, weights.as_deref())).collect();
         let (height, width) = tile.size();
@@ -346,7 +348,7 @@ impl Perceptual {
             let last = index + 1 == content.tiles.len();
             let found = self.forward(picture, content.size(), tile, keep && last, &places);
             for ((sum, (tap, _)), target) in distances.iter_mut().zip(&contents).zip(targets) {
-                let weights = self.weights.at(&*self.trunk, *tap, tile, content.visible());
+                let weights = self.weights.position_weights(&*self.trunk, *tap, tile, content.visible());
                 sum.distance += self.trunk.squared_distance(*tap, target, weights.as_deref());
                 let sum_of = |weights: &Vec<f32>| weights.iter().map(|w| f64::from(*w)).sum();
                 sum.weight += weights.as_ref().map_or(target.shape.positions() as f64, sum_of);
@@ -418,9 +420,9 @@ impl Perceptual {
         gradient: &mut [f32],
     ) {
         let trunk = &*self.trunk;
-        let of_content = |tap| self.weights.at(trunk, tap, tile, content.visible());
+        let of_content = |tap| self.weights.position_weights(trunk, tap, tile, content.visible());
         let of_contents: Vec<_> = self.weights.content.iter().map(|(tap, _)| of_content(*tap)).collect();
-        let of_place = |tap, place| self.weights.at(trunk, tap, tile, content.place(place));
+        let of_place = |tap, place| self.weights.position_weights(trunk, tap, tile, content.place(place));
         let of_places = |tap: usize| (0..content.places.len()).map(|p| of_place(tap, p)).collect::<Vec<_>>();
         let of_styles: Vec<_> = self.weights.style.iter().map(|(tap, _)| of_places(*tap)).collect();
 

@@ -8,7 +8,8 @@
 
 use impasto_nn::trunk::Moments;
 
-use super::{RELATIVE_UNIT, WassersteinTarget, mean_square};
+use super::wasserstein::WassersteinTarget;
+use super::weights::{RELATIVE_UNIT, mean_square};
 use crate::settings::{LossScale, StyleLossKind};
 
 /// A style at one layer, as a loss needs it.

@@ -16,7 +16,7 @@
 use impasto_matrix::Matrix;
 use impasto_nn::trunk::Moments;
 
-use super::mean_square;
+use super::weights::mean_square;
 
 /// What is added to the diagonal of both covariances, as a share of the style's mean variance: channels that are always
 /// zero have no spread, and where nothing spreads the root has no slope.

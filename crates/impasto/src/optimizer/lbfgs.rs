@@ -20,7 +20,7 @@ const MOST_BYTES: usize = 240 << 20;
 const MOST_BYTES_IN_HALVES: usize = 120 << 20;
 
 /// How many steps are remembered of a picture with so many values, and whether in halves. Nothing but its size counts,
-/// so that a run that is gone on with remembers as many.
+/// so that a resumed run remembers as many.
 pub fn remembered(values: usize) -> (usize, bool) {
     if 2 * size_of::<f32>() * values * HISTORY <= MOST_BYTES {
         return (HISTORY, false);

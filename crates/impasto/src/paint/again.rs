@@ -8,6 +8,7 @@ use crate::settings::{Overrides, SettingsError};
 
 /// Why a picture cannot be painted again.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum AgainError {
     /// There is no file of this name.
     #[error("there is no file `{}`", .0.display())]

@@ -1,4 +1,4 @@
-//! The checkpoint: everything that a painting needs to go on as if it had never stopped, in one safetensors file.
+//! The checkpoint: everything that a painting needs to resume as if it had never stopped, in one safetensors file.
 //!
 //! ```text
 //! picture, average                the picture that is evaluated next; the average, where there is one
@@ -34,8 +34,9 @@ const FORMAT: &str = "impasto-painting 3";
 /// Writing may take one part of so many of the time.
 const SHARE: f64 = 20.0;
 
-/// Why a painting cannot be gone on with, or must not be begun.
+/// Why a painting cannot be resumed, or must not be begun.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CheckpointError {
     /// There is no file of this name.
     #[error("there is no checkpoint `{}`: name the file of a painting that was not finished", .0.display())]
@@ -44,7 +45,7 @@ pub enum CheckpointError {
     #[error("`{}` is not a checkpoint of a painting: name another file", .0.display())]
     Foreign(PathBuf),
     /// The file cannot be used.
-    #[error("cannot go on from the checkpoint `{}`: {reason}", path.display())]
+    #[error("cannot resume from the checkpoint `{}`: {reason}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -77,7 +78,7 @@ pub enum CheckpointError {
     Lock(#[from] LockError),
     /// A painting that is not finished lies where this one would be kept.
     #[error(
-        "`{}` holds a painting that is not finished, {iteration} of {iterations} iterations: go on with \
+        "`{}` holds a painting that is not finished, {iteration} of {iterations} iterations: resume it with \
          `impasto paint --resume {}`, or remove the file",
         path.display(), path.display()
     )]

@@ -1,35 +1,12 @@
 //! What happens to the pictures before a run and to the painting after it: whose colours it has, and its opacity.
 
-use std::sync::Arc;
-
-use impasto_nn::vgg::Vgg;
-
-use super::run::Keeping;
-use super::{PaintError, Painting, Scene, paint_prepared};
+use super::scene::Scene;
 use crate::colors;
 use crate::picture::Picture;
-use crate::progress::{Event, Flow, Observer};
-use crate::settings::{Colors, Settings};
-
-/// Paints a scene from its start or from where it was kept, and keeps it on the way; in the colours that the settings
-/// want, and as opaque as the content is.
-pub(super) fn paint_kept(
-    scene: Scene,
-    settings: &Settings,
-    network: Arc<Vgg>,
-    keeping: Keeping,
-    observer: &mut dyn Observer,
-) -> Result<Painting, PaintError> {
-    let finish = Finish::new(&scene.content, settings.colors);
-    let scene = prepared(scene, settings.colors);
-    let mut finishing = Finishing { finish: &finish, observer };
-    let mut painting = paint_prepared(scene, settings, network, keeping, &mut finishing)?;
-    painting.picture = finish.picture(painting.picture);
-    Ok(painting)
-}
+use crate::settings::Colors;
 
 /// The scene with its styles in the content's colours, where that is wanted.
-fn prepared(mut scene: Scene, colors: Colors) -> Scene {
+pub(super) fn prepared(mut scene: Scene, colors: Colors) -> Scene {
     let matching = match colors {
         Colors::Style | Colors::Content => return scene,
         Colors::Match => colors::matched,
@@ -40,38 +17,23 @@ fn prepared(mut scene: Scene, colors: Colors) -> Scene {
 }
 
 /// How a painting becomes what is shown.
-struct Finish {
+pub(super) struct Finish {
     /// The content, where something of it is in the painting.
     content: Option<Picture>,
     colors: Colors,
 }
 
 impl Finish {
-    fn new(content: &Picture, colors: Colors) -> Self {
+    pub(super) fn new(content: &Picture, colors: Colors) -> Self {
         let needed = colors == Colors::Content || content.alpha().is_some();
         Self { content: needed.then(|| content.clone()), colors }
     }
 
-    fn picture(&self, painted: Picture) -> Picture {
+    /// What is shown of a painting, at any size.
+    pub(super) fn picture(&self, painted: Picture) -> Picture {
         let Some(content) = &self.content else { return painted };
         let painted = if self.colors == Colors::Content { colors::kept(painted, content) } else { painted };
         painted.with_alpha_of(content)
-    }
-}
-
-/// Shows finished pictures to an observer.
-struct Finishing<'a> {
-    finish: &'a Finish,
-    observer: &'a mut dyn Observer,
-}
-
-impl Observer for Finishing<'_> {
-    fn event(&mut self, event: &Event) -> Flow {
-        self.observer.event(event)
-    }
-
-    fn picture(&mut self, iteration: usize, picture: &Picture) {
-        self.observer.picture(iteration, &self.finish.picture(picture.clone()));
     }
 }
 

@@ -7,10 +7,17 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::checkpoint;
+use crate::memory::PROGRAM;
 use crate::picture::{Picture, PictureFile, ReadError, ReadLimits, load};
+use crate::settings::Settings;
 
 /// A file, and the SHA-256 of what was read from it.
 pub(super) type InputHash = (PathBuf, String);
+
+/// What a painting may take for the pictures that it is made of, beside the program.
+pub(super) fn read_limits(settings: &Settings) -> ReadLimits {
+    ReadLimits::new(settings.max_pixels, settings.memory.map(|memory| memory.0)).less(PROGRAM)
+}
 
 /// Reads inputs and keeps their hashes in the order of reading.
 pub(super) struct InputReader {

@@ -5,21 +5,22 @@ use std::path::{Path, PathBuf};
 use impasto_files::{Clash, FileError, Lock};
 
 use super::checkpoint::{Keeper, Kept, checkpoint_path};
-use super::inputs::{InputHash, InputReader};
+use super::in_memory::paint_kept;
+use super::inputs::{InputHash, InputReader, read_limits};
 use super::pyramid::scales;
-use super::run::Keeping;
-use super::{CheckpointError, MaskError, Masks, PaintError, PaintPlan, Painting, Scene, paint_kept, plan};
+use super::run::{Keeping, Ran};
+use super::{CheckpointError, MaskError, Masks, PaintError, PaintEvent, PaintPlan, Painting, Scene, plan};
 use crate::curve::{self, CurveFormat};
-use crate::memory;
+use crate::job::{Context, End, Job, Stopped};
 use crate::network::{NetworkError, network};
 use crate::own_runs;
-use crate::picture::{KeptOfInput, Picture, PictureFormat, PictureOutput, ReadError, WriteError};
-use crate::progress::{End, Event, Flow, Observer};
+use crate::picture::{KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, WriteError};
 use crate::recorded::{Finder, MissingFiles};
 use crate::settings::{Init, Overrides, Settings, SettingsError, StyleFile, in_range};
 
 /// Why a job was not done.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 #[error(transparent)]
 #[allow(missing_docs, reason = "each is described where it is made")]
 pub enum JobError {
@@ -42,6 +43,7 @@ pub enum JobError {
     )]
     ForeignSnapshot(PathBuf),
     MissingFiles(#[from] MissingFiles),
+    Stopped(#[from] Stopped),
     /// A checkpoint from elsewhere would write over a file.
     #[error("`{}` is there already: say where to write with `-o`", .0.display())]
     OutputExists(PathBuf),
@@ -76,7 +78,7 @@ pub struct PaintJob {
     pub checkpoint: PathBuf,
     /// The seconds between two checkpoints, at least; 0 for none.
     pub checkpoint_every: f64,
-    /// Whether to go on from the checkpoint.
+    /// Whether to resume from the checkpoint.
     pub resume: bool,
     /// Whether the picture holds the settings that make it again.
     pub embed_settings: bool,
@@ -86,7 +88,14 @@ pub struct PaintJob {
     pub settings: Settings,
 }
 
-/// Settings that a painting may be gone on with after they changed: they change nothing in it. Files are compared by
+/// What a job reads.
+struct Inputs {
+    scene: Scene,
+    output: PictureOutput,
+    hashes: Vec<InputHash>,
+}
+
+/// Settings that a resumed painting may change: they change nothing in it. Files are compared by
 /// what is in them.
 const FREE: [&str; 15] = [
     "depth",
@@ -146,7 +155,7 @@ impl PaintJob {
         })
     }
 
-    /// The job of a checkpoint, to be gone on with. What is given must be as it was; the places of files, and what
+    /// The job of a checkpoint, to be resumed. What is given must be as it was; the places of files, and what
     /// changes nothing in the picture, may be others.
     ///
     /// # Errors
@@ -180,32 +189,28 @@ impl PaintJob {
         }
     }
 
-    /// Checks settings and files, paints, writes the picture and the curve.
-    ///
-    /// # Errors
-    /// Everything that can be known is found before the first step. Once a picture is painted it is not lost: where
-    /// it cannot be written to its place, it goes into the folder for temporary files.
-    pub fn run(&self, observer: &mut dyn Observer) -> Result<Painting, JobError> {
-        self.settings.check()?;
-        self.to_overrides().to_toml()?;
-        self.check_outputs()?;
+    /// Paints from the start, or from the checkpoint, until it is done or its memory is wanted.
+    fn attempt(&self, context: &Context<'_>) -> Result<Option<Painting>, JobError> {
         let format = PictureFormat::of(&self.output)?;
-        let mut inputs = InputReader::new(memory::read_limits(&self.settings));
-        let file = inputs.file(&self.content)?;
-        let output = PictureOutput { settings: self.embedded()?, ..self.kept.output(format, &file) };
-        let scene = self.scene(file.picture, &mut inputs)?;
-        let (keeping, _lock) = self.keeping(inputs.into_hashes())?;
+        let job = self.clone();
+        let Inputs { scene, mut output, hashes } = context.abandonable(move || job.inputs(format))??;
+        output.settings = self.embedded()?;
+        let (keeping, _lock) = self.keeping(hashes)?;
         let sizes = scales(scene.working_size(self.settings.size), &self.settings);
         self.check_snapshots(sizes.iter().map(|scale| scale.iterations).sum())?;
-        let network = network(&self.settings.network)?;
-        let mut saver = Saver { job: self, settings: output.settings.clone(), observer };
-        let painting = paint_kept(scene, &self.settings, network, keeping, &mut saver).inspect_err(|_| {
+        let name = self.settings.network.clone();
+        let network = context.abandonable(move || network(&name))??;
+        let save_snapshot =
+            |iteration, picture: &Picture| self.save_snapshot(iteration, picture, output.settings.as_deref(), context);
+        let keeping = Keeping { save_snapshot: Some(&save_snapshot), ..keeping };
+        let ran = paint_kept(scene, &self.settings, network, keeping, context).inspect_err(|_| {
             if !self.resume && self.checkpoint_every > 0.0 {
-                // No step was made, so there is nothing to go on with.
+                // No step was made, so there is nothing to resume.
                 let _ = impasto_files::remove(&self.checkpoint);
             }
         })?;
-        self.save(&painting, &output, observer)?;
+        let Ran::Painted(painting) = ran else { return Ok(None) };
+        self.save(&painting, &output, context)?;
         if let Some(path) = &self.curve {
             curve::write(&painting.history, &painting.begun, path)?;
         }
@@ -213,22 +218,42 @@ impl PaintJob {
             // All that was painted is on the disk; a checkpoint that stays behind only asks to be removed.
             let _ = impasto_files::remove(&self.checkpoint);
         }
-        Ok(painting)
+        Ok(Some(painting))
     }
 
-    /// Checks settings and files, and plans what [`run`](Self::run) will take; nothing is written.
+    /// All that is read, and what the picture's file keeps of the photograph's.
+    fn inputs(&self, format: PictureFormat) -> Result<Inputs, JobError> {
+        let mut inputs = InputReader::new(read_limits(&self.settings));
+        let file = inputs.file(&self.content)?;
+        let output = self.kept.output(format, &file);
+        let PictureFile { picture, .. } = file;
+        let scene = self.scene(picture, &mut inputs)?;
+        Ok(Inputs { scene, output, hashes: inputs.into_hashes() })
+    }
+
+    /// Writes the picture on its way; a failure of that is told, and does not stop the run. The settings in it tell a
+    /// later run that the file is a snapshot.
+    fn save_snapshot(&self, iteration: usize, picture: &Picture, settings: Option<&str>, context: &Context<'_>) {
+        let path = self.snapshot_path(iteration);
+        context.tell(match picture.write(&path, settings) {
+            Ok(()) => PaintEvent::Saved { iteration, path },
+            Err(error) => PaintEvent::Warning { message: error.to_string() },
+        });
+    }
+
+    /// Checks settings and files, and plans what [`run`](Job::run) will take; nothing is written.
     ///
     /// # Errors
-    /// As [`run`](Self::run) before its first step.
+    /// As [`run`](Job::run) before its first step.
     pub fn plan(&self) -> Result<PaintPlan, JobError> {
         self.settings.check()?;
-        let scene = self.read(&mut InputReader::new(memory::read_limits(&self.settings)))?;
+        let scene = self.read(&mut InputReader::new(read_limits(&self.settings)))?;
         Ok(plan(&scene, &self.settings, network(&self.settings.network)?)?)
     }
 
     /// What the run is kept in, what was kept of it, and the lock of that. A painting that was not finished is not thrown
     /// away.
-    fn keeping(&self, inputs: Vec<InputHash>) -> Result<(Keeping, Option<Lock>), JobError> {
+    fn keeping(&self, inputs: Vec<InputHash>) -> Result<(Keeping<'_>, Option<Lock>), JobError> {
         let seconds = self.checkpoint_every;
         in_range("the time between checkpoints", seconds, seconds.is_finite() && seconds >= 0.0, "at least 0 seconds")?;
         if seconds == 0.0 && !self.resume {
@@ -255,7 +280,7 @@ impl PaintJob {
             let run = own_runs::remember(&paths, &self.checkpoint);
             Keeper::new(self.checkpoint.clone(), seconds, settings, hashes).of_run(run)
         });
-        Ok((Keeping { keeper, kept }, lock))
+        Ok((Keeping { keeper, kept, save_snapshot: None }, lock))
     }
 
     /// What the picture holds of its settings: files by their names alone.
@@ -274,7 +299,7 @@ impl PaintJob {
     }
 
     pub(super) fn read(&self, inputs: &mut InputReader) -> Result<Scene, JobError> {
-        inputs.begin(memory::read_limits(&self.settings));
+        inputs.begin(read_limits(&self.settings));
         let content = inputs.picture(&self.content)?;
         self.scene(content, inputs)
     }
@@ -293,10 +318,10 @@ impl PaintJob {
         Ok(Scene { content, styles, start, masks })
     }
 
-    fn save(&self, painting: &Painting, output: &PictureOutput, observer: &mut dyn Observer) -> Result<(), JobError> {
+    fn save(&self, painting: &Painting, output: &PictureOutput, context: &Context<'_>) -> Result<(), JobError> {
         let (iteration, format) = (painting.history.len(), PictureFormat::of(&self.output)?);
         if let Some(message) = format.loss(&painting.picture) {
-            observer.event(&Event::Warning { message: message.into() });
+            context.tell(PaintEvent::Warning { message: message.into() });
         }
         if let Err(error) = painting.picture.write_with(format, &self.output, output) {
             return Err(match painting.picture.write_to_temporary_folder(output) {
@@ -304,8 +329,34 @@ impl PaintJob {
                 Err(_) => JobError::Write(error),
             });
         }
-        observer.event(&Event::Saved { iteration, path: self.output.clone() });
+        context.tell(PaintEvent::Saved { iteration, path: self.output.clone() });
         Ok(())
+    }
+}
+
+impl Job for PaintJob {
+    type Output = Painting;
+    type Error = JobError;
+
+    /// Checks settings and files, paints, writes the picture and the curve.
+    ///
+    /// # Errors
+    /// Everything that can be known is found before the first step. Once a picture is painted it is not lost: where
+    /// it cannot be written to its place, it goes into the folder for temporary files. A job that is stopped before its
+    /// first step leaves nothing; later, the picture as it stands, and a checkpoint.
+    fn run(&self, context: &Context<'_>) -> Result<Painting, JobError> {
+        self.settings.check()?;
+        self.to_overrides().to_toml()?;
+        self.check_outputs()?;
+        let mut painted = self.attempt(context)?;
+        loop {
+            if let Some(painting) = painted {
+                return Ok(painting);
+            }
+            // Its memory was wanted; all of it is in the checkpoint.
+            context.control().wait()?;
+            painted = Self { resume: true, ..self.clone() }.attempt(context)?;
+        }
     }
 }
 
@@ -346,28 +397,4 @@ fn refuse_other_settings(path: &Path, given: &Overrides, made: &Overrides) -> Re
         return refuse("style", made.style.iter().map(StyleFile::to_string).collect::<Vec<_>>().join(", "));
     }
     Ok(())
-}
-
-/// Writes the pictures on the way; a failure of that is told, and does not stop the run.
-struct Saver<'a> {
-    job: &'a PaintJob,
-    /// What is stored in each: it tells a later run that the file is a snapshot.
-    settings: Option<String>,
-    observer: &'a mut dyn Observer,
-}
-
-impl Observer for Saver<'_> {
-    fn event(&mut self, event: &Event) -> Flow {
-        self.observer.event(event)
-    }
-
-    fn picture(&mut self, iteration: usize, picture: &Picture) {
-        let path = self.job.snapshot_path(iteration);
-        let event = match picture.write(&path, self.settings.as_deref()) {
-            Ok(()) => Event::Saved { iteration, path },
-            Err(error) => Event::Warning { message: error.to_string() },
-        };
-        self.observer.event(&event);
-        self.observer.picture(iteration, picture);
-    }
 }

@@ -10,6 +10,7 @@ pub const NO_MASK: &str = "none";
 
 /// Why a mask cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum MaskError {
     /// It is not a picture that can be read.
     #[error("a mask cannot be used: {0}")]

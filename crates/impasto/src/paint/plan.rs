@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use super::ready::{Ready, packing, work};
 use super::run::Computing;
-use super::{PaintError, Scale, Scene, scales, style_side};
+use super::scene::style_side;
+use super::{PaintError, Scale, Scene, scales};
+use crate::job::Context;
 use crate::memory::{Bytes, Demand, Layout, Plan};
 use crate::objective::{MARGIN, Objective, Regions, Weights};
 use crate::picture::size_with_longer_side;
@@ -87,8 +89,7 @@ pub fn plan(scene: &Scene, settings: &Settings, network: Arc<Vgg>) -> Result<Pai
     let scales = scales(scene.working_size(settings.size), settings);
     scene.check(&scales)?;
     let Ready { computing: Computing { mut objective, device, .. }, plans, limit, .. } =
-        Ready::new(&network, (scene, &scales), (settings, &weights), None)?;
-    drop(network);
+        Ready::new(network, (scene, &scales), (settings, &weights), None, &Context::default())?;
     let reach = objective.perceptual().reach();
     let pixel = seconds_of_a_pixel(&mut objective, scene, settings, plans[0].sparing);
     let planned = scales.iter().zip(&plans).map(|(scale, plan)| {
@@ -110,7 +111,7 @@ fn seconds_of_a_pixel(objective: &mut Objective, scene: &Scene, settings: &Setti
     let (height, width) = size_with_longer_side((height, width), height.max(width).min(TIMED_SIDE));
     let scale = Scale { height, width, iterations: 1 };
     let small = scene.at(scale, settings.style_scale);
-    objective.look_at(Layout::Whole, &small.content, &small.styles, Regions::default());
+    objective.prepare(Layout::Whole, &small.content, &small.styles, Regions::default());
     let mut gradient = vec![0.0; small.content.data().len()];
     let mut once = || {
         let begun = Instant::now();

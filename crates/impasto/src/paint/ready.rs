@@ -1,12 +1,15 @@
 //! What computes a painting and how each of its sizes passes through it, chosen together: weights that are packed when
 //! they are used leave more room for the picture.
 
+use std::sync::Arc;
+
 use impasto_nn::kernels::return_large_blocks;
 use impasto_nn::vgg::Vgg;
 
 use super::run::Computing;
 use super::{PaintError, Scale, Scene};
-use crate::device::Machine;
+use crate::device::{DeviceError, Machine};
+use crate::job::Context;
 use crate::memory::{self, Demand, Layout, Plan};
 use crate::objective::tiles::Reach;
 use crate::objective::{MARGIN, Perceptual, Weights};
@@ -42,16 +45,21 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// Chooses for a painting that begins, or goes on as it was planned when it was kept.
+    /// Chooses for a new painting, or takes the plans of the checkpoint.
     pub(super) fn new(
-        network: &Vgg,
+        network: Arc<Vgg>,
         (scene, scales): (&Scene, &[Scale]),
         (settings, weights): (&Settings, &Weights),
         kept: Option<&[Plan]>,
+        context: &Context<'_>,
     ) -> Result<Self, PaintError> {
         return_large_blocks();
         let taps = weights.taps();
-        let machine = Machine::sparing(network, settings, &taps)?;
+        let pack = |make: fn(&Vgg, &Settings, &[usize]) -> Result<Machine, DeviceError>| {
+            let (network, settings, taps) = (network.clone(), settings.clone(), taps.clone());
+            Ok::<_, PaintError>(context.abandonable(move || make(&network, &settings, &taps))??)
+        };
+        let machine = pack(Machine::sparing)?;
         let bytes = (machine.packed_weights, machine.weights);
         let computing = Computing::new(machine, weights);
         let limit = memory::limit(settings);
@@ -64,7 +72,7 @@ impl Ready {
             computing
         } else {
             drop(computing);
-            Computing::new(Machine::new(network, settings, &taps)?, weights)
+            Computing::new(pack(Machine::new)?, weights)
         };
         Ok(Self { computing, plans, smaller, limit })
     }

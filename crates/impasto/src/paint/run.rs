@@ -1,18 +1,20 @@
 //! The run itself: size after size, step after step, until it is over.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use impasto_nn::vgg::Preprocessing;
 
 use super::checkpoint::{Keeper, Kept};
+use super::finish::Finish;
 use super::state::{Average, State};
-use super::{PaintError, Painting, Scale, Scene, start};
+use super::{PaintError, PaintEvent, Painting, Scale, Scene, start};
 use crate::device::{Cpu, Machine};
+use crate::job::{Context, Control, ControlState, End, Interruption, OnRelease, Stopped};
 use crate::memory::Plan;
 use crate::objective::{Losses, Objective, Protected, Weights};
 use crate::optimizer::{self, Optimizer, Outcome};
 use crate::picture::Picture;
-use crate::progress::{End, Event, Flow, Observer};
 use crate::settings::Settings;
 
 /// A painting between its first and its last step.
@@ -29,14 +31,57 @@ pub(super) struct Run<'a> {
     clock: Clock,
     device: String,
     keeper: Option<Keeper>,
-    observer: &'a mut dyn Observer,
+    save_snapshot: Option<SaveSnapshot<'a>>,
+    finish: Arc<Finish>,
+    interruption: Interruption,
+    context: &'a Context<'a>,
 }
+
+/// Writes the picture after so many iterations.
+pub(super) type SaveSnapshot<'a> = &'a dyn Fn(usize, &Picture);
 
 /// Where a run is kept, and where it was.
 #[derive(Default)]
-pub(super) struct Keeping {
+pub(super) struct Keeping<'a> {
     pub(super) keeper: Option<Keeper>,
     pub(super) kept: Option<Kept>,
+    /// Called every [`Settings::save_every`] iterations.
+    pub(super) save_snapshot: Option<SaveSnapshot<'a>>,
+}
+
+/// All that a run begins with.
+pub(super) struct Setup<'a> {
+    pub(super) scene: Scene,
+    pub(super) settings: &'a Settings,
+    pub(super) scales: Vec<Scale>,
+    /// How each size passes through the network.
+    pub(super) plans: Vec<Plan>,
+    pub(super) computing: Computing,
+    pub(super) preprocessing: Preprocessing,
+    pub(super) keeping: Keeping<'a>,
+    /// What makes of the painting what is shown.
+    pub(super) finish: Arc<Finish>,
+}
+
+/// How a run came to its end.
+pub(super) enum Ran {
+    /// With a picture.
+    Painted(Painting),
+    /// It gave its memory back; the checkpoint holds all of it.
+    Released,
+}
+
+/// Why a run must not compute now.
+enum Halt {
+    Stop,
+    Release,
+}
+
+/// How the steps at one size ended.
+enum ScaleEnd {
+    Complete,
+    Converged(String),
+    Halted(Halt),
 }
 
 /// What computes.
@@ -57,47 +102,89 @@ impl Computing {
 
 impl<'a> Run<'a> {
     /// A run from its start, or from where it was kept.
-    pub(super) fn new(
-        scene: Scene,
-        settings: &'a Settings,
-        (scales, plans): (Vec<Scale>, Vec<Plan>),
-        Computing { objective, cpu, device }: Computing,
-        preprocessing: &Preprocessing,
-        Keeping { keeper, kept }: Keeping,
-        observer: &'a mut dyn Observer,
-    ) -> Result<Self, PaintError> {
+    pub(super) fn new(setup: Setup<'a>, context: &'a Context<'a>) -> Result<Self, PaintError> {
+        let Setup { scene, settings, scales, plans, computing, preprocessing, keeping, finish } = setup;
+        let Computing { objective, cpu, device } = computing;
+        let Keeping { keeper, kept, save_snapshot } = keeping;
         let mut optimizer = optimizer::optimizer(settings, cpu.clone());
         let (state, elapsed) = match kept {
             Some(kept) => kept.state(optimizer.as_mut())?,
             None => {
                 let first = scene.at(scales[0], settings.style_scale);
-                (State::new(start(&first, settings, preprocessing).into_data()), 0.0)
+                (State::new(start(&first, settings, &preprocessing).into_data()), 0.0)
             }
         };
-        let clock = Clock::new(elapsed);
-        Ok(Self { scene, settings, scales, plans, objective, optimizer, cpu, state, clock, device, keeper, observer })
+        let clock = Clock::new(elapsed, context.control());
+        let on_release = if keeper.is_some() { OnRelease::Abandon } else { OnRelease::Wait };
+        let interruption = Interruption::new(cpu.threads(), context.control(), on_release);
+        Ok(Self {
+            scene,
+            settings,
+            scales,
+            plans,
+            objective,
+            optimizer,
+            cpu,
+            state,
+            clock,
+            device,
+            keeper,
+            save_snapshot,
+            finish,
+            interruption,
+            context,
+        })
     }
 
     /// Paints to the end.
-    pub(super) fn run(mut self) -> Result<Painting, PaintError> {
+    pub(super) fn run(mut self) -> Result<Ran, PaintError> {
         self.keep(true);
         loop {
             let (now, last) = (self.scale(), self.state.scale + 1 == self.scales.len());
-            self.look(now, last);
-            let end = self.paint_scale()?;
-            if last || end == End::Stopped {
-                return Ok(self.finish(end));
+            self.prepare(now, last);
+            // The scene may be gone: a release that is over already still needs all to be read again.
+            let abandoned = self.interruption.take().then_some(Halt::Release);
+            let end = match self.halt().or(abandoned) {
+                Some(halt) => ScaleEnd::Halted(halt),
+                None => self.paint_scale()?,
+            };
+            match end {
+                ScaleEnd::Halted(Halt::Release) => {
+                    self.keep(true);
+                    return Ok(Ran::Released);
+                }
+                ScaleEnd::Halted(Halt::Stop) if self.state.history.is_empty() => return Err(Stopped.into()),
+                ScaleEnd::Halted(Halt::Stop) => {
+                    self.keep(true);
+                    return Ok(Ran::Painted(self.finish(End::Stopped)));
+                }
+                ScaleEnd::Complete if last => return Ok(Ran::Painted(self.finish(End::Complete))),
+                ScaleEnd::Converged(reason) if last => return Ok(Ran::Painted(self.finish(End::Converged(reason)))),
+                ScaleEnd::Complete | ScaleEnd::Converged(_) => self.grow(),
             }
-            self.grow();
         }
     }
 
-    /// Looks at content and styles at a size; at the last one nothing else needs the scene any more.
-    fn look(&mut self, now: Scale, last: bool) {
+    /// Waits while the run is paused; whether it must end or give its memory back.
+    fn halt(&self) -> Option<Halt> {
+        let waits = |state| match state {
+            ControlState::Paused => true,
+            ControlState::Released => self.keeper.is_none(),
+            ControlState::Running | ControlState::Stopped => false,
+        };
+        match self.context.control().wait_while(waits) {
+            ControlState::Stopped => Some(Halt::Stop),
+            ControlState::Released => Some(Halt::Release),
+            ControlState::Running | ControlState::Paused => None,
+        }
+    }
+
+    /// Runs content and styles through the network at a size; at the last one nothing else needs the scene any more.
+    fn prepare(&mut self, now: Scale, last: bool) {
         let style_scale = self.settings.style_scale;
         let scene = if last { self.scene.at_last(now, style_scale) } else { self.scene.at(now, style_scale) };
         let regions = self.scene.masks.regions(&scene.content);
-        self.objective.look_at(self.plans[self.state.scale].layout, &scene.content, &scene.styles, regions);
+        self.objective.prepare(self.plans[self.state.scale].layout, &scene.content, &scene.styles, regions);
     }
 
     /// The picture as it would be left now, with what is protected in its place.
@@ -113,14 +200,20 @@ impl<'a> Run<'a> {
     }
 
     /// The steps at one size.
-    fn paint_scale(&mut self) -> Result<End, PaintError> {
+    fn paint_scale(&mut self) -> Result<ScaleEnd, PaintError> {
         let Scale { height, width, iterations } = self.scale();
         let (scale, scales) = (self.state.scale + 1, self.scales.len());
-        self.observer.event(&Event::Scale { scale, scales, width, height, iterations });
+        self.context.tell(PaintEvent::Scale { scale, scales, width, height, iterations });
         self.clock.begin_scale(self.state.iteration);
         let mut gradient = vec![0.0; self.state.picture.len()];
         while self.state.iteration < iterations {
+            if let Some(halt) = self.halt() {
+                return Ok(ScaleEnd::Halted(halt));
+            }
             let losses = self.objective.value_and_gradient(&self.state.picture, &mut gradient);
+            if self.interruption.take() {
+                continue;
+            }
             if self.state.history.is_empty() && !optimizer::is_finite(&self.cpu, losses.loss, &gradient) {
                 return Err(PaintError::NotFinite);
             }
@@ -130,20 +223,15 @@ impl<'a> Run<'a> {
             }
             self.average();
             self.state.iteration += 1;
-            let flow = self.tell_step(losses);
-            let converged = self.report(outcome);
-            if converged.is_some() {
-                return Ok(converged.unwrap_or(End::Complete));
+            self.tell_step(losses);
+            if let Some(reason) = self.report(outcome) {
+                return Ok(ScaleEnd::Converged(reason));
             }
             let over = scale == scales && self.state.iteration == iterations;
-            if flow == Flow::Stop && !over {
-                self.keep(true);
-                return Ok(End::Stopped);
-            }
             self.show(over);
             self.keep(false);
         }
-        Ok(End::Complete)
+        Ok(ScaleEnd::Complete)
     }
 
     /// Takes the picture as it stands into the average, where one is wanted.
@@ -156,7 +244,7 @@ impl<'a> Run<'a> {
     }
 
     /// Counts a step and tells of it.
-    fn tell_step(&mut self, losses: Losses) -> Flow {
+    fn tell_step(&mut self, losses: Losses) {
         let elapsed = self.clock.elapsed();
         self.state.history.push((elapsed, losses));
         let now = self.scale();
@@ -168,7 +256,7 @@ impl<'a> Run<'a> {
             ahead.iter().map(Scale::work).sum::<f64>() + here * (now.iterations - self.state.iteration) as f64;
         let iteration = self.state.history.len();
         let to_make = ahead.iter().map(|scale| scale.iterations).sum::<usize>() + now.iterations - self.state.iteration;
-        self.observer.event(&Event::Step {
+        self.context.tell(PaintEvent::Step {
             iteration,
             iterations: iteration + to_make,
             scale: self.state.scale + 1,
@@ -179,41 +267,46 @@ impl<'a> Run<'a> {
             left: to_come / here * self.clock.step(self.state.iteration),
             done: made / (made + to_come),
             losses,
-        })
+        });
     }
 
-    /// Writes the checkpoint if it is time, or now; where that fails the one before it stays, and the run goes on.
+    /// Writes the checkpoint if it is time, or now; where that fails the one before it stays, and the run continues.
     fn keep(&mut self, now: bool) {
         let Some(keeper) = self.keeper.as_mut().filter(|keeper| now || keeper.due()) else { return };
         let clock = (self.device.as_str(), self.clock.elapsed());
         let written = keeper.keep(&self.state, self.optimizer.as_ref(), (&self.scales, &self.plans), clock);
         let event = match written {
-            Ok(()) => Event::Checkpoint { iteration: self.state.history.len(), path: keeper.path().into() },
-            Err(error) => Event::Warning { message: error.to_string() },
+            Ok(()) => PaintEvent::Checkpoint { iteration: self.state.history.len(), path: keeper.path().into() },
+            Err(error) => PaintEvent::Warning { message: error.to_string() },
         };
-        self.observer.event(&event);
+        self.context.tell(event);
     }
 
-    /// Shows the picture on the way, every so many steps.
-    fn show(&mut self, over: bool) {
+    /// Saves the picture on the way, every so many steps, and gives a preview if it is time.
+    fn show(&self, over: bool) {
         let iteration = self.state.history.len();
-        if !over && self.settings.save_every.is_some_and(|every| iteration.is_multiple_of(every)) {
-            self.observer.picture(iteration, &self.shown());
+        let every = self.settings.save_every.filter(|every| !over && iteration.is_multiple_of(*every));
+        if let Some(save) = self.save_snapshot.filter(|_| every.is_some()) {
+            save(iteration, &self.finish.picture(self.shown()));
+        }
+        if let Some(previews) = self.context.due_previews() {
+            let (picture, finish) = (self.shown(), self.finish.clone());
+            previews.offer(iteration, move || finish.picture(picture));
         }
     }
 
-    /// Tells what the optimiser said; the end of this size, if it has nothing left to do.
-    fn report(&mut self, outcome: Outcome) -> Option<End> {
+    /// Tells what the optimiser said; why this size is over, if there is nothing left to do.
+    fn report(&mut self, outcome: Outcome) -> Option<String> {
         let iteration = self.state.history.len();
         match outcome {
             Outcome::Moved => {}
             Outcome::RolledBack(reason) => {
-                self.observer.event(&Event::RolledBack { iteration, reason });
+                self.context.tell(PaintEvent::RolledBack { iteration, reason });
             }
             Outcome::Restarted(reason) => {
-                self.observer.event(&Event::Restarted { iteration, reason });
+                self.context.tell(PaintEvent::Restarted { iteration, reason });
             }
-            Outcome::Converged(reason) => return Some(End::Converged(reason)),
+            Outcome::Converged(reason) => return Some(reason),
         }
         None
     }
@@ -222,7 +315,7 @@ impl<'a> Run<'a> {
     /// at this size is added: the painting is what it changed of it. That starts at about half the loss, and saves a
     /// tenth of the iterations.
     fn grow(&mut self) {
-        self.objective.forget();
+        self.objective.release();
         let (now, next) = (self.scale(), self.scales[self.state.scale + 1]);
         let (from, to) = ((now.height, now.width), (next.height, next.width));
         let mut picture = self.state.shown(from, self.optimizer.as_ref()).resized(to.0, to.1).into_data();
@@ -238,16 +331,20 @@ impl<'a> Run<'a> {
     }
 
     /// The best picture there is: that of the line search; or the average, where its loss is lower than that of the last.
+    /// Of a run that was stopped nothing is evaluated any more.
     fn finish(mut self, end: End) -> Painting {
         let now = self.scale();
         let size = (now.height, now.width);
         let mut picture = self.state.shown(size, self.optimizer.as_ref());
+        let last_step = self.state.history.last().map(|(_, losses)| *losses).unwrap_or_default();
         let losses = match self.state.best {
             Some(losses) => losses,
+            None if end == End::Stopped => last_step,
             None => {
                 let losses = self.objective.value(picture.data());
                 let last = self.state.average.is_some().then(|| self.objective.value(&self.state.picture));
                 match last.filter(|last| last.loss < losses.loss) {
+                    _ if self.interruption.take() => last_step,
                     Some(last) => {
                         picture = Picture::from_planar(size.0, size.1, std::mem::take(&mut self.state.picture));
                         last
@@ -258,13 +355,13 @@ impl<'a> Run<'a> {
         };
         if self.state.scale + 1 == self.scales.len() {
             self.objective.show(picture.data_mut());
-            self.objective.forget();
+            self.objective.release();
         } else {
-            self.objective.forget();
+            self.objective.release();
             picture = self.enlarged(&picture);
         }
         let (iteration, elapsed) = (self.state.history.len(), self.clock.elapsed());
-        self.observer.event(&Event::Finished { iteration, elapsed, end: end.clone(), losses });
+        self.context.tell(PaintEvent::Finished { iteration, elapsed, end: end.clone(), losses });
         Painting { picture, losses, history: self.state.history, begun: self.state.begun, end }
     }
 }
@@ -283,9 +380,12 @@ impl Run<'_> {
     }
 }
 
-/// The time of a run.
+/// The time of a run, without its pauses.
 struct Clock {
     begun: Instant,
+    control: Control,
+    /// The time that the job had been paused when the run began.
+    paused: Duration,
     /// Seconds before the run was taken up again.
     before: f64,
     /// When the size began, in seconds, and the iterations made there before.
@@ -293,12 +393,14 @@ struct Clock {
 }
 
 impl Clock {
-    fn new(before: f64) -> Self {
-        Self { begun: Instant::now(), before, scale: (before, 0) }
+    fn new(before: f64, control: &Control) -> Self {
+        let (control, paused) = (control.clone(), control.paused());
+        Self { begun: Instant::now(), control, paused, before, scale: (before, 0) }
     }
 
     fn elapsed(&self) -> f64 {
-        self.before + self.begun.elapsed().as_secs_f64()
+        let paused = self.control.paused().saturating_sub(self.paused);
+        self.before + self.begun.elapsed().saturating_sub(paused).as_secs_f64()
     }
 
     fn begin_scale(&mut self, iteration: usize) {

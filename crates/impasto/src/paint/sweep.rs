@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
+use impasto_nn::vgg::Vgg;
 use plotters::prelude::*;
 
-use super::inputs::InputReader;
+use super::inputs::{InputReader, read_limits};
 use super::job::{JobError, PaintJob};
-use super::paint;
+use super::{PaintError, PaintEvent, Painting, paint};
 use crate::curve::register_fonts;
-use crate::memory;
+use crate::job::{Context, End};
 use crate::network::network;
 use crate::picture::{Picture, WriteError};
-use crate::progress::{End, Event, Observer};
 use crate::settings::Overrides;
 
 /// The longer side of the paintings where no size is given.
@@ -24,6 +25,7 @@ const LABEL: usize = 22;
 
 /// Why there is no sheet.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SweepError {
     /// An axis that cannot be read.
     #[error("`{0}` is no sweep: give a setting, `=` and values, such as `strength=0.2,0.5,0.8`")]
@@ -72,23 +74,46 @@ struct Cell {
     job: PaintJob,
 }
 
+impl Cell {
+    fn paint(
+        &self,
+        mut inputs: InputReader,
+        network: Arc<Vgg>,
+        context: &Context<'_>,
+    ) -> Result<(Painting, InputReader), JobError> {
+        let job = self.job.clone();
+        let (scene, inputs) = context.abandonable(move || (job.read(&mut inputs), inputs))?;
+        Ok((paint(&scene?, &self.job.settings, network, context)?, inputs))
+    }
+}
+
 /// Paints what is given once for every value of the first axis, and again for every value of the second, and writes
 /// the sheet: the first axis goes across, the second down. At 256 pixels, unless a size is given.
 ///
 /// # Errors
 /// If a setting cannot be swept, or a painting cannot be made. A sheet that is stopped is written with what there is.
-pub fn sweep(given: &Overrides, axes: &[Axis], observer: &mut dyn Observer) -> Result<End, SweepError> {
+pub fn sweep(given: &Overrides, axes: &[Axis], context: &Context<'_>) -> Result<End, SweepError> {
     let cells = cells(given, axes)?;
     let output = cells[0].job.output.clone();
     cells.iter().try_for_each(|cell| cell.job.check_outputs())?;
-    let network = network(&cells[0].job.settings.network).map_err(JobError::from)?;
+    let name = cells[0].job.settings.network.clone();
+    let network = context.abandonable(move || network(&name)).map_err(JobError::from)?.map_err(JobError::from)?;
     let (mut painted, mut end) = (Vec::new(), End::Complete);
-    let mut inputs = InputReader::new(memory::read_limits(&cells[0].job.settings));
+    let mut inputs = InputReader::new(read_limits(&cells[0].job.settings));
     for (i, cell) in cells.iter().enumerate() {
         let label = cell.label.clone();
-        observer.event(&Event::Cell { cell: i + 1, cells: cells.len(), label });
-        let scene = cell.job.read(&mut inputs)?;
-        let painting = paint(&scene, &cell.job.settings, network.clone(), observer).map_err(JobError::from)?;
+        context.tell(PaintEvent::Cell { cell: i + 1, cells: cells.len(), label });
+        let painting = match cell.paint(inputs, network.clone(), context) {
+            Ok((painting, reader)) => {
+                inputs = reader;
+                painting
+            }
+            Err(JobError::Stopped(_) | JobError::Paint(PaintError::Stopped(_))) if !painted.is_empty() => {
+                end = End::Stopped;
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        };
         painted.push((cell.row, cell.column, cell.label.clone(), painting.picture));
         if painting.end == End::Stopped {
             end = End::Stopped;
@@ -98,7 +123,7 @@ pub fn sweep(given: &Overrides, axes: &[Axis], observer: &mut dyn Observer) -> R
     let recorded = Overrides { loss_scale: Some(given.settings().loss_scale), ..given.clone() };
     let embedded = cells[0].job.embed_settings.then(|| recorded.with_file_names().to_toml());
     write(&painted, &output, embedded.transpose().map_err(JobError::from)?.as_deref())?;
-    observer.event(&Event::Saved { iteration: painted.len(), path: output });
+    context.tell(PaintEvent::Saved { iteration: painted.len(), path: output });
     Ok(end)
 }
 

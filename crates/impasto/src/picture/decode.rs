@@ -11,9 +11,10 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::canvas::{Area, Canvas, Channels, Samples, is_on_its_side};
+use super::error::no_memory;
 use super::limits::{self, Cost, PROFILE, ReadLimits, Stored};
 use super::{BitDepth, MIN_SIDE, Picture, ReadError, animation, inks, png_file, tiff_file};
-use crate::memory::Bytes;
+use crate::bytes::Bytes;
 
 /// Pixels that any file may say it has, and those that it may have for each of its bytes: the most that a flat picture
 /// comes down to in a format with a fixed ratio (deflate: 1032 bytes of 8 pixels). A short file that says it has more is
@@ -180,11 +181,6 @@ impl Decoding<'_> {
         canvas.put_all(Samples::of(image), image.width() as usize);
         Ok(canvas.finish())
     }
-}
-
-/// That there is not as much memory as is needed.
-pub(super) fn no_memory() -> ImageError {
-    ImageError::Limits(image::error::LimitError::from_kind(LimitErrorKind::InsufficientMemory))
 }
 
 /// The format that a file's first bytes tell.

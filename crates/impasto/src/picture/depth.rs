@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::SettingsError;
+use crate::value::ValueError;
 
 /// How finely a file keeps a channel of a pixel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,22 +28,36 @@ impl From<BitDepth> for u8 {
 }
 
 impl TryFrom<u8> for BitDepth {
-    type Error = SettingsError;
+    type Error = ValueError;
 
-    fn try_from(bits: u8) -> Result<Self, SettingsError> {
+    fn try_from(bits: u8) -> Result<Self, ValueError> {
         match bits {
             8 => Ok(Self::Eight),
             16 => Ok(Self::Sixteen),
-            _ => Err(SettingsError::Value { what: "bit depth", value: bits.to_string(), expected: "`8` or `16`" }),
+            _ => Err(ValueError { what: "bit depth", value: bits.to_string(), expected: "`8` or `16`" }),
         }
     }
 }
 
-impl FromStr for BitDepth {
-    type Err = SettingsError;
+impl schemars::JsonSchema for BitDepth {
+    fn inline_schema() -> bool {
+        true
+    }
 
-    fn from_str(text: &str) -> Result<Self, SettingsError> {
-        let wrong = || SettingsError::Value { what: "bit depth", value: text.into(), expected: "`8` or `16`" };
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "BitDepth".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"enum": [8, 16]})
+    }
+}
+
+impl FromStr for BitDepth {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let wrong = || ValueError { what: "bit depth", value: text.into(), expected: "`8` or `16`" };
         text.parse::<u8>().ok().and_then(|bits| Self::try_from(bits).ok()).ok_or_else(wrong)
     }
 }

@@ -2,9 +2,9 @@
 
 use image::ImageFormat;
 
-use super::ReadError;
-use crate::memory::{self, Bytes};
-use crate::settings::MaxPixels;
+use super::{MaxPixels, ReadError};
+use crate::bytes::Bytes;
+use crate::free_memory;
 
 /// Bytes that decoders may take for what stands beside the pixels: profiles, texts, other metadata.
 pub(super) const METADATA: u64 = 64 << 20;
@@ -44,7 +44,7 @@ impl Default for ReadLimits {
 impl ReadLimits {
     /// So many pixels, and so much memory, or the default share of what is free where nothing is given.
     pub fn new(max_pixels: MaxPixels, memory: Option<u64>) -> Self {
-        let memory = memory.or_else(memory::share_of_available).unwrap_or(UNKNOWN);
+        let memory = memory.or_else(free_memory::share_of_available).unwrap_or(UNKNOWN);
         Self { max_pixels, memory: memory.max(LEAST) }
     }
 

@@ -11,10 +11,13 @@ mod canvas;
 mod decode;
 mod depth;
 mod encode;
+mod error;
 mod exif;
+mod format;
 mod inks;
 mod iptc;
 mod limits;
+mod max_pixels;
 mod metadata;
 mod png_file;
 mod profile;
@@ -28,13 +31,15 @@ mod xmp;
 
 pub use depth::BitDepth;
 pub use encode::{KeptOfInput, PictureOutput};
+pub use error::{ReadError, WriteError};
+pub use format::{FORMATS, Format, PictureFormat};
 pub use limits::ReadLimits;
+pub use max_pixels::MaxPixels;
 pub use metadata::Metadata;
-pub use read::{PictureFile, ReadError};
+pub use read::PictureFile;
 pub(crate) use read::{cost_of, cost_of_bytes, crop_of_file, load, load_stream};
 pub(crate) use resize::{resize_plane, size_with_longer_side};
 pub use settings::settings_of;
-pub use write::{PictureFormat, WriteError};
 
 /// The shortest side a picture may have: below it there is nothing to see a content or a style in.
 pub const MIN_SIDE: usize = 8;

@@ -7,7 +7,7 @@ use image::error::{DecodingError, ImageError};
 use png::{BitDepth, DecodingError as PngError, Limits, Reader, Transformations};
 
 use super::canvas::{Canvas, Samples};
-use super::decode::no_memory;
+use super::error::no_memory;
 use super::limits::ReadLimits;
 
 /// Bytes that a decoder takes for the pixels: a few rows, or all of a picture that is interlaced.

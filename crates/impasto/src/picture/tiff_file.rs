@@ -120,7 +120,7 @@ fn bit(row: &[u8], x: usize) -> u8 {
 
 fn broken(error: tiff::TiffError) -> ImageError {
     match error {
-        tiff::TiffError::LimitsExceeded => super::decode::no_memory(),
+        tiff::TiffError::LimitsExceeded => super::error::no_memory(),
         error => ImageError::Decoding(DecodingError::new(ImageFormat::Tiff.into(), error)),
     }
 }

@@ -2,110 +2,23 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-
-use impasto_files::FileError;
 
 use super::encode::encode;
-use super::{BitDepth, Picture, PictureOutput};
-use crate::settings::SettingsError;
-
-/// Why a picture could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// The ending says nothing we know.
-    #[error("cannot tell a picture format from `{}`: end the name in .png, .jpg, .webp or .tiff", .0.display())]
-    Format(PathBuf),
-    /// The ending of a loss curve says nothing we know.
-    #[error("cannot tell how to write the curve `{}`: end the name in .svg, .png or .csv", .0.display())]
-    CurveFormat(PathBuf),
-    /// The file could not be written.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// More bits a channel than the format has.
-    #[error("a {format} file cannot hold {depth} bits a channel: write a .png or .tiff")]
-    Depth {
-        /// The format's ending.
-        format: &'static str,
-        /// What was asked for.
-        depth: BitDepth,
-    },
-    /// The picture could not be put into its format.
-    #[error("cannot encode the picture: {0}")]
-    Encode(String),
-    /// Standard output would not take it.
-    #[error("cannot write the picture to standard output: {0}")]
-    Stdout(io::Error),
-}
-
-/// The picture formats that can be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PictureFormat {
-    /// `.png`.
-    Png,
-    /// `.jpg`, `.jpeg`, quality 95.
-    Jpeg,
-    /// `.webp`, lossless.
-    WebP,
-    /// `.tif`, `.tiff`, not compressed.
-    Tiff,
-}
+use super::{Format, Picture, PictureFormat, PictureOutput, WriteError};
 
 impl PictureFormat {
     /// The format that the ending of a path stands for.
     ///
     /// # Errors
-    /// If it has none, or one not listed here.
+    /// If it has none, or one of a format that is not written.
     pub fn of(path: &Path) -> Result<Self, WriteError> {
-        let ending = path.extension().unwrap_or_default().to_string_lossy();
-        Self::of_ending(&ending).ok_or_else(|| WriteError::Format(path.into()))
-    }
-
-    fn of_ending(ending: &str) -> Option<Self> {
-        match ending.to_ascii_lowercase().as_str() {
-            "png" => Some(Self::Png),
-            "jpg" | "jpeg" => Some(Self::Jpeg),
-            "webp" => Some(Self::WebP),
-            "tif" | "tiff" => Some(Self::Tiff),
-            _ => None,
-        }
-    }
-
-    /// The ending that files of this format are given.
-    pub fn ending(self) -> &'static str {
-        match self {
-            Self::Png => "png",
-            Self::Jpeg => "jpg",
-            Self::WebP => "webp",
-            Self::Tiff => "tiff",
-        }
-    }
-
-    /// Whether files of this format can keep how opaque a pixel is.
-    pub fn holds_alpha(self) -> bool {
-        self != Self::Jpeg
+        Format::of(path).and_then(|format| format.written).ok_or_else(|| WriteError::Format(path.into()))
     }
 
     /// What is lost of a picture in this format, to be told to whoever writes it.
     pub(crate) fn loss(self, picture: &Picture) -> Option<&'static str> {
         (picture.alpha().is_some() && !self.holds_alpha())
             .then_some("JPEG cannot hold transparency: the painting lies on white")
-    }
-
-    /// Whether files of this format can keep channels this finely.
-    pub fn holds(self, depth: BitDepth) -> bool {
-        depth == BitDepth::Eight || matches!(self, Self::Png | Self::Tiff)
-    }
-}
-
-impl FromStr for PictureFormat {
-    type Err = SettingsError;
-
-    /// The format by one of its endings.
-    fn from_str(text: &str) -> Result<Self, SettingsError> {
-        let expected = "`png`, `jpg`, `webp` or `tiff`";
-        let wrong = || SettingsError::Value { what: "picture format", value: text.into(), expected };
-        Self::of_ending(text).ok_or_else(wrong)
     }
 }
 

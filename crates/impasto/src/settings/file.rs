@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::{SettingsError, nearest};
+use super::{Declared, SettingsError, nearest};
 
 /// The text of a settings file.
 pub(crate) fn read_text(path: &Path) -> Result<String, SettingsError> {
@@ -23,26 +22,21 @@ pub(crate) fn to_toml<'a>(
     Ok(toml::to_string(settings).expect("settings are plain values, then tables"))
 }
 
-/// A structure from TOML with these keys; under those of `lists` one value may stand without brackets.
-pub(crate) fn read_toml<T: DeserializeOwned>(
-    text: &str,
-    path: &Path,
-    keys: &[&str],
-    lists: &[&str],
-) -> Result<T, SettingsError> {
+/// Settings from TOML; where a key holds a list, one value may stand without brackets.
+pub(crate) fn read_toml<T: Declared>(text: &str, path: &Path) -> Result<T, SettingsError> {
     let wrong = |error: toml::de::Error| {
         let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
         let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
         SettingsError::Toml { path: path.into(), reason: format!("{place}{}", error.message().replace('\n', ", ")) }
     };
     let mut table: toml::Table = toml::from_str(text).map_err(wrong)?;
-    if let Some(key) = table.keys().find(|key| !keys.contains(&key.as_str())) {
-        let nearest = nearest(key, keys.iter().copied());
+    if let Some(key) = table.keys().find(|key| !T::KEYS.contains(&key.as_str())) {
+        let nearest = nearest(key, T::KEYS.iter().copied());
         return Err(SettingsError::UnknownKey { path: path.into(), key: key.clone(), nearest });
     }
     // Where one value is put into brackets, the line numbers of the text no longer matter.
     let mut bracketed = false;
-    for key in lists {
+    for key in T::LISTS {
         if let Some(one @ toml::Value::String(_)) = table.get(*key).cloned() {
             table.insert((*key).into(), toml::Value::Array(vec![one]));
             bracketed = true;

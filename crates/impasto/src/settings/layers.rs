@@ -84,6 +84,24 @@ impl FromStr for LayerWeights {
     }
 }
 
+impl schemars::JsonSchema for LayerWeights {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "LayerWeights".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "object",
+            "propertyNames": {"pattern": "^(conv|relu)[1-5]_[1-4]$"},
+            "additionalProperties": {"type": "number", "minimum": 0}
+        })
+    }
+}
+
 impl Serialize for LayerWeights {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;

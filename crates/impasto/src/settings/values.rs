@@ -5,63 +5,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use impasto_nn::kernels::{Border, Pooling};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::SettingsError;
-
-/// An enumeration with one name for each value, in text, TOML and JSON alike.
-macro_rules! named {
-    ($(#[$doc:meta])* $type:ident, $what:literal, $expected:literal, { $($(#[$variant_doc:meta])* $variant:ident = $name:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $type {
-            $($(#[$variant_doc])* $variant),*
-        }
-
-        impl $type {
-            /// All names.
-            pub const NAMES: &'static [&'static str] = &[$($name),*];
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$variant => $name),* })
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = SettingsError;
-
-            fn from_str(text: &str) -> Result<Self, SettingsError> {
-                match text {
-                    $($name => Ok(Self::$variant),)*
-                    _ => Err(SettingsError::Value { what: $what, value: text.into(), expected: $expected }),
-                }
-            }
-        }
-
-        text_in_serde!($type);
-    };
-}
-
-/// Serde through `Display` and `FromStr`.
-macro_rules! text_in_serde {
-    ($type:ident) => {
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    };
-}
-
-pub(crate) use {named, text_in_serde};
+use crate::value::{ValueError, named, text_in_serde, text_schema};
 
 /// Names with numbers from `first=0.5,second`; a name without a number has 1. Errors say `what` a part is not, and what
 /// was `expected`.
@@ -69,11 +15,11 @@ pub(crate) fn named_numbers(
     text: &str,
     what: &'static str,
     expected: &'static str,
-) -> Result<Vec<(String, f64)>, SettingsError> {
+) -> Result<Vec<(String, f64)>, ValueError> {
     let number = |part: &str| {
         let (name, number) = part.split_once('=').unwrap_or((part, "1"));
         let number = number.trim().parse().ok().filter(|_| !name.trim().is_empty());
-        let wrong = || SettingsError::Value { what, value: part.into(), expected };
+        let wrong = || ValueError { what, value: part.into(), expected };
         number.map(|number| (name.trim().to_owned(), number)).ok_or_else(wrong)
     };
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(number).collect()
@@ -229,10 +175,10 @@ impl fmt::Display for MemorySize {
 }
 
 impl FromStr for MemorySize {
-    type Err = SettingsError;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, SettingsError> {
-        let wrong = || SettingsError::Value {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let wrong = || ValueError {
             what: "amount of memory",
             value: text.into(),
             expected: "a number and a unit, such as `2GiB` or `800MB`",
@@ -248,6 +194,7 @@ impl FromStr for MemorySize {
 }
 
 text_in_serde!(MemorySize);
+text_schema!(MemorySize, r"^\s*[0-9.]+\s*([kKmMgGtT]([iI]?[bB])?|[bB])?\s*$");
 
 /// Where a painting starts. In text: `content`, `noise`, `mix`, `mix=0.3`, `style`, or the name of a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -277,12 +224,12 @@ impl fmt::Display for Init {
 }
 
 impl FromStr for Init {
-    type Err = SettingsError;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, SettingsError> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let share = |number: &str| {
             let expected = "`mix=` and a number from 0 to 1";
-            let wrong = || SettingsError::Value { what: "start", value: text.into(), expected };
+            let wrong = || ValueError { what: "start", value: text.into(), expected };
             number.parse().ok().filter(|share| (0.0..=1.0).contains(share)).map(Self::Mix).ok_or_else(wrong)
         };
         match text {
@@ -290,7 +237,7 @@ impl FromStr for Init {
             "noise" => Ok(Self::Noise),
             "mix" => Ok(Self::Mix(0.5)),
             "style" => Ok(Self::Style),
-            "" => Err(SettingsError::Value {
+            "" => Err(ValueError {
                 what: "start",
                 value: text.into(),
                 expected: "`content`, `noise`, `mix`, `style` or the name of a picture",
@@ -301,6 +248,7 @@ impl FromStr for Init {
 }
 
 text_in_serde!(Init);
+text_schema!(Init, "^.+$");
 
 /// A style picture and its share of the blend. In text: `FILE` or `FILE:WEIGHT`.
 #[derive(Clone, Debug, PartialEq)]
@@ -333,6 +281,7 @@ impl FromStr for StyleFile {
 }
 
 text_in_serde!(StyleFile);
+text_schema!(StyleFile, "^.+$");
 
 #[cfg(test)]
 mod tests {

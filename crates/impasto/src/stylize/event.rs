@@ -1,12 +1,15 @@
-//! What a run of stylising tells to whoever watches.
+//! What a batch of pictures that are stylised tells.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-/// Something happened. As JSON, an object with the name of the event under `event`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+use crate::job::{End, lossy_path};
+
+/// Something happened in a batch. As JSON, an object with the name of the event under `event`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum StylizeEvent {
     /// The inputs are found and the network is ready.
     Started {
@@ -20,7 +23,7 @@ pub enum StylizeEvent {
     /// A picture is about to pass through the network.
     Painting {
         /// The file, or `-`.
-        #[serde(serialize_with = "lossy")]
+        #[serde(serialize_with = "lossy_path")]
         input: PathBuf,
         /// Columns of the result.
         width: usize,
@@ -30,10 +33,10 @@ pub enum StylizeEvent {
     /// A picture was written.
     Done {
         /// The file it was made from, or `-`.
-        #[serde(serialize_with = "lossy")]
+        #[serde(serialize_with = "lossy_path")]
         input: PathBuf,
         /// The file it is in, or `-`.
-        #[serde(serialize_with = "lossy")]
+        #[serde(serialize_with = "lossy_path")]
         output: PathBuf,
         /// Columns.
         width: usize,
@@ -49,7 +52,7 @@ pub enum StylizeEvent {
     /// Something to know of a picture that was written.
     Warning {
         /// The file it was made from, or `-`.
-        #[serde(serialize_with = "lossy")]
+        #[serde(serialize_with = "lossy_path")]
         input: PathBuf,
         /// What: one sentence.
         message: String,
@@ -57,19 +60,32 @@ pub enum StylizeEvent {
     /// The output was already there.
     Skipped {
         /// The file, or `-`.
-        #[serde(serialize_with = "lossy")]
+        #[serde(serialize_with = "lossy_path")]
         input: PathBuf,
         /// What was there.
-        #[serde(serialize_with = "lossy")]
+        #[serde(serialize_with = "lossy_path")]
         output: PathBuf,
     },
     /// A picture was not made.
     Failed {
         /// What was named: a file, a folder, a pattern, or `-`.
-        #[serde(serialize_with = "lossy")]
+        #[serde(serialize_with = "lossy_path")]
         input: PathBuf,
         /// Why: one sentence.
         error: String,
+    },
+    /// The batch is over.
+    Finished {
+        /// Pictures written.
+        done: usize,
+        /// Pictures passed over because their output was there.
+        skipped: usize,
+        /// Pictures that were not made.
+        failed: usize,
+        /// Seconds from beginning to end.
+        elapsed: f64,
+        /// Complete or stopped.
+        end: End,
     },
 }
 
@@ -78,9 +94,4 @@ impl StylizeEvent {
     pub fn ends_a_picture(&self) -> bool {
         matches!(self, Self::Done { .. } | Self::Skipped { .. } | Self::Failed { .. })
     }
-}
-
-/// A path as text; what is not Unicode is replaced rather than refused.
-fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&path.to_string_lossy())
 }

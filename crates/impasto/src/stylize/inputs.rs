@@ -5,12 +5,11 @@ use std::path::{Component, Path, PathBuf};
 
 use walkdir::WalkDir;
 
-/// Endings of the files that are taken from a folder.
-const ENDINGS: [&str; 13] =
-    ["png", "jpg", "jpeg", "jfif", "webp", "tif", "tiff", "bmp", "gif", "pnm", "ppm", "pgm", "pbm"];
+use crate::picture::Format;
 
 /// Why something that was named stands for no picture.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InputError {
     /// Nothing is named.
     #[error("no photograph is named: give files, folders, patterns, or `-` for standard input")]
@@ -40,6 +39,9 @@ pub enum InputError {
     /// Standard input named beside other inputs.
     #[error("`-` stands alone: give standard input, or files, but not both")]
     NotAlone,
+    /// `-` where the context has no streams.
+    #[error("there is no standard input or output here: name files instead of `-`")]
+    NoStreams,
 }
 
 /// A picture to paint.
@@ -115,8 +117,7 @@ fn in_folder(folder: &Path, base: &Path, skipped: &Path) -> Vec<Result<Found, In
 }
 
 fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    ENDINGS.contains(&ending.as_str())
+    Format::of(path).is_some()
 }
 
 /// What a pattern matches, as a shell would have it: files as they are, folders with all that is in them.

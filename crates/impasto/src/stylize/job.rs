@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -13,16 +13,13 @@ use super::allowance::Lender;
 use super::inputs::{self, Found, InputError, is_many, is_stream};
 use super::outputs::{Naming, OutputError, Place, Places, real};
 use super::{StylizeError, StylizeEvent, StylizeSettings, Stylized, Stylizer};
+use crate::job::{Context, End, Job, Stopped, Streams};
 use crate::picture::{
-    self, KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, WriteError, cost_of,
+    self, KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, ReadLimits, WriteError, cost_of,
     cost_of_bytes,
 };
-use crate::progress::{End, Flow};
 use crate::settings::{SettingsError, in_range};
 use crate::styles::{Blend, StyleChoice, StylesError};
-
-/// Whoever watches a run; the answer stops it. Called by one thread at a time.
-pub type Observer<'a> = dyn FnMut(&StylizeEvent) -> Flow + Send + 'a;
 
 /// Pictures at work at once, where nothing is said: one passes through the network on all cores while the other is
 /// read or written.
@@ -30,6 +27,7 @@ const JOBS: usize = 2;
 
 /// Why a picture, or all of them, were not made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 #[error(transparent)]
 #[allow(missing_docs, reason = "each is described where it is made")]
 pub enum StylizeJobError {
@@ -40,6 +38,7 @@ pub enum StylizeJobError {
     Read(#[from] ReadError),
     Write(#[from] WriteError),
     Stylize(#[from] StylizeError),
+    Stopped(#[from] Stopped),
 }
 
 /// What to stylise, how, and where to put it.
@@ -93,7 +92,7 @@ pub struct StylizeSummary {
     pub failures: Vec<Failure>,
     /// Seconds from beginning to end.
     pub seconds: f64,
-    /// Complete, or stopped by whoever watches.
+    /// Complete or stopped.
     pub end: End,
 }
 
@@ -122,28 +121,44 @@ struct Task {
     place: Place,
 }
 
-impl StylizeJob {
-    /// Finds the pictures, paints each, and writes it. A picture that fails stops no other.
+impl Job for StylizeJob {
+    type Output = StylizeSummary;
+    type Error = StylizeJobError;
+
+    /// Finds the pictures, paints each, and writes it. A picture that fails does not stop the batch. Where the job is
+    /// stopped, a picture is either written whole or not at all.
     ///
     /// # Errors
-    /// If nothing can be painted at all: a setting, a style, or the output as a whole is wrong.
-    pub fn run(&self, observer: &mut Observer<'_>) -> Result<StylizeSummary, StylizeJobError> {
+    /// If nothing can be painted at all: a setting, a style, or the output as a whole is wrong, or the job is stopped
+    /// before the first picture.
+    fn run(&self, context: &Context<'_>) -> Result<StylizeSummary, StylizeJobError> {
         let begun = Instant::now();
         self.settings.check()?;
         in_range("the number of jobs", self.jobs, self.jobs > 0, "at least 1")?;
-        let blend = Blend::find(&self.styles)?;
+        let styles = self.styles.clone();
+        let blend = context.abandonable(move || Blend::find(&styles))??;
         let label = blend.label();
         let (tasks, failures) = self.plan(&label)?;
-        let stylizer = Stylizer::new(&blend, &self.settings)?;
+        let piped = tasks.iter().any(|task| is_stream(&task.input) || is_stream(&task.place.path));
+        if piped && context.streams().is_none() {
+            return Err(InputError::NoStreams.into());
+        }
+        let settings = self.settings.clone();
+        let stylizer = context.abandonable(move || Stylizer::new(&blend, &settings))??;
         let pictures = tasks.len() + failures.len();
-        let started = StylizeEvent::Started { pictures, style: label, device: stylizer.device().to_owned() };
-        let crew = Crew::new(self, &stylizer, tasks, observer);
-        crew.tell(&started);
-        failures.into_iter().for_each(|failure| crew.fail(failure));
-        crew.work();
-        Ok(crew.summary(pictures, begun))
+        context.tell(StylizeEvent::Started { pictures, style: label, device: stylizer.device().to_owned() });
+        let batch = Batch::new(self, &stylizer, tasks, context);
+        failures.into_iter().for_each(|failure| batch.fail(failure));
+        batch.work();
+        let summary = batch.summary(pictures, begun);
+        let StylizeSummary { done, skipped, ref failures, seconds, ref end } = summary;
+        let (failed, end) = (failures.len(), end.clone());
+        context.tell(StylizeEvent::Finished { done, skipped, failed, elapsed: seconds, end });
+        Ok(summary)
     }
+}
 
+impl StylizeJob {
     /// What is to be made of what is named, and what cannot be.
     fn plan(&self, label: &str) -> Result<(Vec<Task>, Vec<Failure>), StylizeJobError> {
         let from_stream = self.inputs.iter().any(|input| is_stream(input));
@@ -204,15 +219,14 @@ impl StylizeJob {
     }
 }
 
-/// Those who work through the pictures of a job.
-struct Crew<'a, 'o> {
+/// The pictures of a job, which several threads work through.
+struct Batch<'a> {
     job: &'a StylizeJob,
     stylizer: &'a Stylizer,
     tasks: Vec<Task>,
     next: AtomicUsize,
-    stopped: AtomicBool,
     memory: Lender,
-    observer: Mutex<&'a mut Observer<'o>>,
+    context: &'a Context<'a>,
     outcome: Mutex<Outcome>,
 }
 
@@ -223,16 +237,15 @@ struct Outcome {
     failures: Vec<Failure>,
 }
 
-impl<'a, 'o> Crew<'a, 'o> {
-    fn new(job: &'a StylizeJob, stylizer: &'a Stylizer, tasks: Vec<Task>, observer: &'a mut Observer<'o>) -> Self {
+impl<'a> Batch<'a> {
+    fn new(job: &'a StylizeJob, stylizer: &'a Stylizer, tasks: Vec<Task>, context: &'a Context<'a>) -> Self {
         Self {
             job,
             stylizer,
             tasks,
             next: AtomicUsize::new(0),
-            stopped: AtomicBool::new(false),
             memory: Lender::new(stylizer.allowance.pictures()),
-            observer: Mutex::new(observer),
+            context,
             outcome: Mutex::new(Outcome::default()),
         }
     }
@@ -259,18 +272,16 @@ impl<'a, 'o> Crew<'a, 'o> {
                         _ => outcome.done += 1,
                     }
                     drop(outcome);
-                    self.tell(&event);
+                    self.context.tell(event);
                 }
-                Err(StylizeJobError::Stylize(StylizeError::Stopped)) => {}
+                Err(StylizeJobError::Stopped(_) | StylizeJobError::Stylize(StylizeError::Stopped(_))) => {}
                 Err(error) => self.fail(Failure { input: task.input.clone(), error }),
             }
         }
     }
 
     fn next_task(&self) -> Option<&Task> {
-        if self.stopped.load(Ordering::SeqCst) {
-            return None;
-        }
+        self.context.control().wait().ok()?;
         self.tasks.get(self.next.fetch_add(1, Ordering::SeqCst))
     }
 
@@ -289,18 +300,19 @@ impl<'a, 'o> Crew<'a, 'o> {
         let photo = file.picture;
         self.stylizer.check(photo.height(), photo.width())?;
         check_place(&task.place)?;
-        let mut begin = |height, width| {
-            self.tell(&StylizeEvent::Painting { input: input.clone(), width, height }) == Flow::Continue
-        };
-        let stylized = self.stylizer.stylize_if(photo, &mut begin)?;
+        let begins = |height, width| self.context.tell(StylizeEvent::Painting { input: input.clone(), width, height });
+        let stylized = self.stylizer.stylize_in(photo, self.context, &begins)?;
         let Stylized { picture, network_seconds, network_bytes, waited } = stylized;
-        write(&picture, &task.place, &kept)?;
+        write(&picture, &task.place, &kept, self.context.streams().map(|streams| &**streams))?;
         drop(loan);
         if let Some(message) = task.place.format.loss(&picture) {
-            self.tell(&StylizeEvent::Warning { input: input.clone(), message: message.into() });
+            self.context.tell(StylizeEvent::Warning { input: input.clone(), message: message.into() });
         }
         let seconds = begun.elapsed().as_secs_f64() - waited;
         let (width, height) = (picture.width(), picture.height());
+        if let Some(previews) = self.context.due_previews() {
+            previews.offer(lock(&self.outcome).done + 1, move || picture);
+        }
         Ok(StylizeEvent::Done { input, output, width, height, network_seconds, seconds, network_bytes })
     }
 
@@ -315,37 +327,36 @@ impl<'a, 'o> Crew<'a, 'o> {
 
     /// Reads a picture, unless its head says that it cannot be painted.
     fn read(&self, input: &Path) -> Result<PictureFile, StylizeJobError> {
-        let limits = self.stylizer.read_limits();
-        let (bytes, name) = if is_stream(input) {
-            let name = Path::new("standard input");
-            (picture::load_stream(&mut std::io::stdin().lock(), name, &limits)?, name)
-        } else {
-            (picture::load(input, &limits)?, input)
-        };
-        let cost = cost_of_bytes(&bytes, name, &limits);
+        let (limits, path) = (self.stylizer.read_limits(), input.to_owned());
+        let streams = self.context.streams().cloned();
+        let (bytes, name) = self.context.abandonable(move || load(path, streams.as_deref(), &limits))??;
+        let cost = cost_of_bytes(&bytes, &name, &limits);
         if let Some(cost) = cost.filter(|cost| (cost.width * cost.height) as u64 <= limits.max_pixels.0) {
             self.stylizer.check(cost.height, cost.width)?;
         }
-        Ok(PictureFile::from_bytes_within(&bytes, name, &limits)?)
+        Ok(self.context.abandonable(move || PictureFile::from_bytes_within(&bytes, &name, &limits))??)
     }
 
     fn fail(&self, failure: Failure) {
-        self.tell(&StylizeEvent::Failed { input: failure.input.clone(), error: failure.to_string() });
+        self.context.tell(StylizeEvent::Failed { input: failure.input.clone(), error: failure.to_string() });
         lock(&self.outcome).failures.push(failure);
-    }
-
-    fn tell(&self, event: &StylizeEvent) -> Flow {
-        let flow = lock(&self.observer)(event);
-        if flow == Flow::Stop {
-            self.stopped.store(true, Ordering::SeqCst);
-        }
-        flow
     }
 
     fn summary(self, pictures: usize, begun: Instant) -> StylizeSummary {
         let Outcome { done, skipped, failures } = self.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
         let end = if done + skipped + failures.len() < pictures { End::Stopped } else { End::Complete };
         StylizeSummary { done, skipped, failures, seconds: begun.elapsed().as_secs_f64(), end }
+    }
+}
+
+/// The bytes of a file or of standard input, and what they are called.
+fn load(input: PathBuf, streams: Option<&dyn Streams>, limits: &ReadLimits) -> Result<(Vec<u8>, PathBuf), ReadError> {
+    match streams.filter(|_| is_stream(&input)) {
+        Some(streams) => {
+            let name = PathBuf::from("standard input");
+            Ok((picture::load_stream(&mut streams.input(), &name, limits)?, name))
+        }
+        None => Ok((picture::load(&input, limits)?, input)),
     }
 }
 
@@ -364,13 +375,16 @@ fn check_place(place: &Place) -> Result<(), StylizeJobError> {
     Ok(impasto_files::check(&place.path).map_err(WriteError::from)?)
 }
 
-fn write(picture: &Picture, place: &Place, output: &PictureOutput) -> Result<(), WriteError> {
-    if !is_stream(&place.path) {
+fn write(
+    picture: &Picture,
+    place: &Place,
+    output: &PictureOutput,
+    streams: Option<&dyn Streams>,
+) -> Result<(), WriteError> {
+    let Some(streams) = streams.filter(|_| is_stream(&place.path)) else {
         return picture.write_with(place.format, &place.path, output);
-    }
+    };
     let bytes = picture.to_file_bytes_with(place.format, output)?;
-    let mut stdout = std::io::stdout().lock();
-    std::io::Write::write_all(&mut stdout, &bytes)
-        .and_then(|()| std::io::Write::flush(&mut stdout))
-        .map_err(WriteError::Stdout)
+    let mut stream = streams.output();
+    stream.write_all(&bytes).and_then(|()| stream.flush()).map_err(WriteError::Stdout)
 }

@@ -21,6 +21,7 @@ use impasto_nn::kernels::{LEAST_SIDE, StyleNet, StyleNetError};
 
 use crate::colors;
 use crate::device::{self, DeviceError};
+use crate::job::{Context, Interruption, OnRelease, Stopped};
 use crate::luma;
 use crate::memory::Bytes;
 use crate::picture::{Picture, ReadLimits, size_with_longer_side};
@@ -29,14 +30,15 @@ use crate::styles::Blend;
 
 pub use event::StylizeEvent;
 pub use inputs::InputError;
-pub use job::{Failure, Observer, StylizeJob, StylizeJobError, StylizeSummary};
+pub use job::{Failure, StylizeJob, StylizeJobError, StylizeSummary};
 pub use outputs::OutputError;
-pub use settings::{STROKE_SIZES, StylizeSettings};
+pub use settings::{StylizeOverrides, StylizeSettings};
 
 use allowance::{Allowance, in_all, picture_bytes};
 
 /// Why a picture was not stylised.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StylizeError {
     /// The settings cannot be used.
     #[error(transparent)]
@@ -63,9 +65,9 @@ pub enum StylizeError {
         /// Bytes allowed.
         allowed: u64,
     },
-    /// Whoever watches said so, before the network began.
-    #[error("stopped before the picture was painted")]
-    Stopped,
+    /// The job was stopped before the picture was painted.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// What a pass leaves.
@@ -98,13 +100,13 @@ impl Stylizer {
     /// If a setting is out of its range, or the network does not run here.
     pub fn new(blend: &Blend, settings: &StylizeSettings) -> Result<Self, StylizeError> {
         settings.check()?;
-        let (net, device) = device::style_net(&blend.model, settings.threads)?;
+        let (net, device) = device::style_net(&blend.model, settings.device, settings.threads)?;
         Ok(Self {
             net,
             shares: blend.shares.clone(),
             settings: settings.clone(),
             device,
-            allowance: Allowance::new(settings.memory),
+            allowance: Allowance::new(settings.memory.map(|memory| memory.0)),
             turn: Mutex::new(()),
         })
     }
@@ -119,14 +121,16 @@ impl Stylizer {
     /// # Errors
     /// If it is smaller than 16 pixels on a side, or needs more memory than it may take.
     pub fn stylize(&self, photo: Picture) -> Result<Stylized, StylizeError> {
-        self.stylize_if(photo, &mut |_, _| true)
+        self.stylize_in(photo, &Context::default(), &|_, _| ())
     }
 
-    /// As [`stylize`](Self::stylize), asking right before the pass whether it shall begin, with rows and columns.
-    fn stylize_if(
+    /// As [`stylize`](Self::stylize), paused and stopped by a context. `begins` is called right before the pass, with
+    /// rows and columns.
+    fn stylize_in(
         &self,
         photo: Picture,
-        begin: &mut dyn FnMut(usize, usize) -> bool,
+        context: &Context<'_>,
+        begins: &dyn Fn(usize, usize),
     ) -> Result<Stylized, StylizeError> {
         self.check(photo.height(), photo.width())?;
         let (height, width) = self.result_size(photo.height(), photo.width());
@@ -135,7 +139,7 @@ impl Stylizer {
         if self.settings.strength == 0.0 {
             return Ok(Stylized { picture: photo, network_seconds: 0.0, network_bytes: 0, waited: 0.0 });
         }
-        let mut stylized = self.pass(&photo, begin)?;
+        let mut stylized = self.pass(&photo, context, begins)?;
         stylized.picture = self.finish(photo, stylized.picture);
         Ok(stylized)
     }
@@ -181,7 +185,12 @@ impl Stylizer {
         picture_bytes(height * width, seen_height * seen_width)
     }
 
-    fn pass(&self, photo: &Picture, begin: &mut dyn FnMut(usize, usize) -> bool) -> Result<Stylized, StylizeError> {
+    fn pass(
+        &self,
+        photo: &Picture,
+        context: &Context<'_>,
+        begins: &dyn Fn(usize, usize),
+    ) -> Result<Stylized, StylizeError> {
         let (height, width) = self.seen_size(photo.height(), photo.width());
         let (budget, network_bytes) = self.budget(photo.height(), photo.width())?;
         let resized = ((height, width) != (photo.height(), photo.width())).then(|| photo.resized(height, width));
@@ -189,12 +198,16 @@ impl Stylizer {
         let asked = Instant::now();
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = asked.elapsed().as_secs_f64();
-        if !begin(photo.height(), photo.width()) {
-            return Err(StylizeError::Stopped);
-        }
+        begins(photo.height(), photo.width());
+        context.control().wait()?;
         let mut painted = vec![0.0; seen.data().len()];
+        let interruption = Interruption::new(self.net.threads(), context.control(), OnRelease::Wait);
         let begun = Instant::now();
-        self.net.run(seen.data(), height, width, &self.shares, budget, &mut painted)?;
+        self.net.run(seen.data(), height, width, &self.shares, budget, &mut painted).map_err(|error| match error {
+            StyleNetError::Interrupted => Stopped.into(),
+            error => StylizeError::from(error),
+        })?;
+        drop(interruption);
         let network_seconds = begun.elapsed().as_secs_f64();
         drop(turn);
         let picture = Picture::from_planar(height, width, painted);

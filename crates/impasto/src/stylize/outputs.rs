@@ -10,6 +10,7 @@ use crate::styles::StyleChoice;
 
 /// Why a picture has no place to go.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OutputError {
     /// Several pictures, one file.
     #[error("several pictures need a folder to be written to, and `{}` is a file: name a folder with `-o`", .0.display())]

@@ -1,34 +1,50 @@
 //! How pictures are stylised: every setting and its default.
 
-use serde::Serialize;
+use crate::settings::{
+    Colors, Device, MaxPixels, MemorySize, Range, SIZE, STRENGTH, SettingsError, THREADS, declare, schema,
+};
 
-use crate::settings::{Colors, Device, MaxPixels, SettingsError, in_range};
+/// Beyond it the network sees strokes of a kind that it never learned.
+const STROKE_SIZE: Range = Range::new("the stroke size", "from 0.25 to 4", 0.25, 4.0);
 
-/// The widest range of stroke sizes: beyond it the network sees strokes of a kind that it never learned.
-pub const STROKE_SIZES: std::ops::RangeInclusive<f64> = 0.25..=4.0;
-
-/// Everything that a stylised picture depends on but the picture and the style.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct StylizeSettings {
-    /// The longer side of the result in pixels; the photograph's own size where there is none.
-    pub size: Option<usize>,
-    /// From 0, the photograph itself, to 1, the style as it was trained: the share of the painted picture in the
-    /// result, pixel by pixel.
-    pub strength: f64,
-    /// How large the strokes are, within [`STROKE_SIZES`]; 1 is as trained. The network sees the photograph with its
-    /// sides divided by this, and its answer is brought back to size.
-    pub stroke_size: f64,
-    /// Whose colours the result has. The style is learned: `match` and `histogram` give the painting the photograph's
-    /// colours afterwards.
-    pub colors: Colors,
-    /// Bytes of memory that the whole run may take; chosen by what is free where there is none.
-    pub memory: Option<u64>,
-    /// The most pixels of a picture that is read.
-    pub max_pixels: MaxPixels,
-    /// What computes.
-    pub device: Device,
-    /// Threads of the CPU; all cores where there is none.
-    pub threads: Option<usize>,
+declare! {
+    /// Any subset of the settings of stylising.
+    StylizeOverrides over
+    /// Everything that a stylised picture depends on but the picture and the style.
+    StylizeSettings
+    lists {}
+    files {}
+    settings "Settings" {
+        /// The longer side of the result in pixels [default: the photograph's].
+        #[arg(value_name = "N", allow_negative_numbers = true)]
+        option size: usize where SIZE;
+        /// How much of the painting is in the result, pixel by pixel: 0 is the photograph, 1 the style as it was trained
+        /// [default: 1].
+        #[arg(value_name = "0…1", allow_negative_numbers = true)]
+        value strength: f64 where STRENGTH;
+        /// How large the strokes are, from 0.25 to 4; 1 is as trained [default: 1]. The network sees the photograph with
+        /// its sides divided by this, and its answer is brought back to size.
+        #[arg(value_name = "X", allow_negative_numbers = true)]
+        value stroke_size: f64 where STROKE_SIZE;
+        /// The colours of the result: those of the `style`; of the `content`, where only brightness is painted; or the
+        /// content's by `match`, mean and covariance, or by `histogram` [default: style].
+        #[arg(value_name = "WHOSE")]
+        value colors: Colors;
+    }
+    settings "Machine" {
+        /// Memory that may be taken, such as `2GiB`: what needs more goes in strips, which is slower [default: by what is
+        /// free, at most 1.9 GiB up to 12 megapixels].
+        #[arg(value_name = "SIZE", allow_hyphen_values = true)]
+        option memory: MemorySize;
+        /// The most pixels of a picture to read, such as `500MP` [default: 200MP].
+        #[arg(value_name = "N")]
+        value max_pixels: MaxPixels;
+        /// The device to compute on: `auto` or `cpu`.
+        value device: Device;
+        /// Threads of the CPU [default: all cores].
+        #[arg(value_name = "N", allow_negative_numbers = true)]
+        option threads: usize where THREADS;
+    }
 }
 
 impl Default for StylizeSettings {
@@ -52,10 +68,18 @@ impl StylizeSettings {
     /// # Errors
     /// The first setting that is out of its range.
     pub fn check(&self) -> Result<(), SettingsError> {
-        in_range("the size", self.size.unwrap_or(8), !matches!(self.size, Some(0 | 100_001..)), "from 1 to 100000")?;
-        in_range("the strength", self.strength, (0.0..=1.0).contains(&self.strength), "from 0 to 1")?;
-        in_range("the stroke size", self.stroke_size, STROKE_SIZES.contains(&self.stroke_size), "from 0.25 to 4")?;
-        in_range("the number of threads", self.threads.unwrap_or(1), self.threads != Some(0), "at least 1")?;
-        in_range("the memory", self.memory.unwrap_or(1), self.memory != Some(0), "more than nothing, such as `2GiB`")
+        self.check_ranges()
+    }
+}
+
+impl StylizeOverrides {
+    /// The settings: what is given here, the rest by default.
+    pub fn settings(&self) -> StylizeSettings {
+        self.over_settings(StylizeSettings::default())
+    }
+
+    /// The JSON schema (draft 2020-12) of the settings, with their defaults.
+    pub fn schema() -> serde_json::Value {
+        schema(&Self::from(&StylizeSettings::default()))
     }
 }

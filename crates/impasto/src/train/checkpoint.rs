@@ -1,4 +1,4 @@
-//! The checkpoint: everything that a run needs to go on as if it had never stopped, in one safetensors file.
+//! The checkpoint: everything that a run needs to resume as if it had never stopped, in one safetensors file.
 //!
 //! ```text
 //! parameters, good, best          the network, the last one whose loss was finite, the best by validation
@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 use super::TrainError;
 use super::events::Skipped;
 use super::learner::Moments;
-use super::overrides::TrainOverrides;
 use super::pace::{Measured, Pace};
+use super::settings::TrainOverrides;
 use super::settings::TrainSettings;
 use crate::objective::Losses;
 use crate::tensors::{self, Tensors, Values};
@@ -39,7 +39,8 @@ pub(super) fn beside(model: &Path, what: &str) -> PathBuf {
     names::beside_stem(model, &format!("-{what}"))
 }
 
-/// The speed of a run that is resumed with another length is that of this many steps.
+/// The speed of a run that is resumed with another length, and the loss of one that is stopped, are those of this many
+/// steps.
 const SPEED_OVER: usize = 20;
 
 /// Numbers that are small and exact in JSON.
@@ -119,10 +120,24 @@ impl State {
             measured.map(|new| Pace { begins: pace.begins, validate_every: pace.validate_every, ..new });
     }
 
-    /// The losses of the best network.
+    /// The losses of the best network; nothing if it was not validated.
     pub(super) fn best_losses(&self) -> Option<Losses> {
         let of_best = |(step, _, _): &&(usize, f64, Losses)| *step == self.progress.best_step;
         self.validations.iter().rev().find(of_best).map(|(_, _, losses)| *losses)
+    }
+
+    /// Makes the network of a run that was stopped the one that is left: as it stands, since it is newer than the best by
+    /// validation, unless it got worse by the mean loss of the last steps.
+    pub(super) fn leave_latest(&mut self) {
+        let (step, best_step) = (self.progress.step, self.progress.best_step);
+        let mean = |end: usize| {
+            let last = &self.history[end.saturating_sub(SPEED_OVER)..end];
+            last.iter().map(|(_, losses)| losses.loss).sum::<f64>() / last.len() as f64
+        };
+        if step > best_step && (best_step == 0 || mean(step) <= mean(best_step)) {
+            self.best.copy_from_slice(&self.parameters);
+            self.progress.best_step = step;
+        }
     }
 
     /// Writes the run beside its model, durably.
@@ -170,7 +185,7 @@ impl Checkpoint {
     /// If there is none, or it is none of this version.
     pub(super) fn read(path: &Path) -> Result<Self, TrainError> {
         let wrong = |reason: String| TrainError::Checkpoint { path: path.into(), reason };
-        let damaged = || wrong("it is damaged or cut short; start anew under another name".into());
+        let damaged = || wrong("it is damaged or cut short; start again under another name".into());
         let tensors = Tensors::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => TrainError::NoCheckpoint(path.into()),
             _ => wrong(error.to_string()),
@@ -204,7 +219,7 @@ impl Checkpoint {
     /// # Errors
     /// If anything is missing or has the wrong size.
     pub(super) fn state(mut self, parameters: usize) -> Result<State, TrainError> {
-        let reason = "it is damaged or of another network; start anew under another name".into();
+        let reason = "it is damaged or of another network; start again under another name".into();
         self.try_state(parameters).ok_or(TrainError::Checkpoint { path: self.path, reason })
     }
 
@@ -264,7 +279,7 @@ mod tests {
         for len in [0, 7, 50, whole.len() / 2, whole.len() - 1] {
             std::fs::write(&path, &whole[..len]).unwrap();
             let error = Checkpoint::read(&path).and_then(|checkpoint| checkpoint.state(3)).unwrap_err();
-            assert!(error.to_string().starts_with("cannot go on from the checkpoint"), "{len}: {error}");
+            assert!(error.to_string().starts_with("cannot resume from the checkpoint"), "{len}: {error}");
         }
         std::fs::remove_file(&path).unwrap();
         assert!(matches!(Checkpoint::read(&path), Err(TrainError::NoCheckpoint(_))));

@@ -7,6 +7,7 @@ use impasto_nn::kernels::StyleNetError;
 use impasto_nn::style_model::StyleModelError;
 
 use crate::device::DeviceError;
+use crate::job::Stopped;
 use crate::network::NetworkError;
 use crate::picture::{ReadError, WriteError};
 use crate::recorded::MissingFiles;
@@ -14,6 +15,7 @@ use crate::settings::SettingsError;
 
 /// Why a network was not trained.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainError {
     /// The settings cannot be used.
     #[error(transparent)]
@@ -103,12 +105,12 @@ pub enum TrainError {
         /// Its residual blocks.
         residual_blocks: usize,
     },
-    /// A run to go on with is not there.
-    #[error("there is no checkpoint `{}` to go on from: start without `--resume`", .0.display())]
+    /// There is no run to resume.
+    #[error("there is no checkpoint `{}` to resume from: start without `--resume`", .0.display())]
     NoCheckpoint(PathBuf),
     /// A run that was not finished would be lost.
     #[error(
-        "the run of `{}` stopped at step {step} of {steps}: go on with `--resume`, or remove that file to start anew",
+        "the run of `{}` stopped at step {step} of {steps}: resume it with `--resume`, or remove that file to start again",
         path.display()
     )]
     Unfinished {
@@ -131,8 +133,8 @@ pub enum TrainError {
         /// Why it cannot be read as a checkpoint.
         error: Box<TrainError>,
     },
-    /// A checkpoint that cannot be gone on with.
-    #[error("cannot go on from the checkpoint `{}`: {reason}", path.display())]
+    /// A checkpoint that cannot be resumed.
+    #[error("cannot resume from the checkpoint `{}`: {reason}", path.display())]
     Checkpoint {
         /// The file.
         path: PathBuf,
@@ -141,7 +143,7 @@ pub enum TrainError {
     },
     /// A setting that is not the checkpoint's.
     #[error(
-        "the checkpoint `{}` was made with another `--{setting}` ({was}): go on without it, or start anew elsewhere",
+        "the checkpoint `{}` was made with another `--{setting}` ({was}): leave it out, or start again under another name",
         path.display()
     )]
     OtherSetting {
@@ -168,8 +170,11 @@ pub enum TrainError {
         /// The rate that it began with.
         learning_rate: f64,
     },
+    /// It was stopped before its first validation.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// The thread that reads photographs is gone.
-    #[error("the thread that reads the photographs ended without a word: go on with `--resume`")]
+    #[error("the thread that reads the photographs ended unexpectedly: resume with `--resume`")]
     Reader,
     /// The network was trained, but could not be written where it should.
     #[error("{error}; the model is kept in `{}`", kept.display())]

@@ -1,9 +1,10 @@
-//! What a training tells to whoever watches.
+//! What a training tells.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::job::{End, lossy_path};
 use crate::objective::Losses;
 
 /// A photograph that could not be used.
@@ -22,7 +23,7 @@ impl Skipped {
 }
 
 /// The validation losses of one style.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StyleLosses {
     /// The style.
     pub name: String,
@@ -31,11 +32,12 @@ pub struct StyleLosses {
     pub losses: Losses,
 }
 
-/// Something happened. As JSON, an object with the name of the event under `event`.
+/// Something happened in a training. As JSON, an object with the name of the event under `event`.
 ///
 /// All seconds are counted from the beginning of the run, over all its sessions, less what a kill threw away.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TrainEvent {
     /// Everything is read, the first step begins.
     Started {
@@ -51,7 +53,7 @@ pub enum TrainEvent {
         image_size: usize,
         /// Photographs in a step.
         batch: usize,
-        /// The step that the run goes on from, 0 for a new one.
+        /// The step that the run resumes from, 0 for a new one.
         step: usize,
         /// How many are wanted.
         steps: usize,
@@ -117,6 +119,7 @@ pub enum TrainEvent {
         /// Steps behind it.
         step: usize,
         /// The file.
+        #[serde(serialize_with = "lossy_path")]
         path: PathBuf,
     },
     /// The run is over.
@@ -126,7 +129,7 @@ pub enum TrainEvent {
         /// Seconds of the run.
         elapsed: f64,
         /// Why it ended.
-        end: TrainEnd,
+        end: End,
         /// The steps behind the best network, which is the one that is kept.
         best_step: usize,
         /// Its validation losses.
@@ -135,16 +138,4 @@ pub enum TrainEvent {
         /// All photographs that could not be used.
         skipped: Vec<Skipped>,
     },
-}
-
-/// Why a training ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrainEnd {
-    /// All steps were made.
-    Complete,
-    /// The minutes were over.
-    TimeUp,
-    /// The watcher said so.
-    Stopped,
 }

@@ -6,15 +6,16 @@ use impasto_files::{Lock, Places};
 
 use super::TrainError;
 use super::checkpoint::{Checkpoint, beside, checkpoint_path};
-use super::overrides::TrainOverrides;
-use super::settings::{TrainSettings, TrainStyle};
+use super::settings::TrainOverrides;
+use super::settings::TrainSettings;
+use super::values::TrainStyle;
 use crate::curve::CurveFormat;
 use crate::own_runs;
 use crate::picture::{Picture, PictureFormat, settings_of};
 use crate::recorded::Finder;
 use crate::settings::SettingsError;
 
-/// Settings that a run may be gone on with after they changed: they end it sooner or later, or change nothing in it.
+/// Settings that a resumed run may change: they end it sooner or later, or change nothing in it.
 const FREE: [&str; 13] = [
     "style",
     "photos",
@@ -46,7 +47,7 @@ pub struct TrainJob {
     pub output: PathBuf,
     /// A model to start from.
     pub from: Option<PathBuf>,
-    /// Whether to go on from the checkpoint.
+    /// Whether to resume from the checkpoint.
     pub resume: bool,
     /// Where to show what the network makes of photographs.
     pub preview: PathBuf,
@@ -95,7 +96,7 @@ impl TrainJob {
         })
     }
 
-    /// The job of the checkpoint that lies beside the output, to be gone on with. What is given must be as it was;
+    /// The job of the checkpoint that lies beside the output, to be resumed. What is given must be as it was;
     /// steps, minutes, threads and the places of files may be others.
     ///
     /// # Errors

@@ -3,12 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use impasto_nn::kernels::{StyleNetShape, StyleNetTrainer, vector};
+use impasto_nn::kernels::{StyleNet, StyleNetShape, StyleNetTrainer, Threads, vector};
 use impasto_nn::vgg::Vgg;
 
 use super::TrainError;
 use super::muon::{self, Matrix};
-use super::settings::{TrainOptimizer, TrainSettings};
+use super::settings::TrainSettings;
+use super::values::TrainOptimizer;
 use crate::device::{Cpu, Machine};
 use crate::objective::{ContentTarget, Losses, Perceptual, StyleTarget, Weights};
 use crate::picture::Picture;
@@ -45,6 +46,7 @@ pub(super) struct Learner {
     cpu: Cpu,
     styles: Vec<StyleTarget>,
     size: usize,
+    shape: StyleNetShape,
     /// What the network painted last, planar `3 × size × size`.
     painted: Vec<f32>,
     /// The gradient with respect to it.
@@ -79,12 +81,43 @@ impl Learner {
             TrainOptimizer::Muon => muon::matrices(shape),
             TrainOptimizer::Adam => Vec::new(),
         };
-        Ok(Self { trainer, matrices, perceptual, cpu, styles, size, painted, painted_gradient, gradient, device })
+        Ok(Self {
+            trainer,
+            matrices,
+            perceptual,
+            cpu,
+            styles,
+            size,
+            shape,
+            painted,
+            painted_gradient,
+            gradient,
+            device,
+        })
     }
 
     /// The parameters that are used from here on.
     pub(super) fn set_parameters(&mut self, parameters: &[f32]) -> Result<(), TrainError> {
         Ok(self.trainer.set_parameters(parameters)?)
+    }
+
+    /// Something that paints a photograph in a style with these parameters, on one thread, beside the training; nothing
+    /// comes of it where the network does not run.
+    pub(super) fn painter(&self, parameters: &[f32]) -> impl FnOnce(&Picture, usize) -> Option<Picture> + Send + use<> {
+        let (isa, shape, parameters) = (self.cpu.isa(), self.shape, parameters.to_vec());
+        move |photo, style| {
+            let net = StyleNet::new(isa, Threads::new(1), shape, &parameters).ok()?;
+            let (height, width) = (photo.height(), photo.width());
+            let shares: Vec<f32> = (0..shape.styles).map(|s| f32::from(u8::from(s == style))).collect();
+            let mut painted = vec![0.0; photo.data().len()];
+            net.run(photo.data(), height, width, &shares, usize::MAX, &mut painted).ok()?;
+            Some(Picture::from_planar(height, width, painted))
+        }
+    }
+
+    /// The threads that everything is computed on.
+    pub(super) fn threads(&self) -> &Threads {
+        self.cpu.threads()
     }
 
     /// Looks at a photograph as a content.
@@ -172,8 +205,6 @@ impl Learner {
 
 #[cfg(test)]
 mod tests {
-    use impasto_nn::kernels::StyleNet;
-
     use super::*;
     use crate::network::network;
     use crate::train::start;

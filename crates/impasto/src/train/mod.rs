@@ -4,8 +4,8 @@
 //! [`paint`](crate::paint()); a step of Muon or Adam follows the mean gradient of a batch. Samples take the styles in turn.
 //!
 //! ```no_run
-//! use impasto::progress::Flow;
-//! use impasto::train::{TrainEvent, TrainJob, TrainOverrides, TrainSettings, train};
+//! use impasto::job::{Context, Event, Job};
+//! use impasto::train::{TrainJob, TrainOverrides, TrainSettings};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let settings = TrainSettings { minutes: Some(30.0), ..TrainSettings::default() };
@@ -15,10 +15,8 @@
 //!     output: Some("night.safetensors".into()),
 //!     ..TrainOverrides::from(&settings)
 //! })?;
-//! let trained = train(&job, &mut |event: &TrainEvent| {
-//!     println!("{event:?}");
-//!     Flow::Continue
-//! })?;
+//! let sink = |event: &Event| println!("{event:?}");
+//! let trained = job.run(&Context::new(&sink))?;
 //! println!("a loss of {:.3e} on photographs not trained on", trained.losses.loss);
 //! # Ok(())
 //! # }
@@ -30,7 +28,6 @@ mod events;
 mod job;
 mod learner;
 mod muon;
-mod overrides;
 mod pace;
 mod paths;
 mod photos;
@@ -42,6 +39,7 @@ mod settings;
 mod shares;
 mod start;
 mod validation;
+mod values;
 
 use impasto_nn::kernels::StyleNetShape;
 use impasto_nn::style_model::{ModelCard, StyleCard, StyleDtype, StyleModel};
@@ -49,20 +47,20 @@ use sha2::{Digest, Sha256};
 
 pub use checkpoint::checkpoint_path;
 pub use error::TrainError;
-pub use events::{Skipped, StyleLosses, TrainEnd, TrainEvent};
+pub use events::{Skipped, StyleLosses, TrainEvent};
 pub use job::TrainJob;
-pub use overrides::TrainOverrides;
 pub use photos::{ReportPhotos, report_photos};
 #[doc(hidden)]
 pub use probe::probe;
-pub use settings::{Every, Schedule, TrainOptimizer, TrainSettings, TrainStyle};
+pub use settings::{TrainOverrides, TrainSettings};
 pub use shares::StyleShares;
+pub use values::{Every, Schedule, TrainOptimizer, TrainStyle};
 
 use crate::curve;
+use crate::job::{Context, End, Interruption, Job, OnRelease};
 use crate::network::network;
 use crate::objective::Losses;
 use crate::picture::{Picture, PictureFormat, load};
-use crate::progress::Flow;
 use checkpoint::{Checkpoint, State};
 use learner::Learner;
 use pace::Pace;
@@ -80,16 +78,16 @@ const BATCHES_AHEAD: usize = 2;
 /// What a training leaves.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// The best network by validation, as it was written.
+    /// The best network by validation, as it was written; of a run that was stopped the newest, unless it got worse.
     pub model: StyleModel,
-    /// Its losses on the photographs held out.
+    /// Its losses on the photographs held out; 0 if it was not validated, since the run was stopped.
     pub losses: Losses,
     /// Seconds and losses of every step.
     pub history: Vec<(f64, Losses)>,
     /// Photographs that could not be used.
     pub skipped: Vec<Skipped>,
     /// Why it ended.
-    pub end: TrainEnd,
+    pub end: End,
 }
 
 /// A painting as it is learnt from.
@@ -102,41 +100,78 @@ struct Paintings {
     thumbnails: Vec<Option<Vec<u8>>>,
 }
 
-/// Checks settings and files, trains, writes the model and the curve of its losses.
-///
-/// # Errors
-/// Everything that can be known is found before the first step. Once a network is trained it is not lost: where it
-/// cannot be written to its place, it goes into the folder for temporary files, and it is in the checkpoint as well.
-pub fn train(job: &TrainJob, observer: &mut dyn FnMut(&TrainEvent) -> Flow) -> Result<Trained, TrainError> {
-    job.check()?;
-    let _lock = job.lock_checkpoint()?;
-    let settings = &job.settings;
-    let paintings = Paintings::read(job)?;
-    let names: Vec<String> = job.styles.iter().map(|style| style.name.clone()).collect();
-    let shape = StyleNetShape { width: settings.width, residual_blocks: settings.residual_blocks, styles: names.len() };
-    let photos = Photos::find(&job.photos, &[&job.preview, &job.curve])?;
-    let mut state = begin(job, shape, &names, &photos, &paintings)?;
-    let mut learner = Learner::new(settings, network(&settings.network)?, shape, &paintings.pictures)?;
-    learner.set_parameters(&state.parameters)?;
-    let (validation, skipped) = Validation::read(&photos, &mut learner, names, &paintings.pictures, settings)?;
-    let ahead = BATCHES_AHEAD * settings.batch;
-    let reading = Reading { size: settings.image_size, limits: settings.read_limits() };
-    let samples = Samples::start(photos.training.clone(), reading, settings.seed, state.progress.sample, ahead);
-    observer(&started(job, &photos, &validation, &state, shape, &learner.device));
-    for skipped in skipped {
-        if !state.progress.skipped.contains(&skipped) {
-            observer(&TrainEvent::Skipped(skipped.clone()));
-            state.progress.skipped.push(skipped);
+impl Job for TrainJob {
+    type Output = Trained;
+    type Error = TrainError;
+
+    /// Checks settings and files, trains, writes the model and the curve of its losses.
+    ///
+    /// # Errors
+    /// Everything that can be known is found before the first step. Once a network is trained it is not lost: where it
+    /// cannot be written to its place, it goes into the folder for temporary files, and it is in the checkpoint as well.
+    /// A job that is stopped before its first validation leaves nothing.
+    fn run(&self, context: &Context<'_>) -> Result<Trained, TrainError> {
+        self.check()?;
+        let _lock = self.lock_checkpoint()?;
+        let Ready { paintings, photos, shape, learner, validation, skipped, mut state } = Ready::new(self, context)?;
+        let settings = &self.settings;
+        let ahead = BATCHES_AHEAD * settings.batch;
+        let reading = Reading { size: settings.image_size, limits: settings.read_limits() };
+        let samples = Samples::start(photos.training.clone(), reading, settings.seed, state.progress.sample, ahead);
+        context.tell(started(self, &photos, &validation, &state, shape, &learner.device));
+        for skipped in skipped {
+            if !state.progress.skipped.contains(&skipped) {
+                context.tell(TrainEvent::Skipped(skipped.clone()));
+                state.progress.skipped.push(skipped);
+            }
         }
+        let clock = Clock::new(state.elapsed, context.control());
+        let turns = settings.style_shares.turns(&self.styles)?;
+        state.progress.run = self.remember_paths();
+        let settings = self.to_overrides().with_file_names();
+        let interruption = Interruption::new(learner.threads(), context.control(), OnRelease::Wait);
+        let mut run =
+            Run { job: self, settings, learner, samples, turns, validation, state, clock, interruption, context };
+        let end = run.run()?;
+        let state = run.state;
+        finish(self, shape, state, paintings, end, context)
     }
-    let clock = Clock::new(state.elapsed);
-    let turns = job.settings.style_shares.turns(&job.styles)?;
-    state.progress.run = job.remember_paths();
-    let settings = job.to_overrides().with_file_names();
-    let mut run = Run { job, settings, learner, samples, turns, validation, state, clock, observer };
-    let end = run.run()?;
-    let state = run.state;
-    finish(job, shape, state, paintings, end, observer)
+}
+
+/// All that is read and prepared before the first step.
+struct Ready {
+    paintings: Paintings,
+    photos: Photos,
+    shape: StyleNetShape,
+    learner: Learner,
+    validation: Validation,
+    /// Photographs held out that cannot be used.
+    skipped: Vec<Skipped>,
+    state: State,
+}
+
+impl Ready {
+    fn new(job: &TrainJob, context: &Context<'_>) -> Result<Self, TrainError> {
+        let names: Vec<String> = job.styles.iter().map(|style| style.name.clone()).collect();
+        let (width, residual_blocks) = (job.settings.width, job.settings.residual_blocks);
+        let shape = StyleNetShape { width, residual_blocks, styles: names.len() };
+        let owned = job.clone();
+        let (paintings, photos) = context.abandonable(move || {
+            let paintings = Paintings::read(&owned)?;
+            let photos = Photos::find(&owned.photos, &[&owned.preview, &owned.curve])?;
+            Ok::<_, TrainError>((paintings, photos))
+        })??;
+        let state = begin(job, shape, &names, &photos, &paintings)?;
+        let (settings, pictures) = (job.settings.clone(), paintings.pictures.clone());
+        let (found, parameters) = (photos.clone(), state.parameters.clone());
+        let (learner, validation, skipped) = context.abandonable(move || {
+            let mut learner = Learner::new(&settings, network(&settings.network)?, shape, &pictures)?;
+            learner.set_parameters(&parameters)?;
+            let (validation, skipped) = Validation::read(&found, &mut learner, names, &pictures, &settings)?;
+            Ok::<_, TrainError>((learner, validation, skipped))
+        })??;
+        Ok(Self { paintings, photos, shape, learner, validation, skipped, state })
+    }
 }
 
 /// The state that the run begins with: the checkpoint's, that of another model, or a new one.
@@ -210,25 +245,25 @@ fn finish(
     shape: StyleNetShape,
     state: State,
     paintings: Paintings,
-    end: TrainEnd,
-    observer: &mut dyn FnMut(&TrainEvent) -> Flow,
+    end: End,
+    context: &Context<'_>,
 ) -> Result<Trained, TrainError> {
     let losses = state.best_losses().unwrap_or_default();
     let progress = &state.progress;
     let card = card(job, &state, paintings, losses);
     let model = StyleModel { shape, parameters: state.best, card };
-    observer(&TrainEvent::Finished {
+    context.tell(TrainEvent::Finished {
         step: progress.step,
         elapsed: state.elapsed,
-        end,
+        end: end.clone(),
         best_step: progress.best_step,
         losses,
         skipped: progress.skipped.clone(),
     });
     save(job, &model)?;
-    observer(&TrainEvent::Saved { step: progress.best_step, path: job.output.clone() });
+    context.tell(TrainEvent::Saved { step: progress.best_step, path: job.output.clone() });
     if !state.history.is_empty() {
-        observer(&match curve::write(&smooth(&state.history), &[], &job.curve) {
+        context.tell(match curve::write(&smooth(&state.history), &[], &job.curve) {
             Ok(()) => TrainEvent::Saved { step: progress.step, path: job.curve.clone() },
             Err(error) => TrainEvent::Warning { message: error.to_string() },
         });

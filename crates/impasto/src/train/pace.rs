@@ -6,7 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::settings::{Every, TrainSettings};
+use super::settings::TrainSettings;
+use super::values::Every;
 
 /// The speed is that of at least this many steps, the first of a session apart, which also fills the caches.
 const MEASURED_STEPS: usize = 20;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::overrides::TrainOverrides;
-use super::settings::TrainStyle;
+use super::settings::TrainOverrides;
+use super::values::TrainStyle;
 use crate::recorded::{self, Finder};
 
 impl TrainOverrides {

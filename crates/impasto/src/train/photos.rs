@@ -7,10 +7,7 @@ use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
 use super::TrainError;
-
-/// Endings of picture files that can be read.
-const ENDINGS: [&str; 13] =
-    ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp", "gif", "ppm", "pgm", "pnm"];
+use crate::picture::Format;
 
 /// At least and at most so many photographs are held out for validation, and as many for reports; between them, one in
 /// twenty. Of a few photographs at least a third is trained on.
@@ -142,8 +139,7 @@ fn look_into(
 }
 
 fn looks_like_a_picture(path: &Path) -> bool {
-    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    if ENDINGS.contains(&ending.as_str()) {
+    if Format::of(path).is_some() {
         return true;
     }
     let mut start = Vec::new();

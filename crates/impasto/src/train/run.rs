@@ -1,22 +1,22 @@
 //! The run itself: step after step, now and then a look at itself, until it is over.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::TrainError;
 use super::checkpoint::{State, checkpoint_path};
-use super::events::{TrainEnd, TrainEvent};
+use super::events::TrainEvent;
 use super::job::TrainJob;
 use super::learner::{Learner, Moments};
-use super::overrides::TrainOverrides;
 use super::pace::{Measured, Pace};
 use super::samples::Samples;
 use super::schedule;
-use super::settings::Every;
+use super::settings::TrainOverrides;
 use super::shares::Turns;
-use super::validation::Validation;
+use super::validation::{Validation, WRITTEN_BY_TRAINING};
+use super::values::Every;
+use crate::job::{Context, Control, End, Interruption, Stopped};
 use crate::objective::Losses;
-use crate::progress::Flow;
 
 /// So often in a row a run goes back before it gives up.
 const MOST_SETBACKS: u32 = 5;
@@ -27,8 +27,13 @@ const WELL_AGAIN: u32 = 100;
 /// The speed that is shown is that of so many steps.
 const SPEED_OVER: usize = 20;
 
-/// Whoever watches a training; the answer may stop it.
-pub(super) type Watcher<'a> = &'a mut dyn FnMut(&TrainEvent) -> Flow;
+/// Whether a pass over some photographs was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    Whole,
+    /// The run was stopped meanwhile; nothing of the pass counts.
+    Abandoned,
+}
 
 /// A run between its first and its last step.
 pub(super) struct Run<'a> {
@@ -40,12 +45,16 @@ pub(super) struct Run<'a> {
     pub(super) validation: Validation,
     pub(super) state: State,
     pub(super) clock: Clock,
-    pub(super) observer: Watcher<'a>,
+    pub(super) interruption: Interruption,
+    pub(super) context: &'a Context<'a>,
 }
 
-/// The time of a run.
+/// The time of a run, without its pauses.
 pub(super) struct Clock {
     begun: Instant,
+    control: Control,
+    /// The time that the job had been paused when the run began.
+    paused: Duration,
     /// Seconds of the sessions before this one.
     before: f64,
     /// Seconds of the last validation.
@@ -59,13 +68,16 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// A clock that goes on from `before` seconds.
-    pub(super) fn new(before: f64) -> Self {
-        Self { begun: Instant::now(), before, look: 0.0, saved: before, steps: VecDeque::new(), measured: None }
+    /// A clock that continues from `before` seconds.
+    pub(super) fn new(before: f64, control: &Control) -> Self {
+        let (control, paused) = (control.clone(), control.paused());
+        let (begun, steps) = (Instant::now(), VecDeque::new());
+        Self { begun, control, paused, before, look: 0.0, saved: before, steps, measured: None }
     }
 
     fn elapsed(&self) -> f64 {
-        self.before + self.begun.elapsed().as_secs_f64()
+        let paused = self.control.paused().saturating_sub(self.paused);
+        self.before + self.begun.elapsed().saturating_sub(paused).as_secs_f64()
     }
 
     /// Seconds of a step, as the last ones were.
@@ -83,44 +95,39 @@ impl Clock {
 }
 
 impl Run<'_> {
-    /// Trains to the end and leaves the best network in the state.
-    pub(super) fn run(&mut self) -> Result<TrainEnd, TrainError> {
-        let mut end = None;
-        if self.state.validations.is_empty() {
-            self.look()?;
+    /// Trains to the end and leaves the best network in the state; where it is stopped, see
+    /// [`State::leave_latest`].
+    pub(super) fn run(&mut self) -> Result<End, TrainError> {
+        if self.state.validations.is_empty() && self.look()? == Pass::Abandoned {
+            return Err(Stopped.into());
         }
-        while end.is_none() {
-            end = self.over();
-            if end.is_none() && self.step()? == Flow::Stop {
-                end = Some(TrainEnd::Stopped);
-            }
-            if end.is_none() && self.due() && !self.seen() {
-                self.look()?;
+        loop {
+            if self.due() && !self.seen() {
+                if self.look()? == Pass::Abandoned {
+                    return self.end(End::Stopped);
+                }
             } else if self.save_due() {
                 self.save();
             }
+            if let Some(end) = self.over() {
+                return self.end(end);
+            }
+            if self.context.control().wait().is_err() || self.step()? == Pass::Abandoned {
+                return self.end(End::Stopped);
+            }
         }
-        let end = end.unwrap_or(TrainEnd::Stopped);
-        self.end(end)?;
-        Ok(end)
     }
 
-    /// The last validation and the last checkpoint. A run that was stopped is saved as it stands: the validation of
-    /// where it happened to stop is for the model alone, since a run that is not stopped makes none there.
-    fn end(&mut self, end: TrainEnd) -> Result<(), TrainError> {
-        let stopped = end == TrainEnd::Stopped;
-        self.state.progress.finished = !stopped;
-        if stopped || self.seen() {
-            self.save();
+    /// The last validation and the last checkpoint. A run that was stopped is saved as it stands, without a validation.
+    fn end(&mut self, end: End) -> Result<End, TrainError> {
+        let abandoned = end != End::Stopped && !self.seen() && self.validate()? == Pass::Abandoned;
+        let end = if abandoned { End::Stopped } else { end };
+        self.state.progress.finished = end != End::Stopped;
+        self.save();
+        if end == End::Stopped {
+            self.state.leave_latest();
         }
-        if self.seen() {
-            return Ok(());
-        }
-        self.validate()?;
-        if !stopped {
-            self.save();
-        }
-        Ok(())
+        Ok(end)
     }
 
     /// Whether the network as it stands was looked at: a step may fail and leave it as it was.
@@ -128,12 +135,12 @@ impl Run<'_> {
         self.state.validations.last().is_some_and(|(step, ..)| *step == self.state.progress.step)
     }
 
-    fn over(&self) -> Option<TrainEnd> {
+    fn over(&self) -> Option<End> {
         let step = self.state.progress.step;
         if step >= self.job.settings.steps {
-            Some(TrainEnd::Complete)
+            Some(End::Complete)
         } else {
-            (step >= self.steps()).then_some(TrainEnd::TimeUp)
+            (step >= self.steps()).then_some(End::TimeUp)
         }
     }
 
@@ -177,38 +184,56 @@ impl Run<'_> {
     }
 
     /// One batch, and the step that it leads to.
-    fn step(&mut self) -> Result<Flow, TrainError> {
+    fn step(&mut self) -> Result<Pass, TrainError> {
         let begun = Instant::now();
-        let batch = self.job.settings.batch;
+        let (batch, first_sample) = (self.job.settings.batch, self.state.progress.sample);
         let mut losses = Losses::default();
         let progress = self.progress();
         let share = schedule::style_share(progress, self.job.from.is_none());
         for _ in 0..batch {
             let photo = self.next_photo()?;
             let style = self.turns.style(self.state.progress.sample);
-            losses += self.learner.look(&photo, style, share) * (1.0 / batch as f64);
+            if let Some(photo) = photo {
+                losses += self.learner.look(&photo, style, share) * (1.0 / batch as f64);
+            }
+            if self.interruption.take() || self.context.control().is_stopped() {
+                self.state.progress.sample = first_sample;
+                return Ok(Pass::Abandoned);
+            }
             self.state.progress.sample += 1;
         }
         let norm = self.learner.end_batch(batch);
         if !(losses.loss.is_finite() && norm.is_finite()) {
-            return self.go_back();
+            self.go_back()?;
+            return Ok(Pass::Whole);
         }
         let learning_rate = self.learning_rate(progress);
         self.state.good.copy_from_slice(&self.state.parameters);
         self.learner.step(learning_rate, &mut self.state.parameters, &mut self.state.moments)?;
         self.clock.remember_step(begun.elapsed().as_secs_f64());
-        Ok(self.tell_step(losses, learning_rate, norm))
+        self.tell_step(losses, learning_rate, norm);
+        self.preview();
+        Ok(Pass::Whole)
     }
 
-    fn next_photo(&mut self) -> Result<crate::Picture, TrainError> {
-        let (photo, skipped) = self.samples.next()?;
+    /// The next photograph; nothing if the run is stopped.
+    fn next_photo(&mut self) -> Result<Option<crate::Picture>, TrainError> {
+        let Some((photo, skipped)) = self.samples.next(self.context.control())? else { return Ok(None) };
         for skipped in skipped {
             if !self.state.progress.skipped.contains(&skipped) {
-                (self.observer)(&TrainEvent::Skipped(skipped.clone()));
+                self.context.tell(TrainEvent::Skipped(skipped.clone()));
                 self.state.progress.skipped.push(skipped);
             }
         }
-        Ok(photo)
+        Ok(Some(photo))
+    }
+
+    /// Shows the first photograph held out in the style of the next sample, if it is time for a preview.
+    fn preview(&self) {
+        let Some(previews) = self.context.due_previews() else { return };
+        let style = self.turns.style(self.state.progress.sample);
+        let (photo, paint) = (self.validation.first_photo().clone(), self.learner.painter(&self.state.parameters));
+        previews.offer(self.state.progress.step, move || paint(&photo, style).unwrap_or(photo));
     }
 
     /// How far the run is, from 0 to 1; 0 while its minutes are not yet turned into steps.
@@ -227,7 +252,7 @@ impl Run<'_> {
     }
 
     /// Counts a good step and tells of it.
-    fn tell_step(&mut self, losses: Losses, learning_rate: f64, gradient_norm: f64) -> Flow {
+    fn tell_step(&mut self, losses: Losses, learning_rate: f64, gradient_norm: f64) {
         let progress = &mut self.state.progress;
         progress.step += 1;
         progress.good_steps += 1;
@@ -242,7 +267,7 @@ impl Run<'_> {
         let minutes = settings.minutes.filter(|_| self.state.progress.pace.is_none());
         let left = minutes.map_or(by_steps, |minutes| by_steps.min((minutes * 60.0 - elapsed).max(0.0)));
         let images_per_second = settings.batch as f64 / self.clock.step().max(1e-9);
-        (self.observer)(&TrainEvent::Step {
+        self.context.tell(TrainEvent::Step {
             step,
             steps,
             elapsed,
@@ -251,11 +276,11 @@ impl Run<'_> {
             learning_rate,
             gradient_norm,
             losses,
-        })
+        });
     }
 
     /// Back to the last parameters whose loss was finite, with half the learning rate.
-    fn go_back(&mut self) -> Result<Flow, TrainError> {
+    fn go_back(&mut self) -> Result<(), TrainError> {
         let (state, settings) = (&mut self.state, &self.job.settings);
         let progress = &mut state.progress;
         if progress.setbacks == MOST_SETBACKS {
@@ -270,21 +295,28 @@ impl Run<'_> {
         self.learner.set_parameters(&state.parameters)?;
         let rate = settings.learning_rate * 0.5f64.powi(progress.halvings as i32);
         let (step, reason) = (progress.step + 1, format!("the learning rate is at most {rate} from here on"));
-        Ok((self.observer)(&TrainEvent::RolledBack { step, reason }))
-    }
-
-    /// Looks at the photographs held out, draws the sheet, and writes the checkpoint. The training does not notice.
-    fn look(&mut self) -> Result<(), TrainError> {
-        let begun = Instant::now();
-        self.validate()?;
-        self.save();
-        self.clock.look = begun.elapsed().as_secs_f64();
+        self.context.tell(TrainEvent::RolledBack { step, reason });
         Ok(())
     }
 
+    /// Looks at the photographs held out, draws the sheet, and writes the checkpoint. The training does not notice.
+    fn look(&mut self) -> Result<Pass, TrainError> {
+        let begun = Instant::now();
+        if self.validate()? == Pass::Abandoned {
+            return Ok(Pass::Abandoned);
+        }
+        self.save();
+        self.clock.look = begun.elapsed().as_secs_f64();
+        Ok(Pass::Whole)
+    }
+
     /// The same without the checkpoint.
-    fn validate(&mut self) -> Result<(), TrainError> {
+    fn validate(&mut self) -> Result<Pass, TrainError> {
         let (losses, styles) = self.validation.losses(&mut self.learner);
+        let sheet = self.validation.sheet(&mut self.learner);
+        if self.interruption.take() {
+            return Ok(Pass::Abandoned);
+        }
         let (step, elapsed) = (self.state.progress.step, self.clock.elapsed());
         let best = losses.loss.is_finite() && self.state.best_losses().is_none_or(|best| losses.loss < best.loss);
         if step == 0 && !best {
@@ -295,13 +327,13 @@ impl Run<'_> {
             self.state.progress.best_step = step;
         }
         self.state.validations.push((step, elapsed, losses));
-        (self.observer)(&TrainEvent::Validated { step, elapsed, best, losses, styles });
-        let written = self.validation.write_preview(&mut self.learner, &self.job.preview);
+        self.context.tell(TrainEvent::Validated { step, elapsed, best, losses, styles });
+        let written = sheet.write(&self.job.preview, Some(WRITTEN_BY_TRAINING));
         self.tell_written(written, self.job.preview.clone());
-        Ok(())
+        Ok(Pass::Whole)
     }
 
-    /// Writes the checkpoint; where that fails the one before it stays, and the run goes on.
+    /// Writes the checkpoint; where that fails the one before it stays, and the run continues.
     fn save(&mut self) {
         self.state.elapsed = self.clock.elapsed();
         self.clock.saved = self.state.elapsed;
@@ -312,7 +344,7 @@ impl Run<'_> {
 
     fn tell_written<E: std::fmt::Display>(&mut self, written: Result<(), E>, path: std::path::PathBuf) {
         let step = self.state.progress.step;
-        (self.observer)(&match written {
+        self.context.tell(match written {
             Ok(()) => TrainEvent::Saved { step, path },
             Err(error) => TrainEvent::Warning { message: error.to_string() },
         });

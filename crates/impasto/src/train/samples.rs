@@ -1,12 +1,13 @@
 //! Which crop of which photograph comes when, and the thread that makes them ahead of the compute.
 //!
 //! Sample number `n` of a run is a pure function of the seed and of `n`, so that a position in the data is a number,
-//! and a run that goes on sees what it would have seen.
+//! and a resumed run sees what it would have seen.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -14,10 +15,14 @@ use rand_chacha::ChaCha8Rng;
 
 use super::TrainError;
 use super::events::Skipped;
+use crate::job::Control;
 use crate::picture::{MIN_SIDE, Picture, ReadError, ReadLimits, crop_of_file};
 
 /// A crop's side is at least this share of the photograph's shorter one.
 const LEAST_CROP: f64 = 0.5;
+
+/// How often a run that waits for a crop asks its control.
+const POLL: Duration = Duration::from_millis(20);
 
 /// What the random numbers are for: no two purposes share them.
 const ORDER: u64 = 1;
@@ -113,12 +118,18 @@ impl Samples {
         Self { count, receiver }
     }
 
-    /// The next crop, and the photographs that had to be left out on the way to it.
-    pub(super) fn next(&self) -> Result<(Picture, Vec<Skipped>), TrainError> {
+    /// The next crop, and the photographs that had to be left out on the way to it; nothing if the run is stopped.
+    pub(super) fn next(&self, control: &Control) -> Result<Option<(Picture, Vec<Skipped>)>, TrainError> {
         let mut skipped = Vec::new();
         loop {
-            match self.receiver.recv().map_err(|_| TrainError::Reader)? {
-                Sent::Sample(picture) => return Ok((picture, skipped)),
+            let sent = match self.receiver.recv_timeout(POLL) {
+                Ok(sent) => sent,
+                Err(RecvTimeoutError::Timeout) if control.is_stopped() => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return Err(TrainError::Reader),
+            };
+            match sent {
+                Sent::Sample(picture) => return Ok(Some((picture, skipped))),
                 Sent::Skipped(photo) => skipped.push(photo),
                 Sent::Nothing(reason) => return Err(TrainError::NoGoodPhotos { count: self.count, reason }),
             }
@@ -211,11 +222,12 @@ mod tests {
     fn a_sample_depends_on_its_number_alone() {
         let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures");
         let photos: Vec<PathBuf> = ["chelsea.png", "coffee.png", "rocket.jpg"].map(|name| pictures.join(name)).into();
+        let next = |samples: &Samples| samples.next(&Control::default()).unwrap().unwrap().0;
         let from = |first: u64| Samples::start(photos.clone(), small(), 5, first, 2);
         let straight = from(0);
-        let all: Vec<Picture> = (0..5).map(|_| straight.next().unwrap().0).collect();
+        let all: Vec<Picture> = (0..5).map(|_| next(&straight)).collect();
         let late = from(3);
-        assert_eq!([late.next().unwrap().0, late.next().unwrap().0], all[3..]);
+        assert_eq!([next(&late), next(&late)], all[3..]);
         assert!(all.iter().all(|picture| (picture.height(), picture.width()) == (32, 32)));
     }
 
@@ -226,11 +238,13 @@ mod tests {
         let bad: Vec<PathBuf> = ["a.jpg", "b.png"].map(|name| folder.path().join(name)).into();
         bad.iter().for_each(|path| std::fs::write(path, b"nothing of the kind").unwrap());
         let samples = Samples::start([bad.clone(), vec![good]].concat(), small(), 0, 0, 2);
-        let mut skipped: Vec<PathBuf> =
-            (0..12).flat_map(|_| samples.next().unwrap().1).map(|skipped| skipped.path).collect();
+        let mut skipped: Vec<PathBuf> = (0..12)
+            .flat_map(|_| samples.next(&Control::default()).unwrap().unwrap().1)
+            .map(|skipped| skipped.path)
+            .collect();
         skipped.sort();
         assert_eq!(skipped, bad);
         let nothing = Samples::start(bad, small(), 0, 0, 2);
-        assert!(matches!(nothing.next(), Err(TrainError::NoGoodPhotos { count: 2, .. })));
+        assert!(matches!(nothing.next(&Control::default()), Err(TrainError::NoGoodPhotos { count: 2, .. })));
     }
 }

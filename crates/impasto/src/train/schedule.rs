@@ -1,6 +1,7 @@
 //! How long the steps of a run are, by its progress.
 
-use super::settings::{Schedule, TrainSettings};
+use super::settings::TrainSettings;
+use super::values::Schedule;
 
 /// The warm-up takes this many steps, or a tenth of the run if that is less: Adam's second moment is a poor guess at
 /// first.

@@ -1,181 +1,131 @@
-//! What a network is trained with, and every default of it.
+//! The settings of a training: what a network is trained with, and every default of it.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::path::PathBuf;
 
 use super::shares::StyleShares;
+use super::values::{Every, Schedule, TrainOptimizer, TrainStyle};
 use crate::picture::ReadLimits;
 use crate::settings::{
-    LayerWeights, MaxPixels, PoolingKind, Preset, Settings, SettingsError, in_range, named, text_in_serde,
+    CONTENT_WEIGHT, Device, LEARNING_RATE, LayerWeights, MaxPixels, PoolingKind, Preset, Range, STYLE_WEIGHT, Settings,
+    SettingsError, THREADS, TV_WEIGHT, declare, schema, to_toml,
 };
 
-named! {
-    /// How the learning rate goes from the first step to the last; each begins with a short linear warm-up.
-    Schedule, "schedule", "`cosine` or `constant`", {
-        /// Half a wave of the cosine, from the whole rate to nothing (Loshchilov & Hutter 2017, arXiv:1608.03983).
-        Cosine = "cosine",
-        /// The whole rate to the end.
-        Constant = "constant",
+declare! {
+    /// Any subset of the settings of a training, and of its files.
+    TrainOverrides over
+    /// Everything the training of a network depends on but its pictures.
+    ///
+    /// The losses are those of [`paint`](crate::paint()), in the same units, so that what a network paints and what
+    /// painting reaches can be compared by one number.
+    TrainSettings
+    lists {
+        /// A painting to learn, with a name for its style and a weight where wanted; several become styles of one network.
+        #[arg(short, long, value_name = "[NAME=]FILE[:WEIGHT]", num_args = 1..)]
+        style: TrainStyle;
+        /// A folder of photographs to train on, with all folders in it; several may be named.
+        #[arg(long, value_name = "DIR", num_args = 1..)]
+        photos: PathBuf;
     }
-}
-
-named! {
-    /// What takes the steps of a training.
-    TrainOptimizer, "optimizer", "`muon` or `adam`", {
-        /// Muon for the 3×3 convolutions (Jordan et al. 2024), Adam for all else: lower losses in as many steps.
-        Muon = "muon",
-        /// Adam (Kingma & Ba 2015), as Johnson et al. 2016 have it.
-        Adam = "adam",
+    files {
+        /// The model to write. A checkpoint, a preview and the curve of the losses lie beside it.
+        #[arg(short, long, value_name = "MODEL.safetensors")]
+        output: PathBuf;
+        /// Start from a network of the same width and depth; a new style gets the mean of those it has.
+        #[arg(long, value_name = "MODEL")]
+        from: PathBuf;
+        /// Where to show what the network makes of photographs held out [default: MODEL-preview.jpg].
+        #[arg(long, value_name = "FILE", help_heading = "Progress")]
+        preview: PathBuf;
+        /// Where to draw the losses: .svg, .png, or .csv for a table [default: MODEL-curve.png].
+        #[arg(long, value_name = "FILE", help_heading = "Progress")]
+        curve: PathBuf;
+        /// What the model is called [default: the output's name].
+        #[arg(long, value_name = "TEXT", help_heading = "Description")]
+        name: String;
+        /// Who made the model.
+        #[arg(long, value_name = "TEXT", help_heading = "Description")]
+        author: String;
+        /// The terms that the model comes under, such as `CC0-1.0`.
+        #[arg(long, value_name = "TEXT", help_heading = "Description")]
+        license: String;
     }
-}
-
-/// How often a run looks at itself: validation, preview and checkpoint. In text: minutes, or `200steps`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Every {
-    /// After so many minutes, by the speed of the first steps.
-    Minutes(f64),
-    /// After so many steps, so that two runs look at themselves at the same places.
-    Steps(usize),
-}
-
-impl fmt::Display for Every {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Minutes(minutes) => write!(f, "{minutes}"),
-            Self::Steps(steps) => write!(f, "{steps}steps"),
-        }
+    settings "Settings" {
+        /// Side of the square crops to train on, in pixels, a multiple of 4 [default: 256].
+        #[arg(value_name = "N", allow_negative_numbers = true)]
+        value image_size: usize
+            where Range::whole("the image size", "a multiple of 4 from 32 to 1024", 32, 1024).multiples_of(4);
+        /// Longer side at which the paintings are looked at [default: 512]. It sets the stroke size: strokes become as
+        /// many pixels wide as they are in the painting at this size.
+        #[arg(value_name = "N", allow_negative_numbers = true)]
+        value style_size: usize where Range::whole("the style size", "from 16 to 4096", 16, 4096);
+        /// Photographs in a step [default: 4].
+        #[arg(value_name = "N", allow_negative_numbers = true)]
+        value batch: usize where Range::whole("the batch", "from 1 to 256", 1, 256);
+        /// Steps of the whole run [default: 8000].
+        #[arg(short = 'n', value_name = "N", allow_negative_numbers = true)]
+        value steps: usize where Range::whole("the number of steps", "from 1 to 10000000", 1, 10_000_000);
+        /// Minutes that the whole run should take: they become a number of steps by the speed of the first ones, and
+        /// `--steps` is the most. From then on steps are counted, also after `--resume`: a machine that slows down takes
+        /// longer.
+        #[arg(value_name = "X", allow_negative_numbers = true)]
+        option minutes: f64 where Range::positive("the number of minutes");
+        /// How often styles have their turn, in relation to each other, where one of several looks worse than the others;
+        /// 1 for those not named.
+        #[arg(value_name = "NAME=X,…")]
+        value style_shares: StyleShares;
+        /// The optimiser: `muon` for the 3×3 convolutions with Adam for all else [default], or `adam` alone.
+        value optimizer: TrainOptimizer;
+        /// The optimiser's step size at its height [default: 0.001].
+        #[arg(value_name = "X", allow_negative_numbers = true)]
+        value learning_rate: f64 where LEARNING_RATE;
+        /// How the learning rate goes: `cosine` or `constant`, each after a short warm-up.
+        value schedule: Schedule;
+        /// The factor of the content loss.
+        #[arg(value_name = "X", allow_negative_numbers = true)]
+        value content_weight: f64 where CONTENT_WEIGHT;
+        /// The factor of the style loss.
+        #[arg(value_name = "X", allow_negative_numbers = true)]
+        value style_weight: f64 where STYLE_WEIGHT;
+        /// The factor of the total variation, which smooths.
+        #[arg(value_name = "X", allow_negative_numbers = true)]
+        value tv_weight: f64 where TV_WEIGHT;
+        /// Layers at which the content is compared, such as `conv4_2=1`.
+        #[arg(value_name = "LAYER=X,…")]
+        value content_layers: LayerWeights;
+        /// Layers at which the style is compared, such as `conv1_1=0.25,conv2_1=0.25`.
+        #[arg(value_name = "LAYER=X,…")]
+        value style_layers: LayerWeights;
+        /// How the network of the losses pools: `average`, `max` or `l2`.
+        value pooling: PoolingKind;
+        /// Channels of the trained network's first layer, a multiple of 16 [default: 32].
+        #[arg(value_name = "N", allow_negative_numbers = true)]
+        value width: usize where Range::whole("the width", "a multiple of 16 from 16 to 256", 16, 256).multiples_of(16);
+        /// Residual blocks of the trained network [default: 5].
+        #[arg(value_name = "N", allow_negative_numbers = true)]
+        value residual_blocks: usize where Range::whole("the number of residual blocks", "from 0 to 32", 0, 32);
+        /// The seed of the first weights, of the order of the photographs and of their crops.
+        #[arg(value_name = "N", allow_negative_numbers = true)]
+        value seed: u64;
     }
-}
-
-impl FromStr for Every {
-    type Err = SettingsError;
-
-    fn from_str(text: &str) -> Result<Self, SettingsError> {
-        let wrong = || SettingsError::Value {
-            what: "time between validations",
-            value: text.into(),
-            expected: "a number of minutes above 0, or a number of steps such as `200steps`",
-        };
-        let every = match text.strip_suffix("steps") {
-            Some(steps) => steps.trim().parse().ok().map(Self::Steps),
-            None => text.trim().parse().ok().map(Self::Minutes),
-        };
-        let good = |every: &Self| match every {
-            Self::Minutes(minutes) => minutes.is_finite() && *minutes > 0.0,
-            Self::Steps(steps) => *steps > 0,
-        };
-        every.filter(good).ok_or_else(wrong)
+    settings "Machine" {
+        /// The network of the losses: `vgg19` (built in), `vgg16`, or a weight file (.mat, .pth, .safetensors).
+        #[arg(value_name = "NAME|FILE")]
+        value network: String;
+        /// The device to compute on: `auto` or `cpu`.
+        value device: Device;
+        /// Threads of the CPU [default: all cores].
+        #[arg(value_name = "N", allow_negative_numbers = true)]
+        option threads: usize where THREADS;
+        /// The most pixels of a picture to read, such as `500MP` [default: 200MP].
+        #[arg(value_name = "N")]
+        value max_pixels: MaxPixels;
     }
-}
-
-text_in_serde!(Every);
-
-/// A painting to learn. In text: `FILE`, `NAME=FILE`, and a weight behind either, as in `wave=great-wave.jpg:2`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrainStyle {
-    /// What the style will be asked for by; the file's name without its ending where none is given.
-    pub name: String,
-    /// The picture.
-    pub path: PathBuf,
-    /// A factor of the style weight for this painting alone.
-    pub weight: f64,
-}
-
-impl fmt::Display for TrainStyle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A name that is the file's may have signs in it that a name of its own may not.
-        if self.name != stem(&self.path) {
-            write!(f, "{}=", self.name)?;
-        }
-        write!(f, "{}:{}", self.path.display(), self.weight)
+    settings "Progress" {
+        /// How often to validate, draw the preview and write the checkpoint: in minutes by the speed of the first steps,
+        /// or as `200steps` [default: 5].
+        #[arg(value_name = "MINUTES|Nsteps", allow_hyphen_values = true)]
+        value validate_every: Every;
     }
-}
-
-fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-impl FromStr for TrainStyle {
-    type Err = SettingsError;
-
-    /// What stands before the first `=` is the name unless it could be part of a path; what stands behind the last
-    /// colon is the weight if it is a number.
-    fn from_str(text: &str) -> Result<Self, SettingsError> {
-        let is_name = |name: &str| !name.is_empty() && !name.contains(['/', '\\', '.', ':']);
-        let (name, file) = match text.split_once('=') {
-            Some((name, file)) if is_name(name) => (Some(name), file),
-            _ => (None, text),
-        };
-        let split = file.rsplit_once(':').and_then(|(path, weight)| Some((path, weight.trim().parse::<f64>().ok()?)));
-        let (path, weight) = split.unwrap_or((file, 1.0));
-        let what = format!("the weight of the style `{path}`");
-        in_range(&what, weight, weight.is_finite() && weight > 0.0, "a number above 0")?;
-        let name = name.map_or_else(|| stem(Path::new(path)), str::to_owned);
-        if name.is_empty() {
-            let expected = "`FILE` or `NAME=FILE`";
-            return Err(SettingsError::Value { what: "style", value: text.into(), expected });
-        }
-        Ok(Self { name, path: path.into(), weight })
-    }
-}
-
-text_in_serde!(TrainStyle);
-
-/// Everything the training of a network depends on but its pictures.
-///
-/// The losses are those of [`paint`](crate::paint()), in the same units, so that what a network paints and what painting
-/// reaches can be compared by one number.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrainSettings {
-    /// Side of the square crops it is trained on, in pixels; a multiple of 4.
-    pub image_size: usize,
-    /// The longer side at which each painting is looked at, in pixels. It sets the stroke size: the network learns
-    /// strokes as many pixels wide as they are in the painting at this size.
-    pub style_size: usize,
-    /// Photographs in a step.
-    pub batch: usize,
-    /// Steps of the whole run.
-    pub steps: usize,
-    /// Minutes that the whole run should take, if they may end it before the steps do: they become a number of steps
-    /// by the speed of the first ones. From then on the run counts steps, so it ends later where the machine slows down.
-    pub minutes: Option<f64>,
-    /// How often styles have their turn, in relation to each other.
-    pub style_shares: StyleShares,
-    /// What takes the steps.
-    pub optimizer: TrainOptimizer,
-    /// The optimiser's step size at its height.
-    pub learning_rate: f64,
-    /// How it falls.
-    pub schedule: Schedule,
-    /// The factor α of the content loss.
-    pub content_weight: f64,
-    /// The factor β of the style loss.
-    pub style_weight: f64,
-    /// The factor of the total variation.
-    pub tv_weight: f64,
-    /// How the network of the losses pools.
-    pub pooling: PoolingKind,
-    /// The network of the losses: `vgg19`, `vgg16`, or a file.
-    pub network: String,
-    /// Channels of the trained network's widest-resolution layers, a multiple of 16.
-    pub width: usize,
-    /// Its residual blocks.
-    pub residual_blocks: usize,
-    /// Threads of the CPU; all cores where there is none.
-    pub threads: Option<usize>,
-    /// The most pixels of a picture that is read.
-    pub max_pixels: MaxPixels,
-    /// The seed of the first weights, of the order of the photographs and of their crops.
-    pub seed: u64,
-    /// How often the run looks at itself.
-    pub validate_every: Every,
-    /// Layers at which the content is compared.
-    pub content_layers: LayerWeights,
-    /// Layers at which the style is compared.
-    pub style_layers: LayerWeights,
 }
 
 impl Default for TrainSettings {
@@ -197,6 +147,7 @@ impl Default for TrainSettings {
             tv_weight: 0.0,
             pooling: PoolingKind::Average,
             network: "vgg19".into(),
+            device: Device::Auto,
             width: 32,
             residual_blocks: 5,
             threads: None,
@@ -215,19 +166,7 @@ impl TrainSettings {
     /// # Errors
     /// The first setting that is out of its range.
     pub fn check(&self) -> Result<(), SettingsError> {
-        let size = |n: usize, least: usize, most: usize| (least..=most).contains(&n);
-        let image_good = size(self.image_size, 32, 1024) && self.image_size.is_multiple_of(4);
-        in_range("the image size", self.image_size, image_good, "a multiple of 4 from 32 to 1024")?;
-        in_range("the style size", self.style_size, size(self.style_size, 16, 4096), "from 16 to 4096")?;
-        in_range("the batch", self.batch, size(self.batch, 1, 256), "from 1 to 256")?;
-        in_range("the number of steps", self.steps, size(self.steps, 1, 10_000_000), "from 1 to 10000000")?;
-        if let Some(minutes) = self.minutes {
-            in_range("the number of minutes", minutes, minutes.is_finite() && minutes > 0.0, "a number above 0")?;
-        }
-        let width_good = size(self.width, 16, 256) && self.width.is_multiple_of(16);
-        in_range("the width", self.width, width_good, "a multiple of 16 from 16 to 256")?;
-        let blocks = self.residual_blocks;
-        in_range("the number of residual blocks", blocks, size(blocks, 0, 32), "from 0 to 32")?;
+        self.check_ranges()?;
         self.style_shares.check()?;
         self.to_paint().check()
     }
@@ -246,6 +185,7 @@ impl TrainSettings {
             tv_weight: self.tv_weight,
             pooling: self.pooling,
             network: self.network.clone(),
+            device: self.device,
             threads: self.threads,
             max_pixels: self.max_pixels,
             seed: self.seed,
@@ -256,33 +196,73 @@ impl TrainSettings {
     }
 }
 
+impl TrainOverrides {
+    /// The settings: what is given here, the rest by default.
+    pub fn settings(&self) -> TrainSettings {
+        self.over_settings(TrainSettings::default())
+    }
+
+    /// The JSON schema (draft 2020-12) of a settings file, with its defaults.
+    pub fn schema() -> serde_json::Value {
+        schema(&Self::from(&TrainSettings::default()))
+    }
+
+    /// The same as TOML.
+    ///
+    /// # Errors
+    /// If the name of a file is no text.
+    pub fn to_toml(&self) -> Result<String, SettingsError> {
+        let files = [&self.output, &self.from, &self.preview, &self.curve].into_iter().flatten();
+        to_toml(self, files.chain(&self.photos).chain(self.style.iter().map(|style| &style.path)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::Path;
 
-    #[test]
-    fn a_style_has_a_name_and_a_weight_of_its_own() {
-        let style = |text: &str| text.parse::<TrainStyle>().unwrap();
-        let is = |text: &str, name: &str, path: &str, weight: f64| {
-            assert_eq!(style(text), TrainStyle { name: name.into(), path: path.into(), weight }, "{text}");
-            assert_eq!(style(&style(text).to_string()), style(text), "{text}");
-        };
-        is("art/night.jpg", "night", "art/night.jpg", 1.0);
-        is("wave=art/x.png", "wave", "art/x.png", 1.0);
-        is("wave=art/x.png:2.5", "wave", "art/x.png", 2.5);
-        is("a/b=c.png", "b=c", "a/b=c.png", 1.0);
-        is("v1.2.png:3", "v1.2", "v1.2.png", 3.0);
-        assert!("x.png:0".parse::<TrainStyle>().is_err() && "".parse::<TrainStyle>().is_err());
+    use super::*;
+    use crate::settings::Declared;
+
+    fn all() -> TrainOverrides {
+        TrainOverrides {
+            style: vec!["wave=w.jpg:2".parse().unwrap(), "n.png".parse().unwrap()],
+            photos: vec!["photos".into()],
+            output: Some("o".into()),
+            from: Some("f".into()),
+            preview: Some("p".into()),
+            curve: Some("k".into()),
+            name: Some("n".into()),
+            author: Some("a".into()),
+            license: Some("l".into()),
+            minutes: Some(1.5),
+            threads: Some(2),
+            ..TrainOverrides::from(&TrainSettings::default())
+        }
     }
 
     #[test]
-    fn validations_come_by_minutes_or_by_steps() {
-        for every in [Every::Minutes(2.5), Every::Steps(40)] {
-            assert_eq!(every.to_string().parse::<Every>().unwrap(), every);
-        }
-        for text in ["0", "-1", "nan", "0steps", "often", ""] {
-            assert!(text.parse::<Every>().is_err(), "{text}");
-        }
+    fn everything_comes_back_from_its_own_text() {
+        let back = TrainOverrides::from_toml(&all().to_toml().unwrap(), Path::new("s.toml")).unwrap();
+        assert_eq!(back, all());
+        let settings = TrainSettings { minutes: Some(1.5), threads: Some(2), ..TrainSettings::default() };
+        assert_eq!(back.settings(), settings);
+    }
+
+    #[test]
+    fn the_known_keys_are_those_of_the_structure() {
+        let table: toml::Table = toml::from_str(&all().to_toml().unwrap()).unwrap();
+        let mut keys: Vec<&str> = TrainOverrides::KEYS.to_vec();
+        keys.sort_unstable();
+        assert_eq!(table.keys().map(String::as_str).collect::<Vec<_>>(), keys);
+    }
+
+    #[test]
+    fn one_style_may_stand_without_brackets_and_unknown_keys_are_answered() {
+        let read = |text: &str| TrainOverrides::from_toml(text, Path::new("s.toml"));
+        assert_eq!(read("style = \"a.jpg\"\nphotos = \"p\"").unwrap().style[0].name, "a");
+        let message = read("bacth = 3").unwrap_err().to_string();
+        assert_eq!(message, "the settings file `s.toml` has an unknown key `bacth`: did you mean `batch`?");
     }
 
     #[test]

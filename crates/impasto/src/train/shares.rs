@@ -3,10 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use super::settings::TrainStyle;
-use crate::settings::{SettingsError, in_range, named_numbers, named_numbers_text, nearest, text_in_serde};
+use super::values::TrainStyle;
+use crate::settings::{SettingsError, in_range, named_numbers, named_numbers_text, nearest};
+use crate::value::{text_in_serde, text_schema};
 
 /// How often styles have their turn in a training, in relation to each other; 1 for those that are not named. In text:
 /// `great-wave=2,shipwreck=0.5`.
@@ -57,6 +56,7 @@ impl FromStr for StyleShares {
 }
 
 text_in_serde!(StyleShares);
+text_schema!(StyleShares, r"^([^=,]+(=[0-9.eE+-]+)?(,|$))*$");
 
 /// The share of every style of a training; at least one.
 #[derive(Clone, Debug, PartialEq)]

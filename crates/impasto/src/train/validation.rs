@@ -1,7 +1,5 @@
 //! What a network makes of photographs that it never trains on: their losses, and a sheet to look at.
 
-use std::path::Path;
-
 use super::TrainError;
 use super::events::{Skipped, StyleLosses};
 use super::learner::Learner;
@@ -9,7 +7,7 @@ use super::photos::Photos;
 use super::samples::{Crop, Reading, cropped};
 use super::settings::TrainSettings;
 use crate::objective::{ContentTarget, Losses};
-use crate::picture::{Picture, WriteError};
+use crate::picture::Picture;
 
 /// Photographs on the preview sheet, at most.
 const PREVIEW_ROWS: usize = 5;
@@ -31,7 +29,7 @@ pub(super) struct Validation {
 }
 
 /// What is stored in the sheet, so that a later run does not take it for a photograph.
-const WRITTEN_BY_TRAINING: &str = "command = \"train\"\n";
+pub(super) const WRITTEN_BY_TRAINING: &str = "command = \"train\"\n";
 
 impl Validation {
     /// Reads the photographs held out for validation, and says which could not be used: no other takes their place,
@@ -87,18 +85,20 @@ impl Validation {
         (mean, all)
     }
 
-    /// Writes the sheet: the paintings above, the photographs on the left, and each painted in each style.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub(super) fn write_preview(&self, learner: &mut Learner, path: &Path) -> Result<(), WriteError> {
+    /// The first photograph.
+    pub(super) fn first_photo(&self) -> &Picture {
+        &self.photos[0].0
+    }
+
+    /// The sheet: the paintings above, the photographs on the left, and each painted in each style.
+    pub(super) fn sheet(&self, learner: &mut Learner) -> Picture {
         let blank = self.paintings[0].filled(255.0);
         let mut rows = vec![std::iter::once(blank).chain(self.paintings.iter().cloned()).collect::<Vec<_>>()];
         for (photo, _) in self.photos.iter().take(PREVIEW_ROWS) {
             let painted = (0..self.names.len()).map(|style| learner.paint(photo, style));
             rows.push(std::iter::once(photo.clone()).chain(painted).collect());
         }
-        sheet(&rows).write(path, Some(WRITTEN_BY_TRAINING))
+        sheet(&rows)
     }
 }
 

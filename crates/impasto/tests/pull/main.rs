@@ -5,12 +5,12 @@ mod server;
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use impasto::models::{Entry, Kind, PullError, PullEvent, PullOptions, State, find_in, list_in, pull};
+use impasto::job::{Context, Control, Event, Job};
+use impasto::models::{Entry, Kind, PullError, PullEvent, PullJob, PullOptions, State, find_in, list_in};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -51,7 +51,6 @@ impl Scene {
             attempts: 3,
             backoff: Duration::from_millis(5),
             use_proxy: false,
-            cancel: None,
         };
         Self { server, dir: TempDir::new().unwrap(), entry, options, events: vec![] }
     }
@@ -63,8 +62,20 @@ impl Scene {
         scene
     }
 
+    fn job(&self) -> PullJob {
+        let (entry, dir, options) = (self.entry.clone(), self.dir.path().to_owned(), self.options.clone());
+        PullJob { entry, dir, options }
+    }
+
     fn pull(&mut self) -> Result<PathBuf, PullError> {
-        pull(&self.entry, self.dir.path(), &self.options, &mut |event| self.events.push(event))
+        let events = Mutex::new(Vec::new());
+        let pulled = self.job().run(&Context::new(&events));
+        let of_pull = |event| match event {
+            Event::Pull(event) => event,
+            other => panic!("{other:?}"),
+        };
+        self.events.extend(events.into_inner().unwrap().into_iter().map(of_pull));
+        pulled
     }
 
     fn target(&self) -> PathBuf {
@@ -408,8 +419,8 @@ fn a_file_that_is_there_already_is_checked_and_kept() {
 #[test]
 fn two_pulls_of_one_file_do_not_mix() {
     let mut scene = Scene::new(vec![trickle(&data(), 10, Duration::from_millis(50)), right(&data())]);
-    let (entry, options, dir) = (scene.entry.clone(), scene.options.clone(), scene.dir.path().to_owned());
-    let first = thread::spawn(move || pull(&entry, &dir, &options, &mut |_| ()));
+    let job = scene.job();
+    let first = thread::spawn(move || job.run(&Context::default()));
     while !scene.part().exists() || fs::metadata(scene.part()).unwrap().len() == 0 {
         thread::sleep(Duration::from_millis(5));
     }
@@ -425,7 +436,7 @@ fn many_pulls_at_once_end_with_one_right_file() {
     let scene = Scene::new(vec![right(&data())]);
     thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| match pull(&scene.entry, scene.dir.path(), &scene.options, &mut |_| ()) {
+            scope.spawn(|| match scene.job().run(&Context::default()) {
                 Ok(path) => assert_eq!(fs::read(path).unwrap(), data()),
                 Err(error) => assert!(matches!(error, PullError::Busy { .. }), "{error:?}"),
             });
@@ -436,35 +447,36 @@ fn many_pulls_at_once_end_with_one_right_file() {
 }
 
 #[test]
-fn a_cancelled_pull_keeps_its_part() {
+fn a_pull_that_is_stopped_keeps_its_part() {
     let mut scene = Scene::new(vec![trickle(&data(), 100, Duration::from_millis(20)), right(&data())]);
-    let cancel = Arc::new(AtomicBool::new(false));
-    scene.options.cancel = Some(cancel.clone());
-    let stop = |event| {
-        if matches!(event, PullEvent::Progress { .. }) {
-            cancel.store(true, Ordering::Relaxed);
+    let control = Control::default();
+    let stop = |event: &Event| {
+        if event.progress().is_some() {
+            control.stop();
         }
     };
-    let error = pull(&scene.entry, scene.dir.path(), &scene.options, &mut { stop }).unwrap_err();
-    assert!(matches!(error, PullError::Cancelled), "{error:?}");
+    let error = scene.job().run(&Context::new(&stop).with_control(&control)).unwrap_err();
+    assert!(matches!(error, PullError::Stopped), "{error:?}");
     let kept = fs::read(scene.part()).unwrap();
     assert!(!kept.is_empty() && kept.len() < data().len() && data().starts_with(&kept));
     assert!(!scene.target().exists());
-    cancel.store(false, Ordering::Relaxed);
     scene.succeeds();
     assert_eq!(scene.starts(), [None, Some(kept.len())]);
 }
 
 #[test]
-fn a_pause_between_attempts_can_be_cancelled() {
+fn a_pause_between_attempts_can_be_stopped() {
     let mut scene = Scene::new(vec![status("503 Busy", &[])]);
-    let cancel = Arc::new(AtomicBool::new(false));
-    scene.options.cancel = Some(cancel.clone());
+    let control = Control::default();
     scene.options.backoff = Duration::from_secs(60);
     let start = Instant::now();
-    let stop = |event| cancel.store(matches!(event, PullEvent::Retrying { .. }), Ordering::Relaxed);
-    let error = pull(&scene.entry, scene.dir.path(), &scene.options, &mut { stop }).unwrap_err();
-    assert!(matches!(error, PullError::Cancelled), "{error:?}");
+    let stop = |event: &Event| {
+        if matches!(event, Event::Pull(PullEvent::Retrying { .. })) {
+            control.stop();
+        }
+    };
+    let error = scene.job().run(&Context::new(&stop).with_control(&control)).unwrap_err();
+    assert!(matches!(error, PullError::Stopped), "{error:?}");
     assert!(start.elapsed() < Duration::from_secs(20), "the pause itself is 30 s");
     assert_eq!(scene.files(), [] as [&str; 0]);
 }
@@ -474,7 +486,7 @@ fn a_folder_that_cannot_be() {
     let scene = Scene::new(vec![right(&data())]);
     let file = scene.dir.path().join("file");
     File::create(&file).unwrap();
-    let error = pull(&scene.entry, &file.join("models"), &scene.options, &mut |_| ()).unwrap_err();
+    let error = PullJob { dir: file.join("models"), ..scene.job() }.run(&Context::default()).unwrap_err();
     assert!(matches!(error, PullError::Folder { .. }), "{error:?}");
     assert!(scene.server.requests().is_empty());
 }

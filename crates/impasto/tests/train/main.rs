@@ -3,9 +3,10 @@
 mod studio;
 
 use std::path::Path;
+use std::sync::OnceLock;
 
-use impasto::progress::Flow;
-use impasto::train::{Every, TrainEnd, TrainError, TrainEvent, TrainJob, TrainOverrides, checkpoint_path, train};
+use impasto::job::{Context, End, Event, Job};
+use impasto::train::{Every, TrainError, TrainEvent, TrainJob, TrainOverrides, checkpoint_path};
 use impasto_nn::style_model::StyleModel;
 use studio::{Studio, bits, stopped_after, watched};
 
@@ -28,7 +29,7 @@ fn the_loss_falls_and_everything_is_written() {
         .collect();
     assert_eq!(validated.iter().map(|v| (v.0, v.2)).collect::<Vec<_>>(), [(0, 2), (20, 2), (40, 2)]);
     assert!(validated[2].1 < 0.6 * validated[0].1, "{validated:?}");
-    assert_eq!((trained.history.len(), trained.end), (40, TrainEnd::Complete));
+    assert_eq!((trained.history.len(), trained.end), (40, End::Complete));
 
     let model = StyleModel::load(&studio.path("m.safetensors")).unwrap();
     assert_eq!(model, trained.model);
@@ -54,9 +55,9 @@ fn a_run_that_was_stopped_goes_on_bit_for_bit() {
     let studio = Studio::new();
     let settings = |s: &mut impasto::train::TrainSettings| s.validate_every = Every::Steps(3);
     let straight = watched(&studio.job("a.safetensors", settings)).0.unwrap();
-    // Stopped and gone on with twice: over an epoch's end, and between validations.
+    // Stopped and resumed twice: over an epoch's end, and between validations.
     let stopped = stopped_after(&studio.job("b.safetensors", settings), 4);
-    assert_eq!((stopped.end, stopped.history.len()), (TrainEnd::Stopped, 4));
+    assert_eq!((stopped.end, stopped.history.len()), (End::Stopped, 4));
     let given = || TrainOverrides { output: Some(studio.path("b.safetensors")), ..TrainOverrides::default() };
     let resume = || TrainJob::resume(given()).unwrap();
     assert_eq!(stopped_after(&resume(), 8).history.len(), 8);
@@ -69,7 +70,7 @@ fn a_run_that_was_stopped_goes_on_bit_for_bit() {
 }
 
 #[test]
-fn looking_does_not_disturb_the_run() {
+fn validation_does_not_disturb_the_run() {
     let studio = Studio::new();
     let run = |output: &str, every: usize| {
         let job = studio.job(output, |s| (s.steps, s.validate_every) = (5, Every::Steps(every)));
@@ -139,7 +140,7 @@ fn minutes_become_steps_before_the_end() {
     let studio = Studio::new();
     let (trained, events) = watched(&studio.job("m.safetensors", |s| (s.steps, s.minutes) = (100_000, Some(0.15))));
     let trained = trained.unwrap();
-    assert_eq!(trained.end, TrainEnd::TimeUp);
+    assert_eq!(trained.end, End::TimeUp);
     let announced = events.iter().rev().find_map(|event| match event {
         TrainEvent::Step { steps, .. } => Some(*steps),
         _ => None,
@@ -185,7 +186,7 @@ fn what_a_run_was_made_with_is_not_changed_behind_its_back() {
     assert_eq!(resume(&|given| given.steps = Some(3)).unwrap().settings.steps, 3);
 
     let anew = watched(&studio.job("m.safetensors", |_| ())).0.unwrap_err().to_string();
-    assert!(anew.contains("stopped at step 2 of 10: go on with `--resume`"), "{anew}");
+    assert!(anew.contains("stopped at step 2 of 10: resume it with `--resume`"), "{anew}");
     std::fs::remove_file(studio.path("photos/0/0.jpg")).unwrap();
     let error = watched(&resume(&|_| ()).unwrap()).0.unwrap_err().to_string();
     assert!(error.contains("another `--photos`"), "{error}");
@@ -214,26 +215,25 @@ fn a_run_by_minutes_that_was_stopped_resumes_bit_for_bit() {
     let job = studio.job("whole.safetensors", |s| {
         (s.steps, s.minutes, s.validate_every) = (100_000, Some(0.3), Every::Steps(2));
     });
-    let (kept, mut known) = (checkpoint_path(&studio.path("stopped.safetensors")), None);
-    let mut copied = None;
-    let whole = train(&job, &mut |event: &TrainEvent| {
-        match event {
-            TrainEvent::Step { step, steps, .. } if *steps < 100_000 && known.is_none() => {
-                known = Some((*step, *steps))
-            }
-            TrainEvent::Saved { step, path }
-                if known.is_some() && copied.is_none() && path.ends_with("whole-checkpoint.safetensors") =>
-            {
-                std::fs::copy(path, &kept).unwrap();
-                copied = Some(*step);
-            }
-            _ => {}
+    let kept = checkpoint_path(&studio.path("stopped.safetensors"));
+    let (known, copied) = (OnceLock::new(), OnceLock::new());
+    let sink = |event: &Event| match event {
+        Event::Train(TrainEvent::Step { step, steps, .. }) if *steps < 100_000 => {
+            known.get_or_init(|| (*step, *steps));
         }
-        Flow::Continue
-    })
-    .unwrap();
-    let (begins, steps) = known.expect("the length of the run was known before its end");
-    let copied = copied.unwrap();
+        Event::Train(TrainEvent::Saved { step, path })
+            if known.get().is_some() && path.ends_with("whole-checkpoint.safetensors") =>
+        {
+            copied.get_or_init(|| {
+                std::fs::copy(path, &kept).unwrap();
+                *step
+            });
+        }
+        _ => {}
+    };
+    let whole = job.run(&Context::new(&sink)).unwrap();
+    let (begins, steps) = *known.get().expect("the length of the run was known before its end");
+    let copied = *copied.get().unwrap();
     assert!(whole.history.len() == steps && copied >= begins, "{begins} {copied} {steps}");
 
     let given = || TrainOverrides { output: Some(studio.path("stopped.safetensors")), ..TrainOverrides::default() };

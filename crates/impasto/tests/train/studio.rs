@@ -1,11 +1,12 @@
 //! A folder with small real photographs and paintings, and small networks to be trained in it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use image::imageops::FilterType;
 use image::{DynamicImage, GenericImageView};
-use impasto::progress::Flow;
-use impasto::train::{Every, TrainError, TrainEvent, TrainJob, TrainOverrides, TrainSettings, Trained, train};
+use impasto::job::{Context, Control, Event, Job};
+use impasto::train::{Every, TrainError, TrainEvent, TrainJob, TrainOverrides, TrainSettings, Trained};
 use tempfile::TempDir;
 
 pub(crate) struct Studio {
@@ -73,21 +74,24 @@ impl Studio {
 
 /// Trains, and keeps what is told.
 pub(crate) fn watched(job: &TrainJob) -> (Result<Trained, TrainError>, Vec<TrainEvent>) {
-    let mut events = Vec::new();
-    let trained = train(job, &mut |event: &TrainEvent| {
-        events.push(event.clone());
-        Flow::Continue
-    });
-    (trained, events)
+    let events = Mutex::new(Vec::new());
+    let trained = job.run(&Context::new(&events));
+    let of_training = |event| match event {
+        Event::Train(event) => event,
+        other => panic!("{other:?}"),
+    };
+    (trained, events.into_inner().unwrap().into_iter().map(of_training).collect())
 }
 
 /// Trains until so many steps are made.
 pub(crate) fn stopped_after(job: &TrainJob, wanted: usize) -> Trained {
-    let stop = |event: &TrainEvent| match event {
-        TrainEvent::Step { step, .. } if *step == wanted => Flow::Stop,
-        _ => Flow::Continue,
+    let control = Control::default();
+    let sink = |event: &Event| {
+        if matches!(event, Event::Train(TrainEvent::Step { step, .. }) if *step == wanted) {
+            control.stop();
+        }
     };
-    train(job, &mut { stop }).unwrap()
+    job.run(&Context::new(&sink).with_control(&control)).unwrap()
 }
 
 /// The bits of every step's losses.

@@ -13,7 +13,7 @@ use crate::{Isa, Threads};
 pub(super) use border::{MirrorRows, clear_ring, fill_border};
 pub(super) use fold::{Fold, NormGradient};
 
-/// How a feature goes on beyond its edges.
+/// How a feature is continued beyond its edges.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Edge {
     /// By its mirror image, the edge itself not repeated.

@@ -72,7 +72,7 @@ impl StyleNetTrainer {
         rows::fill_border(isa, &threads, &mut stream[0], edge);
     }
 
-    /// How the stream goes on behind its edges in front of residual block `block`, or of the enlarging layers.
+    /// How the stream is continued beyond its edges in front of residual block `block`, or of the enlarging layers.
     fn stream_edge(&self, block: usize) -> Edge {
         if block == self.shape.residual_blocks { Edge::Repeat } else { Edge::Reflect }
     }

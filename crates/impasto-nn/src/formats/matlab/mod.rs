@@ -14,7 +14,8 @@ use self::{
     stream::{Place, Stream},
 };
 use super::{
-    Contents, Dtype, LoadError, MEAN_KEY, TensorInfo, Values,
+    Dtype, LoadError,
+    contents::{Contents, MEAN_KEY, TensorInfo, Values},
     source::{Label, Source},
     strided,
 };

@@ -15,7 +15,7 @@ pub(super) struct Place {
     pub(super) packed: bool,
 }
 
-/// Reads variables from front to back: going on is cheap, going back starts the variable again. Only what is asked
+/// Reads variables from front to back: reading forwards is cheap, going back starts the variable again. Only what is asked
 /// for is held, so hundreds of megabytes pass through a buffer of some kilobytes.
 pub(super) struct Stream {
     body: Body,

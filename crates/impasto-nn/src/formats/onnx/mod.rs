@@ -2,57 +2,25 @@
 //!
 //! As a weight file it has its initialisers; its operations are there for those who ask ([`Graph`]).
 
+pub(crate) mod graph;
 pub(crate) mod proto;
 mod scan;
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::HashMap;
 
 use prost::{Message, bytes::Bytes};
 
-use self::proto::{Attribute, Model, Node, Tensor};
-use super::{
-    Contents, Dtype, LoadError, TensorInfo, Values, shape_text,
-    source::{Label, Source},
-};
+use self::graph::{Graph, checked_shape, dtype, values};
+use self::proto::{Model, Tensor};
+use super::contents::{Contents, TensorInfo, Values};
+use super::error::LoadError;
+use super::source::{Label, Source};
 
 /// The largest file that is read; a network that paints has 7 MB.
 const LARGEST: u64 = 64 << 20;
 
 /// The most operations and initialisers that are looked at.
 const MOST_PARTS: usize = 20_000;
-
-/// What a network does, in the order in which it does it, and the tensors that are known before it runs.
-#[derive(Debug)]
-pub(crate) struct Graph {
-    /// Names of what it takes that no initialiser gives.
-    pub(crate) inputs: Vec<String>,
-    /// Its operations, each behind those that it depends on.
-    pub(crate) nodes: Vec<Node>,
-    tensors: Vec<Tensor>,
-    /// Which of the tensors a name stands for.
-    names: HashMap<String, usize>,
-    label: Label,
-}
-
-impl Graph {
-    /// The shape of the tensor that a name stands for, where it is known before the network runs.
-    pub(crate) fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        shape(&self.tensors[*self.names.get(name)?]).ok()
-    }
-
-    /// The values of the tensor that a name stands for, rounded to f32, as many as its shape has.
-    pub(crate) fn values(&self, name: &str) -> Result<Vec<f32>, LoadError> {
-        let number = self.names.get(name).ok_or_else(|| self.label.malformed(format!("`{name}` is missing")))?;
-        values(&self.tensors[*number], &self.label)
-    }
-}
-
-impl Node {
-    /// One of its settings.
-    pub(crate) fn attribute(&self, name: &str) -> Option<Attribute> {
-        self.attribute.iter().filter_map(|a| Attribute::decode(a.clone()).ok()).find(|a| a.name == name)
-    }
-}
 
 /// Reads the graph and lists its initialisers.
 pub(super) fn open(mut source: Source) -> Result<Contents, LoadError> {
@@ -87,38 +55,6 @@ fn damaged(label: &Label, error: &prost::DecodeError) -> LoadError {
     label.malformed(format!("{error}, so it is spoilt or cut short"))
 }
 
-impl Graph {
-    /// Notes which tensors the names stand for: initialisers, the values of `Constant` operations, and what `Identity`
-    /// makes of both, since exporters store equal tensors once and hand them on so.
-    fn name_tensors(&mut self) -> Result<(), LoadError> {
-        for (number, tensor) in self.tensors.iter().enumerate() {
-            if self.names.insert(tensor.name.clone(), number).is_some() {
-                return Err(self.label.malformed(format!("two tensors are called `{}`", tensor.name)));
-            }
-        }
-        for node in &self.nodes {
-            let Some(Entry::Vacant(name)) = node.output.first().map(|output| self.names.entry(output.clone())) else {
-                continue;
-            };
-            match (node.op_type.as_str(), node.input.first()) {
-                ("Constant", None) => {
-                    if let Some(value) = node.attribute("value").and_then(|value| value.t) {
-                        name.insert(self.tensors.len());
-                        self.tensors.push(value);
-                    }
-                }
-                ("Identity", Some(input)) => {
-                    if let Some(&number) = self.names.get(input) {
-                        self.names.insert(node.output[0].clone(), number);
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Values for Graph {
     fn read(&mut self, index: usize) -> Result<Vec<f32>, LoadError> {
         values(&self.tensors[index], &self.label)
@@ -129,55 +65,6 @@ impl Values for Graph {
     }
 }
 
-/// Element types by their numbers in `TensorProto.DataType`.
-fn dtype(tensor: &Tensor) -> Dtype {
-    match tensor.data_type {
-        Some(1) => Dtype::F32,
-        Some(2) => Dtype::U8,
-        Some(3) => Dtype::I8,
-        Some(4) => Dtype::U16,
-        Some(5) => Dtype::I16,
-        Some(6) => Dtype::I32,
-        Some(7) => Dtype::I64,
-        Some(9) => Dtype::Bool,
-        Some(10) => Dtype::F16,
-        Some(11) => Dtype::F64,
-        Some(12) => Dtype::U32,
-        Some(13) => Dtype::U64,
-        Some(16) => Dtype::Bf16,
-        _ => Dtype::Other,
-    }
-}
-
-/// The shape, or nothing where a side is negative.
-fn shape(tensor: &Tensor) -> Result<Vec<usize>, std::num::TryFromIntError> {
-    tensor.dims.iter().map(|&side| usize::try_from(side)).collect()
-}
-
 fn info(tensor: &Tensor, label: &Label) -> Result<TensorInfo, LoadError> {
-    let shape = shape(tensor).map_err(|_| label.malformed(format!("`{}` has a negative side", tensor.name)))?;
-    Ok(TensorInfo { name: tensor.name.clone(), dtype: dtype(tensor), shape })
-}
-
-fn values(tensor: &Tensor, label: &Label) -> Result<Vec<f32>, LoadError> {
-    let TensorInfo { name, dtype, shape } = info(tensor, label)?;
-    if tensor.data_location == Some(1) {
-        let what = format!("an ONNX file that keeps `{name}` in another file");
-        return Err(label.unsupported(what, "store all tensors in the ONNX file itself"));
-    }
-    let values = match (&tensor.raw_data, dtype) {
-        (Some(raw), dtype) => dtype.decode(raw, false),
-        (None, Dtype::F32) => tensor.float_data.clone(),
-        (None, Dtype::F64) => tensor.double_data.iter().map(|&v| v as f32).collect(),
-        (None, Dtype::I64) => tensor.int64_data.iter().map(|&v| v as f32).collect(),
-        (None, dtype) => {
-            let what = format!("an ONNX file whose `{name}` lists its {} values one by one", dtype.name());
-            return Err(label.unsupported(what, "store its tensors as raw data"));
-        }
-    };
-    let count = shape.iter().try_fold(1_usize, |count, &side| count.checked_mul(side));
-    if count == Some(values.len()) {
-        return Ok(values);
-    }
-    Err(label.malformed(format!("`{name}` has {} values for a shape of {}", values.len(), shape_text(&shape))))
+    Ok(TensorInfo { name: tensor.name.clone(), dtype: dtype(tensor), shape: checked_shape(tensor, label)? })
 }

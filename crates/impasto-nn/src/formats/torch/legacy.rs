@@ -13,7 +13,8 @@ use super::{
     pickle::{self, Pickle, Value},
 };
 use crate::formats::{
-    Contents, LoadError, Values,
+    LoadError,
+    contents::{Contents, Values},
     source::{Label, Source},
 };
 

@@ -12,7 +12,8 @@ use zip::{ZipArchive, result::ZipError};
 
 use super::{Listing, Window, pickle, storage_end};
 use crate::formats::{
-    Contents, LoadError, Values,
+    LoadError,
+    contents::{Contents, Values},
     source::{Label, Source, read_bounded, skip},
 };
 

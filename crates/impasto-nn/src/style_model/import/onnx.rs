@@ -10,7 +10,7 @@ use super::assemble::Layer;
 use crate::{
     formats::{
         LoadError, TensorFile,
-        onnx::{Graph, proto::Node},
+        onnx::{graph::Graph, proto::Node},
     },
     style_model::StyleModelError,
 };

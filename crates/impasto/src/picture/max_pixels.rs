@@ -3,9 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use super::{SettingsError, text_in_serde};
+use crate::value::{ValueError, text_in_serde, text_schema};
 
 /// Pixels in a megapixel.
 const MEGA: f64 = 1e6;
@@ -29,11 +27,11 @@ impl fmt::Display for MaxPixels {
 }
 
 impl FromStr for MaxPixels {
-    type Err = SettingsError;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, SettingsError> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let expected = "a number and a unit, such as `200MP` or `1.5GP`";
-        let wrong = || SettingsError::Value { what: "number of pixels", value: text.into(), expected };
+        let wrong = || ValueError { what: "number of pixels", value: text.into(), expected };
         let plain = text.trim().to_ascii_lowercase();
         let digits = plain.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(plain.len());
         let (number, unit) = plain.split_at(digits);
@@ -49,6 +47,7 @@ impl FromStr for MaxPixels {
 }
 
 text_in_serde!(MaxPixels);
+text_schema!(MaxPixels, r"^\s*[0-9.]+\s*([mM][pP]?|[gG][pP]?)?\s*$");
 
 #[cfg(test)]
 mod tests {

@@ -1,23 +1,17 @@
-//! What a run tells to whoever watches: a bar, a web page, a log, a test.
+//! What a painting tells.
 
-use serde::Serialize;
+use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
+use crate::job::{End, lossy_path};
 use crate::objective::Losses;
-use crate::picture::Picture;
 
-/// What the watcher wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
-    /// Go on.
-    Continue,
-    /// Stop after this step, and keep what there is.
-    Stop,
-}
-
-/// Something happened. As JSON, an object with the name of the event under `event`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// Something happened in a painting. As JSON, an object with the name of the event under `event`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Event {
+#[non_exhaustive]
+pub enum PaintEvent {
     /// The pictures are read, the network is ready, the first step begins.
     Started {
         /// Columns of the picture that is painted.
@@ -40,7 +34,7 @@ pub enum Event {
         /// What is particular to it.
         label: String,
     },
-    /// The painting goes on at this size, the first or a larger one.
+    /// The painting continues at this size, the first or a larger one.
     Scale {
         /// From 1.
         scale: usize,
@@ -77,7 +71,7 @@ pub enum Event {
         #[serde(flatten)]
         losses: Losses,
     },
-    /// The optimiser forgot what it knew and goes on.
+    /// The optimiser dropped what it knew and continues.
     Restarted {
         /// The iteration after which it did.
         iteration: usize,
@@ -101,14 +95,16 @@ pub enum Event {
         /// The iterations behind it.
         iteration: usize,
         /// The file.
-        path: std::path::PathBuf,
+        #[serde(serialize_with = "lossy_path")]
+        path: PathBuf,
     },
     /// A picture was written.
     Saved {
         /// The iterations behind it.
         iteration: usize,
         /// The file.
-        path: std::path::PathBuf,
+        #[serde(serialize_with = "lossy_path")]
+        path: PathBuf,
     },
     /// The run is over.
     Finished {
@@ -118,37 +114,9 @@ pub enum Event {
         elapsed: f64,
         /// Why it ended.
         end: End,
-        /// The losses of the picture that it leaves.
+        /// The losses of the picture that it leaves; of a run that was stopped before they were known, those of its last
+        /// step.
         #[serde(flatten)]
         losses: Losses,
     },
-}
-
-/// Why a run ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum End {
-    /// All iterations were made.
-    Complete,
-    /// The watcher said so.
-    Stopped,
-    /// No step lowers the loss any more, for this reason.
-    Converged(String),
-}
-
-/// Whoever watches a run. Any `FnMut(&Event) -> Flow` is one.
-pub trait Observer {
-    /// Something happened.
-    fn event(&mut self, event: &Event) -> Flow;
-
-    /// The picture as it stands, every so many iterations as the settings want.
-    fn picture(&mut self, iteration: usize, picture: &Picture) {
-        let _ = (iteration, picture);
-    }
-}
-
-impl<F: FnMut(&Event) -> Flow> Observer for F {
-    fn event(&mut self, event: &Event) -> Flow {
-        self(event)
-    }
 }

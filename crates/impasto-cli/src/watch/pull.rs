@@ -1,42 +1,49 @@
-//! How a pull is shown.
+//! Ways to watch a download.
 
 use std::io::{self, IsTerminal};
+use std::sync::Mutex;
 use std::time::Duration;
 
+use impasto::job::Event;
 use impasto::models::PullEvent;
-use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
+use indicatif::{DecimalBytes, ProgressBar};
 
+use super::{Quiet, Watch, Watcher, progress_bar};
 use crate::output;
 
 /// Lines of progress where there is no bar: one for each of so many parts of the file.
 const LINES: u64 = 10;
 
-/// Shows a pull on standard error: a bar on a terminal, plain lines elsewhere, nothing when quiet.
-pub(super) struct Progress {
+/// A bar on a terminal, plain lines elsewhere, nothing when quiet.
+pub(crate) fn pull(quiet: bool) -> Watch {
+    let terminal = io::stderr().is_terminal();
+    let bar = || match terminal {
+        true => progress_bar(0, "{wide_bar} {decimal_bytes} of {decimal_total_bytes}, {msg}"),
+        false => ProgressBar::hidden(),
+    };
+    let watcher: Box<dyn Watcher> =
+        if quiet { Box::new(Quiet) } else { Box::new(Progress { bar: bar(), lines: !terminal, told: 0 }) };
+    Watch(Mutex::new(watcher))
+}
+
+struct Progress {
     bar: ProgressBar,
     lines: bool,
     /// Parts of the file that a line has been written for.
     told: u64,
 }
 
-impl Progress {
-    pub(super) fn new(quiet: bool) -> Self {
-        let terminal = io::stderr().is_terminal();
-        let bar = if quiet || !terminal { ProgressBar::hidden() } else { ProgressBar::new(0) };
-        let style = "{wide_bar} {decimal_bytes} of {decimal_total_bytes}, {msg}";
-        bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar, lines: !quiet && !terminal, told: 0 }
-    }
-
-    pub(super) fn tell(&mut self, event: &PullEvent) {
+impl Watcher for Progress {
+    fn event(&mut self, event: &Event) {
+        let Event::Pull(event) = event else { return };
         match event {
             PullEvent::Started { url, have: 0, .. } => self.line(&format!("pulling {url}")),
             PullEvent::Started { url, have, total } => {
-                self.line(&format!("pulling {url}, going on from {} of {}", DecimalBytes(*have), DecimalBytes(*total)));
+                self.line(&format!("pulling {url}, resuming at {} of {}", DecimalBytes(*have), DecimalBytes(*total)));
             }
             PullEvent::Progress { bytes, total, rate } => self.advance(*bytes, *total, *rate),
             PullEvent::Retrying { reason, pause, .. } => {
-                self.line(&format!("{reason}; trying again in {} s", pause.as_secs_f32()));
+                self.line(&format!("{reason}; trying again in {} s", pause));
             }
             PullEvent::Elsewhere { reason } => self.line(&format!("{reason}; trying another address")),
             PullEvent::Checking { path } => self.line(&format!("checking {}", path.display())),
@@ -45,7 +52,16 @@ impl Progress {
             _ => {}
         }
     }
+}
 
+impl Drop for Progress {
+    /// What is printed next must not be written into a bar.
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Progress {
     fn advance(&mut self, bytes: u64, total: u64, rate: f64) {
         let left = Duration::from_secs_f64(((total - bytes) as f64 / rate.max(1.0)).min(1e6));
         let message = format!("{}/s, {} s left", DecimalBytes(rate as u64), left.as_secs());
@@ -66,9 +82,5 @@ impl Progress {
         } else {
             self.bar.println(output::safe(text));
         }
-    }
-
-    pub(super) fn clear(&self) {
-        self.bar.finish_and_clear();
     }
 }

@@ -1,0 +1,122 @@
+//! Ways to watch a painting.
+
+use std::time::{Duration, Instant};
+
+use impasto::job::{End, Event};
+use impasto::objective::Losses;
+use impasto::paint::PaintEvent;
+use indicatif::{HumanDuration, ProgressBar};
+
+use super::{Shown, Watcher, progress_bar};
+use crate::output;
+
+/// Without a terminal a line is written this often.
+const BETWEEN_LINES: Duration = Duration::from_secs(5);
+
+/// The parts of a bar: it shows the share of the work, for a step at a small size is little of it.
+const WORK: u64 = 10_000;
+
+/// A painting.
+pub(crate) struct Paint;
+
+impl Shown for Paint {
+    fn bar(self) -> Box<dyn Watcher> {
+        let bar = progress_bar(WORK, "{bar:20.cyan/blue} {wide_msg}");
+        bar.set_message("reading pictures and network");
+        Box::new(Bar(bar))
+    }
+
+    fn lines(self, verbose: bool) -> Box<dyn Watcher> {
+        Box::new(Lines { every_step: verbose, last: None })
+    }
+}
+
+/// A progress bar on stderr.
+struct Bar(ProgressBar);
+
+impl Watcher for Bar {
+    fn event(&mut self, event: &Event) {
+        let (Self(bar), Event::Paint(event)) = (self, event) else { return };
+        match event {
+            PaintEvent::Started { .. } => bar.set_message("looking at content and style"),
+            PaintEvent::Step { done, .. } => {
+                bar.set_position((done * WORK as f64) as u64);
+                bar.set_message(output::safe(&sentence(event)));
+            }
+            PaintEvent::Scale { .. } | PaintEvent::Checkpoint { .. } => {}
+            PaintEvent::Finished { .. } => {
+                bar.finish_and_clear();
+                output::note(&sentence(event));
+            }
+            _ => bar.suspend(|| output::note(&sentence(event))),
+        }
+    }
+}
+
+impl Drop for Bar {
+    /// An error must not be written into a bar.
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Plain lines on stderr, every few seconds, or for every step.
+struct Lines {
+    every_step: bool,
+    last: Option<Instant>,
+}
+
+impl Watcher for Lines {
+    fn event(&mut self, event: &Event) {
+        let Event::Paint(event) = event else { return };
+        if let PaintEvent::Step { .. } = event {
+            let due = self.last.is_none_or(|last| last.elapsed() >= BETWEEN_LINES);
+            if self.every_step || due {
+                self.last = Some(Instant::now());
+                output::note(&sentence(event));
+            }
+        } else if self.every_step || !matches!(event, PaintEvent::Checkpoint { .. }) {
+            output::note(&sentence(event));
+        }
+    }
+}
+
+fn sentence(event: &PaintEvent) -> String {
+    match event {
+        PaintEvent::Started { width, height, iterations, network, device } => {
+            format!("painting {width}×{height} pixels in {iterations} iterations with {network} on {device}")
+        }
+        PaintEvent::Step { iteration, iterations, scale, scales, width, height, elapsed, left, losses, .. } => {
+            let rate = *iteration as f64 / elapsed.max(1e-9);
+            let left = HumanDuration(Duration::from_secs_f64(left.min(1e8)));
+            let size = if *scales > 1 { format!("  {width}×{height} ({scale} of {scales})") } else { String::new() };
+            let Losses { loss, content, style, .. } = losses;
+            format!(
+                "{iteration}/{iterations}  {left:#} left{size}  {rate:.2} steps/s  loss {loss:.3e}  content {content:.3e}  \
+                 style {style:.3e}"
+            )
+        }
+        PaintEvent::Scale { scale, scales, width, height, iterations } => {
+            format!("size {scale} of {scales}: {width}×{height} pixels, {iterations} iterations")
+        }
+        PaintEvent::Cell { cell, cells, label } => format!("painting {cell} of {cells}: {label}"),
+        PaintEvent::Checkpoint { path, .. } => format!("kept the run in {}", path.display()),
+        PaintEvent::Restarted { iteration, reason } => {
+            format!("iteration {iteration}: the optimiser restarts: {reason}")
+        }
+        PaintEvent::RolledBack { iteration, reason } => {
+            format!("iteration {iteration}: the loss is not finite: back to the last good picture, {reason}")
+        }
+        PaintEvent::Warning { message } => format!("warning: {message}"),
+        PaintEvent::Saved { path, .. } => format!("wrote {}", path.display()),
+        PaintEvent::Finished { iteration, elapsed, end, losses } => {
+            let end = match end {
+                End::Complete | End::TimeUp => "done",
+                End::Stopped => "stopped",
+                End::Converged(reason) => reason,
+            };
+            format!("{end} after {iteration} iterations in {elapsed:.1} s: loss {:.4e}", losses.loss)
+        }
+        _ => String::new(),
+    }
+}
