@@ -267,11 +267,16 @@ fn gradients<'a>(
     let style = STYLE.iter().zip(moments).zip(seconds).map(|((&tap, found), second)| {
         let mean = &zeros[..found.channels];
         let moments = MomentGradient { second, mean, weights: None, weight: found.weight };
-        TapGradient { tap, moments: Some(moments), content: None }
+        TapGradient { tap, moments: Some(moments), content: None, features: None }
     });
     let content = CONTENT.iter().zip(contents).map(|(&tap, target)| {
         let scale = 0.5 / target.shape.len() as f32;
-        TapGradient { tap, moments: None, content: Some(ContentGradient { target, scale, weights: None }) }
+        TapGradient {
+            tap,
+            moments: None,
+            content: Some(ContentGradient { target, scale, weights: None }),
+            features: None,
+        }
     });
     style.chain(content).collect()
 }

@@ -25,7 +25,7 @@
 //! let (second, mean) = (&moments.second, &[0.0; 16]);
 //! let gradient = MomentGradient { second, mean, weights: None, weight: moments.weight };
 //! let mut out = vec![0.0; picture.len()];
-//! engine.backward(&[TapGradient { tap: 0, moments: Some(gradient), content: None }], &mut out);
+//! engine.backward(&[TapGradient { tap: 0, moments: Some(gradient), content: None, features: None }], &mut out);
 //! assert!(out.iter().all(|value| value.is_finite()));
 //! # Ok::<(), impasto_kernels::TrunkError>(())
 //! ```
@@ -76,6 +76,7 @@ mod interrupt;
 mod isa;
 mod layout;
 mod memory;
+mod mix;
 mod moments;
 mod multiply;
 mod pool;
@@ -102,10 +103,12 @@ pub use engine::Engine;
 pub use error::TrunkError;
 pub use isa::Isa;
 pub use memory::{let_go, return_large_blocks};
+pub use mix::mix;
 pub use profile::{Part, Timing, peak_flops};
 pub use style_net::{LEAST_SIDE, Parameter, StyleNet, StyleNetError, StyleNetLayer, StyleNetShape, StyleNetTrainer};
 pub use threads::Threads;
 pub use trunk::PackedTrunk;
 pub use types::{
-    Border, ContentGradient, Convolution, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, TrunkLayer,
+    Border, ContentGradient, Convolution, FeatureGradient, Features, MomentGradient, Moments, Pooling, Shape,
+    TapGradient, TrunkLayer,
 };

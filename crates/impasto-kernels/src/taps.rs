@@ -1,4 +1,4 @@
-//! What flows into the trunk at a tap: the gradient of the moments and of the content distance.
+//! What flows into the trunk at a tap: the gradients of the moments, of the content distance and of the feature itself.
 
 use crate::direct::packed_at;
 use crate::layout::{Plane, PlaneMut};
@@ -59,6 +59,16 @@ pub(crate) struct Content<'a> {
     pub(crate) weights: Option<View<'a, f32>>,
 }
 
+/// The gradient of the feature itself: `scale · gradient`.
+#[derive(Clone, Copy)]
+pub(crate) struct OfFeature<'a> {
+    /// The gradient of the whole feature.
+    pub(crate) gradient: Plane<'a>,
+    /// The row of it that belongs to the feature's first.
+    pub(crate) first_row: usize,
+    pub(crate) scale: f32,
+}
+
 /// Everything that flows in at one tap.
 #[derive(Clone, Copy)]
 pub(crate) struct Inflow<'a> {
@@ -72,6 +82,8 @@ pub(crate) struct Inflow<'a> {
     pub(crate) moments: Option<&'a PackedMoments<'a>>,
     /// The gradient of the content distance.
     pub(crate) content: Option<Content<'a>>,
+    /// The gradient of the feature itself.
+    pub(crate) of_feature: Option<OfFeature<'a>>,
 }
 
 /// Where it flows to.
@@ -197,7 +209,7 @@ impl Op for Combine<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Inflow { feature, signs, moments, content, .. } = self.of;
+        let Inflow { feature, signs, moments, content, of_feature, .. } = self.of;
         let Target { plane: target, first_row, add } = self.target;
         let (layout, block) = (feature.layout, self.block);
         for x in self.xs.clone() {
@@ -219,6 +231,10 @@ impl Op for Combine<'_> {
                     let target_at = content.target.layout.at(block, self.y + content.first_row, x);
                     let difference = s.sub(value, s.load(content.target.data.at(target_at, LANES)));
                     gradient = s.mul_add(s.splat(weight), difference, gradient);
+                }
+                if let Some(OfFeature { gradient: plane, first_row, scale }) = of_feature {
+                    let value = s.load(plane.data.at(plane.layout.at(block, self.y + first_row, x), LANES));
+                    gradient = s.mul_add(s.splat(scale), value, gradient);
                 }
                 gradient = s.keep(*signs.at(layout.sign_at(block, self.y, x), 1), gradient);
                 if add {

@@ -1,5 +1,8 @@
 //! What goes into a trunk and what comes out of it.
 
+use crate::layout::Layout;
+use crate::simd::LANES;
+
 /// How a 2×2 window with stride 2 becomes one value.
 ///
 /// A side of odd length loses its last row or column, as in PyTorch; a side of length 1 stays 1, its window cut to
@@ -96,6 +99,25 @@ pub struct Features {
     pub data: Vec<f32>,
 }
 
+impl Features {
+    /// Planar values, `channels × height × width`, in the layout of an [`Engine`](crate::Engine).
+    ///
+    /// # Panics
+    /// If the channels are no multiple of 16, or the number of values does not fit.
+    pub fn from_planar(shape: Shape, planar: &[f32]) -> Self {
+        assert!(shape.channels.is_multiple_of(LANES), "channels lie in blocks of {LANES}");
+        assert_eq!(planar.len(), shape.len(), "one value for each channel and position");
+        let layout = Layout::new(shape);
+        let mut data = vec![0.0; layout.len()];
+        for (row, values) in planar.chunks_exact(shape.width.max(1)).enumerate() {
+            let (channel, y) = (row / shape.height, row % shape.height);
+            let start = layout.at(channel / LANES, y, 0) + channel % LANES;
+            values.iter().enumerate().for_each(|(x, value)| data[start + x * LANES] = *value);
+        }
+        Self { shape, data }
+    }
+}
+
 /// The gradient of a loss with respect to the moments of a feature.
 ///
 /// It stands for `∂L/∂F[:,p] = w[p] / weight · ((second + secondᵀ)·F[:,p] + mean)`.
@@ -122,7 +144,16 @@ pub struct ContentGradient<'a> {
     pub weights: Option<&'a [f32]>,
 }
 
-/// What flows back into the trunk at one tap: the sum of both parts.
+/// The gradient of a feature itself: `∂L/∂F[:,p] = scale · gradient[:,p]`.
+#[derive(Clone, Copy, Debug)]
+pub struct FeatureGradient<'a> {
+    /// As large as the feature of the whole picture, from [`Features::from_planar`].
+    pub gradient: &'a Features,
+    /// The factor.
+    pub scale: f32,
+}
+
+/// What flows back into the trunk at one tap: the sum of all parts.
 #[derive(Clone, Copy, Debug)]
 pub struct TapGradient<'a> {
     /// The tapped convolution, counted from 0.
@@ -131,4 +162,6 @@ pub struct TapGradient<'a> {
     pub moments: Option<MomentGradient<'a>>,
     /// From the content distance.
     pub content: Option<ContentGradient<'a>>,
+    /// From a loss that is a function of the feature itself.
+    pub features: Option<FeatureGradient<'a>>,
 }

@@ -7,7 +7,7 @@ pub use crate::free_memory::available;
 use crate::free_memory::share_of_available;
 pub use crate::layout::Layout;
 use crate::objective::Perceptual;
-use crate::objective::tiles::{Reach, window_of};
+use crate::objective::tiles::window_of;
 use crate::optimizer::remembered;
 use crate::settings::{OptimizerKind, Settings};
 
@@ -69,7 +69,7 @@ pub fn plan(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: 
     if standing(settings, weights, demand) > limit {
         return None;
     }
-    let mut plans = layouts(demand.size, perceptual.reach()).map(|layout| {
+    let mut plans = layouts(perceptual, demand.size).map(|layout| {
         let peak = peak(perceptual, settings, weights, demand, layout);
         Plan { layout, sparing: false, peak }
     });
@@ -78,12 +78,13 @@ pub fn plan(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: 
 
 /// The least limit for which there is a [`plan`], in bytes.
 pub fn least(perceptual: &Perceptual, settings: &Settings, weights: u64, demand: &Demand) -> u64 {
-    let peaks = layouts(demand.size, perceptual.reach());
+    let peaks = layouts(perceptual, demand.size);
     peaks.map(|layout| peak(perceptual, settings, weights, demand, layout)).min().unwrap_or(u64::MAX)
 }
 
-/// All layouts of a picture, the fastest first.
-fn layouts(size: (usize, usize), reach: Reach) -> impl Iterator<Item = Layout> {
+/// All layouts of a picture, the fastest first. A loss of features needs all positions at once, so it has no tiles.
+fn layouts(perceptual: &Perceptual, size: (usize, usize)) -> impl Iterator<Item = Layout> + use<> {
+    let (reach, tiled) = (perceptual.reach(), !perceptual.needs_features());
     let least = reach.least_window().min(size.0) * reach.least_window().min(size.1);
     let smaller = move |pixels: &usize| Some(pixels / 8 * 7).filter(|pixels| *pixels >= least);
     let pixels = std::iter::successors(smaller(&(size.0 * size.1)), smaller);
@@ -91,7 +92,7 @@ fn layouts(size: (usize, usize), reach: Reach) -> impl Iterator<Item = Layout> {
     let tiles = windows.map(|(height, width)| Layout::Tiles { height, width });
     let lower = BANDS.into_iter().filter(move |rows| *rows < size.0);
     let bands = std::iter::once(size.0).chain(lower).map(|rows| Layout::Bands { rows });
-    std::iter::once(Layout::Whole).chain(bands).chain(tiles)
+    std::iter::once(Layout::Whole).chain(bands).chain(tiles.filter(move |_| tiled))
 }
 
 /// What is there while the picture is painted, whatever the layout.

@@ -9,10 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use impasto::job::{Context, Job};
-use impasto::models::{
-    BUILT_IN, Manifest, PullError, PullJob, PullOptions, default_dir,
-    list_in, show_in,
-};
+use impasto::models::{BUILT_IN, Manifest, PullError, PullJob, PullOptions, default_dir, list_in, show_in};
 use serde::Serialize;
 
 use self::convert::{ExportArgs, ImportArgs};

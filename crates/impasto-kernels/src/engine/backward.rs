@@ -11,7 +11,7 @@ use crate::memory::View;
 use crate::pool::Pool;
 use crate::profile::{Part, Profile};
 use crate::sinks::Masked;
-use crate::taps::{Content, Inflow, PackedMoments, Target};
+use crate::taps::{Content, Inflow, OfFeature, PackedMoments, Target};
 use crate::to_picture::{End, ToPicture};
 use crate::trunk::Weights;
 use crate::unpool::{Unpool, unpool};
@@ -191,10 +191,15 @@ impl<'g> Pass<'g> {
             scale: content.scale,
             weights: content.weights.map(|weights| View::new(&weights[first_row * layer.layout.shape.width..])),
         });
+        let of_feature = gradient.features.map(|features| OfFeature {
+            gradient: Plane::new(Layout::new(features.gradient.shape), &features.gradient.data),
+            first_row,
+            scale: features.scale,
+        });
         let rows = self.window.of_layer(layer);
         let feature = Plane::new(layer.layout, feature);
         let (rows, signs) = ((rows.start, rows.end), View::new(signs));
-        Inflow { feature, signs, rows, moments: moments.as_ref(), content }
+        Inflow { feature, signs, rows, moments: moments.as_ref(), content, of_feature }
     }
 
     /// From the gradient of a layer's feature, or of that pooled, to that of its input, or through the first layer to

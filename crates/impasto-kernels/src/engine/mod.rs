@@ -296,6 +296,9 @@ impl Engine {
                 check_target(content.target, shape);
                 check_weights(content.weights, shape);
             }
+            if let Some(features) = &gradient.features {
+                check_target(features.gradient, shape);
+            }
         }
     }
 

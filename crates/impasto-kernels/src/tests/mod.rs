@@ -12,8 +12,8 @@ mod vgg;
 use crate::engine::Engine;
 use crate::reference::{self, Reference, Trace};
 use crate::{
-    Border, ContentGradient, Convolution, Features, Isa, MomentGradient, PackedTrunk, Pooling, TapGradient, Threads,
-    TrunkLayer,
+    Border, ContentGradient, Convolution, FeatureGradient, Features, Isa, MomentGradient, PackedTrunk, Pooling,
+    TapGradient, Threads, TrunkLayer,
 };
 use std::sync::Arc;
 
@@ -107,6 +107,10 @@ pub(crate) struct Pull {
     content_weights: Option<Vec<f32>>,
     /// The planar target.
     planar: Vec<f32>,
+    of_feature: Features,
+    of_feature_scale: f32,
+    /// The planar gradient of the feature itself.
+    of_feature_planar: Vec<f32>,
 }
 
 impl Pull {
@@ -124,11 +128,12 @@ impl Pull {
                 scale: self.scale,
                 weights: self.content_weights.as_deref(),
             }),
+            features: Some(FeatureGradient { gradient: &self.of_feature, scale: self.of_feature_scale }),
         }
     }
 
     /// The loss that [`reference`](Pull::reference) is the gradient of:
-    /// `⟨second, ΣwFFᵀ⟩/weight + ⟨mean, ΣwF⟩/weight + scale/2 · Σw(F − target)²`.
+    /// `⟨second, ΣwFFᵀ⟩/weight + ⟨mean, ΣwF⟩/weight + scale/2 · Σw(F − target)² + ⟨gradient, F⟩`.
     pub(crate) fn loss(&self, (shape, feature): (crate::Shape, &[f64])) -> f64 {
         let (total, mean, second) = reference::moments(shape, feature, self.moment_weights.as_deref());
         let dot = |a: &[f32], b: &[f64]| a.iter().zip(b).map(|(&a, b)| f64::from(a) * b).sum::<f64>();
@@ -137,7 +142,9 @@ impl Pull {
             let weight = self.content_weights.as_ref().map_or(1.0, |w| f64::from(w[i % shape.positions()]));
             weight * (value - f64::from(self.planar[i])).powi(2)
         };
-        moments + 0.5 * f64::from(self.scale) * feature.iter().enumerate().map(square).sum::<f64>()
+        let squares = feature.iter().enumerate().map(square).sum::<f64>();
+        let along = f64::from(self.of_feature_scale) * dot(&self.of_feature_planar, feature);
+        moments + 0.5 * f64::from(self.scale) * squares + along
     }
 
     /// `∂L/∂F` as the types define it, planar.
@@ -156,7 +163,8 @@ impl Pull {
                 let difference = feature[c * positions + p] - f64::from(self.planar[c * positions + p]);
                 out.push(
                     moments * at(&self.moment_weights, p) / self.weight
-                        + difference * f64::from(self.scale) * at(&self.content_weights, p),
+                        + difference * f64::from(self.scale) * at(&self.content_weights, p)
+                        + f64::from(self.of_feature_scale) * f64::from(self.of_feature_planar[c * positions + p]),
                 );
             }
         }
@@ -232,6 +240,7 @@ impl Case {
             let mut target = engine.capture(tap);
             let shape = target.shape;
             target.data.iter_mut().for_each(|value| *value *= 0.75);
+            let of_feature_planar = numbers.many(shape.len());
             let planar = engine.features(tap).into_iter().map(|value| value * 0.75).collect();
             let mask = |numbers: &mut Numbers| -> Option<Vec<f32>> {
                 (tap % 2 == 1).then(|| numbers.many(shape.positions()).into_iter().map(|w| w + 1.0).collect())
@@ -246,6 +255,9 @@ impl Case {
                 scale: 0.3,
                 content_weights: mask(&mut numbers),
                 planar,
+                of_feature: Features::from_planar(shape, &of_feature_planar),
+                of_feature_scale: 0.7,
+                of_feature_planar,
             }
         };
         self.taps.iter().map(pull).collect()

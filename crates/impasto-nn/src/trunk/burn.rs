@@ -150,7 +150,7 @@ impl BurnTrunk {
     }
 
     /// `channels × positions`.
-    fn upload(&self, target: &Features) -> Tensor<2> {
+    fn tensor_of(&self, target: &Features) -> Tensor<2> {
         let shape = [target.shape.channels, target.shape.positions()];
         Tensor::from_data(TensorData::new(target.data.clone(), shape), &self.device)
     }
@@ -160,10 +160,8 @@ impl BurnTrunk {
         let feature = self.feature(gradient.tap);
         let moments = gradient.moments.as_ref().map(|m| self.moment_gradient(feature, m));
         let content = gradient.content.as_ref().map(|c| self.content_gradient(feature, c));
-        match (moments, content) {
-            (Some(a), Some(b)) => Some(a + b),
-            (a, b) => a.or(b),
-        }
+        let own = gradient.features.as_ref().map(|f| self.tensor_of(f.gradient).mul_scalar(f.scale));
+        [moments, content, own].into_iter().flatten().reduce(|a, b| a + b)
     }
 
     /// `w / weight · ((second + secondᵀ)·F + mean)`; nothing flows where the weights add up to 0.
@@ -183,7 +181,7 @@ impl BurnTrunk {
     /// `scale · w · (F − target)`.
     fn content_gradient(&self, feature: &Feature, gradient: &ContentGradient<'_>) -> Tensor<2> {
         assert_eq!(gradient.target.shape, feature.shape, "the target is of another size");
-        let values = (feature.values.clone() - self.upload(gradient.target)).mul_scalar(gradient.scale);
+        let values = (feature.values.clone() - self.tensor_of(gradient.target)).mul_scalar(gradient.scale);
         match gradient.weights {
             Some(weights) => values * self.position_weights(weights, feature.shape),
             None => values,
@@ -254,6 +252,10 @@ impl Trunk for BurnTrunk {
         Features { shape: self.feature(tap).shape, data: self.features(tap) }
     }
 
+    fn upload(&self, shape: Shape, planar: &[f32]) -> Features {
+        Features { shape, data: planar.to_vec() }
+    }
+
     fn moments(&mut self, tap: usize, weights: Option<&[f32]>) -> Moments {
         let Feature { shape, values } = self.feature(tap);
         let weighted = match weights {
@@ -271,7 +273,7 @@ impl Trunk for BurnTrunk {
     fn squared_distance(&mut self, tap: usize, target: &Features, weights: Option<&[f32]>) -> f64 {
         let Feature { shape, values } = self.feature(tap);
         assert_eq!(target.shape, *shape, "the target is of another size");
-        let squared = (values.clone() - self.upload(target)).square();
+        let squared = (values.clone() - self.tensor_of(target)).square();
         let weighted = match weights {
             Some(weights) => squared * self.position_weights(weights, *shape),
             None => squared,

@@ -120,6 +120,10 @@ impl Trunk for CpuTrunk {
         self.engine.capture(tap)
     }
 
+    fn upload(&self, shape: Shape, planar: &[f32]) -> Features {
+        Features::from_planar(shape, planar)
+    }
+
     fn moments(&mut self, tap: usize, weights: Option<&[f32]>) -> Moments {
         self.engine.moments(tap, weights)
     }

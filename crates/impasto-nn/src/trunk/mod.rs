@@ -8,7 +8,8 @@ pub mod cpu;
 pub use burn::BurnTrunk;
 pub use cpu::{CpuTrunk, Packing};
 pub use impasto_kernels::{
-    Border, ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, TrunkError,
+    Border, ContentGradient, FeatureGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient,
+    TrunkError,
 };
 
 /// A frozen VGG up to its deepest tap, which keeps what its last [`forward`](Trunk::forward) found.
@@ -30,6 +31,9 @@ pub trait Trunk: Send {
 
     /// A copy of the feature of the last forward pass in the trunk's own layout.
     fn capture(&mut self, tap: usize) -> Features;
+
+    /// Planar values, `channels × height × width`, in the trunk's own layout.
+    fn upload(&self, shape: Shape, planar: &[f32]) -> Features;
 
     /// The moments of the last forward pass; `weights` has one value for each position of the tap.
     fn moments(&mut self, tap: usize, weights: Option<&[f32]>) -> Moments;

@@ -66,14 +66,14 @@ impl Article {
         let content = CONTENT.iter().zip(&self.content).map(|((name, weight), target)| {
             let scale = (ALPHA * weight / CONTENT.len() as f64 / target.shape.len() as f64) as f32;
             let content = ContentGradient { target, scale, weights: None };
-            TapGradient { tap: tap(name), moments: None, content: Some(content) }
+            TapGradient { tap: tap(name), moments: None, content: Some(content), features: None }
         });
         let shape = |name| trunk.tap_shape(tap(name), height, width);
         let style = STYLE.iter().zip(seconds).map(|((name, _), second)| {
             let Shape { channels, height, width } = shape(name);
             let weight = (height * width) as f64;
             let moments = MomentGradient { second, mean: &no_means[..channels], weights: None, weight };
-            TapGradient { tap: tap(name), moments: Some(moments), content: None }
+            TapGradient { tap: tap(name), moments: Some(moments), content: None, features: None }
         });
         let gradients = content.chain(style).collect::<Vec<_>>();
         let mut gradient = vec![f32::NAN; 3 * height * width];
@@ -132,7 +132,12 @@ impl Functional {
 
     /// What flows back from all of it.
     pub(crate) fn gradients(&self) -> Vec<TapGradient<'_>> {
-        let of_part = |part| TapGradient { moments: Self::moments(part), content: Self::content(part), tap: part.tap };
+        let of_part = |part| TapGradient {
+            moments: Self::moments(part),
+            content: Self::content(part),
+            features: None,
+            tap: part.tap,
+        };
         self.parts.iter().map(of_part).collect()
     }
 

@@ -232,7 +232,7 @@ pub(crate) fn nothing_flows_back_from_nothing(make: &impl Make) {
         trunk.backward(&[], &mut gradient);
         assert_eq!(gradient, [0.0; 18]);
         let content = Some(ContentGradient { target: &target, scale: 1.0, weights: None });
-        trunk.backward(&[TapGradient { tap: deep, moments: None, content }], &mut gradient);
+        trunk.backward(&[TapGradient { tap: deep, moments: None, content, features: None }], &mut gradient);
         assert_eq!(gradient, [0.0; 18]);
     }
 }

@@ -5,8 +5,10 @@
 //! One deviation: where the numbers of positions differ, places are compared at as many even quantiles as the smaller
 //! has, rather than by repeating samples.
 
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+
+use crate::objective::direction;
 
 /// Random directions: with 64 the distance of two paintings varies by a few percent from seed to seed.
 const DIRECTIONS: usize = 64;
@@ -42,14 +44,6 @@ pub fn sliced_wasserstein(a: &[f32], b: &[f32], channels: usize) -> f64 {
         sum += (0..places).map(|place| (at(&a, place) - at(&b, place)).powi(2)).sum::<f64>() / places as f64;
     }
     sum / DIRECTIONS as f64
-}
-
-/// A direction of length 1, every one as likely: the sum of twelve uniform numbers is nearly normal.
-fn direction(random: &mut ChaCha8Rng, channels: usize) -> Vec<f32> {
-    let mut normal = || (0..12).map(|_| random.random_range(-0.5..0.5f32)).sum::<f32>();
-    let direction: Vec<f32> = (0..channels).map(|_| normal()).collect();
-    let length = direction.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
-    direction.into_iter().map(|value| value / length).collect()
 }
 
 fn projected(feature: &[f32], direction: &[f32]) -> Vec<f32> {

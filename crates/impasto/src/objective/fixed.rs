@@ -1,8 +1,9 @@
 //! The objective for pictures of one size against one content and some styles.
 
+use super::content_target::ContentTarget;
 use super::losses::Losses;
 use super::margin::Margin;
-use super::perceptual::{ContentTarget, Perceptual, StyleTarget};
+use super::perceptual::{Perceptual, StyleTarget};
 use super::protect::Protected;
 use super::regions::Regions;
 use super::weights::Weights;
@@ -78,7 +79,7 @@ impl Objective {
     /// again.
     pub(crate) fn release(&mut self) {
         (self.content, self.protected, self.margin) = (ContentTarget::default(), None, None);
-        self.perceptual.forget();
+        self.perceptual.release();
     }
 
     /// The loss itself, for whoever plans what it takes.

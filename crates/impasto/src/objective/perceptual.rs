@@ -7,14 +7,15 @@
 //! that the losses are functions of, once to carry their gradients back. The second round goes the other way about, so
 //! that it begins with what the first one looked at last; of a picture that is one tile it is all of it.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use impasto_nn::trunk::{ContentGradient, FeatureGradient, Features, MomentGradient, Moments, TapGradient, Trunk};
 
-use impasto_nn::trunk::{ContentGradient, Features, MomentGradient, Moments, TapGradient, Trunk};
-
+use super::content_target::ContentTarget;
+use super::layer_styles::{LayerStyles, StyleGradient, in_parallel};
 use super::losses::Losses;
-use super::regions::{Place, Regions};
-use super::style::StyleLayer;
+use super::regions::Regions;
+use super::style::{StyleFeature, StyleLayer};
+use super::style_loss::PlanarFeature;
+use super::style_losses::Maker;
 use super::sums::{DistanceSum, MomentSum};
 use super::tiles::{Reach, Tile};
 use super::total_variation::{total_variation, visible_variation};
@@ -23,43 +24,6 @@ use crate::device::{Cpu, Machine};
 use crate::layout::Layout;
 use crate::picture::Picture;
 use crate::settings::LossScale;
-
-/// What a picture should show and where: the features of a content at every content layer, for one size.
-#[derive(Clone, Debug, Default)]
-pub struct ContentTarget {
-    height: usize,
-    width: usize,
-    tiles: Vec<Tile>,
-    /// For each tile, one for each content layer of the weights.
-    features: Vec<Vec<Features>>,
-    /// For each content layer, what `Σ(F−P)² / (2·C·M)` is multiplied by for its units.
-    units: Vec<f64>,
-    /// How much each pixel counts for the content; 1 where there is nothing.
-    visible: Option<Vec<f32>>,
-    /// Where styles are looked for.
-    places: Vec<Place>,
-    /// The place of each style; the first for all beyond the list.
-    place_of_style: Vec<usize>,
-    /// A factor of the loss of each style; 1 for all beyond the list.
-    strengths: Vec<f64>,
-    /// For each style layer, the mean square of the content's feature at each place, where units need it.
-    mean_squares: Option<Vec<Vec<f64>>>,
-}
-
-impl ContentTarget {
-    fn size(&self) -> (usize, usize) {
-        (self.height, self.width)
-    }
-
-    /// The weights that the pixels have at a place.
-    fn place(&self, place: usize) -> Option<(&[f32], usize)> {
-        Some((self.places[place].weights.as_deref()?, self.width))
-    }
-
-    fn visible(&self) -> Option<(&[f32], usize)> {
-        Some((self.visible.as_deref()?, self.width))
-    }
-}
 
 /// How a picture should look: the moments of one or more styles at every style layer, for any size.
 #[derive(Clone, Debug)]
@@ -86,11 +50,12 @@ struct Sums {
     styles: Vec<Vec<Moments>>,
 }
 
-/// `∂L/∂S`, `∂L/∂μ` and the sum of the position weights, of one style layer at one place.
-struct StyleGradient {
-    second: Vec<f32>,
-    mean: Vec<f32>,
-    weight: f64,
+/// What flows back at the style layers.
+struct StyleGradients {
+    /// For each layer, at each place.
+    of_moments: Vec<Vec<StyleGradient>>,
+    /// For each layer, of losses of features; none for losses of moments.
+    of_features: Vec<Features>,
 }
 
 /// The perceptual loss of Gatys et al. 2015 on a trunk, and its gradient.
@@ -122,8 +87,8 @@ impl Perceptual {
         (self.window, self.window_gradient) = (Vec::new(), Vec::new());
     }
 
-    /// Gives back the room that the last picture took.
-    pub(super) fn forget(&mut self) {
+    /// Gives back the memory that the last picture took.
+    pub(super) fn release(&mut self) {
         self.trunk.forget();
         (self.window, self.window_gradient) = (Vec::new(), Vec::new());
     }
@@ -145,8 +110,17 @@ impl Perceptual {
         sizes.dedup();
         let engine = |(height, width)| self.trunk.planned_bytes(height, width, layout.bands());
         let largest = sizes.into_iter().map(engine).max().unwrap_or(0);
+        let features = if self.needs_features() { self.feature_floats(size) } else { 0 };
         let windows = tiles.iter().filter(|tile| !tile.is_whole()).map(|tile| 6 * tile.pixels()).max().unwrap_or(0);
-        (largest + size_of::<f32>() * windows) as u64
+        (largest + size_of::<f32>() * (windows + features)) as u64
+    }
+
+    /// Floats that a loss of features takes for a picture of this size: the gradients of all layers, and of the largest
+    /// one its feature, projections, slopes and gradient, and the order of its positions on each thread.
+    fn feature_floats(&self, (height, width): (usize, usize)) -> usize {
+        let layers = self.weights.style.iter().map(|(tap, _)| self.trunk.tap_shape(*tap, height, width).len());
+        let (all, largest) = layers.fold((0, 0), |(all, largest), len| (all + len, largest.max(len)));
+        all + 4 * largest + 5 * height * width * self.cpu.threads().count()
     }
 
     /// Bytes that the features of a content of this size take.
@@ -255,8 +229,24 @@ impl Perceptual {
             sums.iter_mut().zip(found).for_each(|(sum, moments)| sum.add(moments));
         }
         let (kind, scale) = (self.weights.style_loss, self.weights.scale);
-        let layers = target.layers.iter_mut().zip(sums);
-        layers.for_each(|(layer, sum)| layer.push((share, StyleLayer::new(kind, scale, sum.finish()))));
+        let tile = Tile::whole(size);
+        for (index, (layer, sum)) in target.layers.iter_mut().zip(sums).enumerate() {
+            let (moments, tap) = (sum.finish(), self.weights.style[index].0);
+            let own = self.needs_features().then(|| self.trunk.features(tap));
+            let weights = own.as_ref().and_then(|_| self.weights.position_weights(&*self.trunk, tap, &tile, visible));
+            let planar = own.as_ref().map(|values| PlanarFeature {
+                values,
+                channels: moments.channels,
+                weights: weights.as_deref(),
+            });
+            let feature = StyleFeature { moments: &moments, planar };
+            layer.push((share, StyleLayer::new(kind, scale, &self.cpu, &feature)));
+        }
+    }
+
+    /// Whether the style loss needs features and not only their moments; then pictures are never in tiles.
+    pub fn needs_features(&self) -> bool {
+        matches!(Maker::of(self.weights.style_loss), Maker::OfFeatures(_))
     }
 
     /// The losses of a planar `3 × height × width` picture, RGB 0–255, without a gradient.
@@ -264,8 +254,9 @@ impl Perceptual {
     /// # Panics
     /// If the picture is not of the content's size.
     pub fn value(&mut self, picture: &[f32], content: &ContentTarget, style: &StyleTarget) -> Losses {
-        let sums = self.look(picture, content, false);
-        let (losses, _) = self.losses(&sums, content, style);
+        let sums = self.measure(picture, content, false);
+        let (mut losses, _) = self.losses(&sums, content, style);
+        losses.style += self.feature_losses(content, style, false).0;
         let unasked = if self.weights.total_variation > 0.0 { picture.len() } else { 0 };
         self.with_variation(losses, picture, content, &mut vec![0.0; unasked])
     }
@@ -281,12 +272,15 @@ impl Perceptual {
         style: &StyleTarget,
         gradient: &mut [f32],
     ) -> Losses {
-        let sums = self.look(picture, content, true);
-        let (losses, style_gradients) = self.losses(&sums, content, style);
+        let sums = self.measure(picture, content, true);
+        let (mut losses, of_moments) = self.losses(&sums, content, style);
+        let (of_styles, of_features) = self.feature_losses(content, style, true);
+        losses.style += of_styles;
         if self.weights.content.is_empty() && self.weights.style.is_empty() {
             gradient.fill(0.0);
         } else {
-            self.go_back(picture, content, &sums, &style_gradients, gradient);
+            let styles = StyleGradients { of_moments, of_features };
+            self.backward(picture, content, &sums, &styles, gradient);
         }
         self.with_variation(losses, picture, content, gradient)
     }
@@ -337,8 +331,8 @@ impl Perceptual {
         found
     }
 
-    /// Looks at every window of a picture; with `keep` a gradient may flow back from the last one.
-    fn look(&mut self, picture: &[f32], content: &ContentTarget, keep: bool) -> Sums {
+    /// Runs every window of a picture; with `keep` a gradient may flow back from the last one.
+    fn measure(&mut self, picture: &[f32], content: &ContentTarget, keep: bool) -> Sums {
         assert_eq!(picture.len(), 3 * content.height * content.width, "the picture has the content's size");
         let contents = self.weights.content.clone();
         let mut distances = vec![DistanceSum::default(); contents.len()];
@@ -370,31 +364,57 @@ impl Perceptual {
             }
         }
         let factors = self.weights.style.iter().map(|(_, factor)| factor * style.share);
-        let mean_squares = |layer: usize| content.mean_squares.as_ref().map(|layers| &layers[layer][..]);
         let layers = sums.styles.iter().zip(factors).zip(&style.layers).enumerate();
-        let jobs: Vec<_> = layers
-            .map(|(layer, ((places, factor), targets))| {
-                let mean_squares = mean_squares(layer);
-                LayerStyles { places, factor, targets, mean_squares }
-            })
-            .collect();
+        let jobs: Vec<_> =
+            layers.map(|(layer, ((places, factor), targets))| LayerStyles { layer, places, factor, targets }).collect();
         let threads = self.cpu.threads().count();
         let of_layers = in_parallel(&jobs, threads, |job| job.loss(content));
         losses.style = of_layers.iter().map(|(loss, _)| loss).sum();
         (losses, of_layers.into_iter().map(|(_, gradients)| gradients).collect())
     }
 
+    /// The losses of features, of the whole picture that the trunk saw last, and for each style layer the gradient of its
+    /// feature if it is wanted. Nothing for losses of moments.
+    fn feature_losses(
+        &mut self,
+        content: &ContentTarget,
+        style: &StyleTarget,
+        with_gradient: bool,
+    ) -> (f64, Vec<Features>) {
+        if !self.needs_features() {
+            return (0.0, Vec::new());
+        }
+        let (mut loss, mut gradients) = (0.0, Vec::new());
+        let tile = Tile::whole(content.size());
+        for (layer, (targets, (tap, factor))) in style.layers.iter().zip(self.weights.style.clone()).enumerate() {
+            let shape = self.trunk.tap_shape(tap, content.height, content.width);
+            let values = self.trunk.features(tap);
+            let mut gradient = vec![0.0; if with_gradient { values.len() } else { 0 }];
+            for (number, (share, target)) in targets.iter().enumerate() {
+                let place = content.place(content.place_of(number));
+                let weights = self.weights.position_weights(&*self.trunk, tap, &tile, place);
+                let feature = PlanarFeature { values: &values, channels: shape.channels, weights: weights.as_deref() };
+                let factor = factor * style.share * share * content.strength(number, layer, target);
+                loss += target.of_feature(&self.cpu, &feature, factor, with_gradient.then_some(&mut gradient[..]));
+            }
+            if with_gradient {
+                gradients.push(self.trunk.upload(shape, &gradient));
+            }
+        }
+        (loss, gradients)
+    }
+
     /// Carries the gradients back from every window, from the last one to the first, and adds them up.
-    fn go_back(
+    fn backward(
         &mut self,
         picture: &[f32],
         content: &ContentTarget,
         sums: &Sums,
-        styles: &[Vec<StyleGradient>],
+        styles: &StyleGradients,
         gradient: &mut [f32],
     ) {
         if let [tile] = &content.tiles[..] {
-            return self.backward(content, (tile, &content.features[0]), sums, styles, gradient);
+            return self.backward_window(content, (tile, &content.features[0]), sums, styles, gradient);
         }
         gradient.fill(0.0);
         let mut window_gradient = std::mem::take(&mut self.window_gradient);
@@ -404,19 +424,19 @@ impl Perceptual {
                 self.forward(picture, content.size(), tile, true, &[]);
             }
             window_gradient.resize(3 * tile.pixels(), 0.0);
-            self.backward(content, (tile, targets), sums, styles, &mut window_gradient);
+            self.backward_window(content, (tile, targets), sums, styles, &mut window_gradient);
             tile.add(&window_gradient, gradient, content.size());
         }
         self.window_gradient = window_gradient;
     }
 
     /// Carries the gradients back from the window that the trunk saw last.
-    fn backward(
+    fn backward_window(
         &mut self,
         content: &ContentTarget,
         (tile, targets): (&Tile, &[Features]),
         sums: &Sums,
-        styles: &[Vec<StyleGradient>],
+        styles: &StyleGradients,
         gradient: &mut [f32],
     ) {
         let trunk = &*self.trunk;
@@ -431,74 +451,20 @@ impl Perceptual {
         let contents = contents.filter(|((_, sum), _)| sum.weight > 0.0).map(|(((layer, target), sum), weights)| {
             let scale = (layer.1 / (target.shape.channels as f64 * sum.weight)) as f32;
             let content = ContentGradient { target, scale, weights: weights.as_deref() };
-            TapGradient { tap: layer.0, moments: None, content: Some(content) }
+            TapGradient { tap: layer.0, moments: None, content: Some(content), features: None }
         });
-        let styles = self.weights.style.iter().zip(styles).zip(&of_styles).flat_map(|((layer, places), weights)| {
+        let features = self.weights.style.iter().zip(&styles.of_features).map(|((tap, _), gradient)| {
+            let features = Some(FeatureGradient { gradient, scale: 1.0 });
+            TapGradient { tap: *tap, moments: None, content: None, features }
+        });
+        let moments = if styles.of_features.is_empty() { &styles.of_moments[..] } else { &[] };
+        let styles = self.weights.style.iter().zip(moments).zip(&of_styles).flat_map(|((layer, places), weights)| {
             places.iter().zip(weights).map(|(StyleGradient { second, mean, weight }, weights)| {
                 let moments = MomentGradient { second, mean, weights: weights.as_deref(), weight: *weight };
-                TapGradient { tap: layer.0, moments: Some(moments), content: None }
+                TapGradient { tap: layer.0, moments: Some(moments), content: None, features: None }
             })
         });
-        let taps: Vec<TapGradient<'_>> = contents.chain(styles).collect();
+        let taps: Vec<TapGradient<'_>> = contents.chain(styles).chain(features).collect();
         self.trunk.backward(&taps, gradient);
-    }
-}
-
-/// The styles at one layer, and the moments of the picture there.
-struct LayerStyles<'a> {
-    /// At each place.
-    places: &'a [Moments],
-    factor: f64,
-    /// Each style and its share of the blend.
-    targets: &'a [(f64, StyleLayer)],
-    /// Of the content at each place, where units need them.
-    mean_squares: Option<&'a [f64]>,
-}
-
-impl LayerStyles<'_> {
-    /// The loss, and its gradient at each place.
-    fn loss(&self, content: &ContentTarget) -> (f64, Vec<StyleGradient>) {
-        let mut loss = 0.0;
-        let mut gradients: Vec<_> = self.places.iter().map(StyleGradient::zero).collect();
-        for (number, (share, target)) in self.targets.iter().enumerate() {
-            let place = content.place_of_style.get(number).copied().unwrap_or(0);
-            if self.places[place].weight > 0.0 {
-                let strength = content.strengths.get(number).copied().unwrap_or(1.0);
-                let contrast = self.mean_squares.map_or(1.0, |content| target.contrast(content[place]));
-                let strength = strength * contrast;
-                let StyleGradient { second, mean, .. } = &mut gradients[place];
-                loss += target.loss(&self.places[place], self.factor * share * strength, second, mean);
-            }
-        }
-        (loss, gradients)
-    }
-}
-
-/// `f` of every item, in order, on up to `threads` threads. The last items are begun first: deep layers have the largest
-/// matrices.
-fn in_parallel<T: Sync, R: Send + Sync>(items: &[T], threads: usize, f: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    if threads < 2 || items.len() < 2 {
-        return items.iter().map(f).collect();
-    }
-    let left = AtomicUsize::new(items.len());
-    let results: Vec<OnceLock<R>> = items.iter().map(|_| OnceLock::new()).collect();
-    let work = || {
-        while let Ok(before) = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
-            let _ = results[before - 1].set(f(&items[before - 1]));
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.min(items.len()) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    results.into_iter().filter_map(OnceLock::into_inner).collect()
-}
-
-impl StyleGradient {
-    fn zero(moments: &Moments) -> Self {
-        let (second, mean) = (vec![0.0; moments.second.len()], vec![0.0; moments.channels]);
-        Self { second, mean, weight: moments.weight }
     }
 }

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use impasto_nn::trunk::{CpuTrunk, Packing};
 use impasto_nn::vgg::Vgg;
 
+use super::tiles::Reach;
+use super::weights::mean_square;
 use super::*;
-use crate::device::Cpu;
+use crate::device::{Cpu, Machine};
+use crate::layout::Layout;
 use crate::network::network;
-use crate::settings::{LayerWeights, PoolingKind, Preset};
+use crate::picture::Picture;
+use crate::settings::{LayerWeights, LossScale, PoolingKind, Preset, Settings, StyleLossKind};
 
 fn example(name: &str, height: usize, width: usize) -> Picture {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures").join(name);
@@ -312,4 +316,66 @@ fn a_relative_style_loss_depends_on_the_photographs_energy() {
     assert_eq!(absolute, of(&photographs[1], LossScale::Absolute));
     let shares = photographs.map(|photograph| of(&photograph, LossScale::Relative) * energy(&photograph).powf(0.8));
     assert!((shares[0] / shares[1] - 1.0).abs() < 1e-4, "{shares:?}");
+}
+
+/// A loss of features with masks, opacity, what is protected, a mirrored border and two styles.
+fn sliced() -> Case {
+    let layers = settings(false, PoolingKind::Average);
+    let settings = Settings {
+        style_loss: StyleLossKind::Sliced,
+        content_layers: layers.content_layers,
+        style_layers: layers.style_layers,
+        threads: Some(2),
+        ..Settings::default()
+    };
+    let mut case = Case::new(settings, example("chelsea.png", 72, 84)).two_styles();
+    case.regions = regions(72, 84);
+    case
+}
+
+#[test]
+fn a_loss_of_features_has_the_gradient_of_finite_differences() {
+    let case = sliced();
+    let (losses, gradient) = case.evaluate(Layout::Whole);
+    assert!(losses.style > 0.1 * losses.loss, "{losses:?}");
+    let mut objective = case.objective(Layout::Whole);
+    let picture = case.picture();
+    let length = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+    for wave in [0.0, 0.5] {
+        let direction = |i: usize| {
+            f64::from(gradient[i]) / length + wave * (i as f64 * 0.37).sin() / (gradient.len() as f64).sqrt()
+        };
+        let mut at = |step: f64| {
+            let moved = picture.iter().enumerate().map(|(i, x)| (f64::from(*x) + step * direction(i)) as f32);
+            objective.value(&moved.collect::<Vec<_>>()).loss
+        };
+        let found = (at(1.0) - at(-1.0)) / 2.0;
+        let told: f64 = gradient.iter().enumerate().map(|(i, g)| f64::from(*g) * direction(i)).sum();
+        assert!((found / told - 1.0).abs() < 5e-3, "{wave}: {found} found, {told} told");
+    }
+}
+
+#[test]
+fn a_loss_of_features_is_the_same_in_bands() {
+    let case = sliced();
+    let whole = case.evaluate(Layout::Whole);
+    for rows in [16, 32, 72] {
+        let away = case.away(Layout::Bands { rows }, &whole);
+        assert!(away < 1e-5, "bands of {rows} rows: {away:.1e} away");
+    }
+}
+
+#[test]
+fn a_loss_of_features_sees_what_moments_do_not() {
+    let of = |style_loss: StyleLossKind| {
+        let mut case = sliced();
+        case.settings.style_loss = style_loss;
+        case.weights = Weights::new(&case.settings, case.network.kind).unwrap();
+        case.evaluate(Layout::Whole)
+    };
+    let (sliced, wasserstein) = (of(StyleLossKind::Sliced), of(StyleLossKind::Wasserstein));
+    assert_eq!(sliced.0.content, wasserstein.0.content);
+    let ratio = sliced.0.style / wasserstein.0.style;
+    assert!((0.2..5.0).contains(&ratio) && (ratio - 1.0).abs() > 1e-3, "the same units, another loss: {ratio}");
+    assert_ne!(sliced.1, wasserstein.1);
 }

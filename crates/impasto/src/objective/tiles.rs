@@ -95,6 +95,12 @@ impl Tile {
         self.rows.window.len() * self.columns.window.len()
     }
 
+    /// All of a picture of so many rows and columns.
+    pub fn whole((height, width): (usize, usize)) -> Self {
+        let span = |length: usize| Span { window: 0..length, interior: 0..length };
+        Self { rows: span(height), columns: span(width) }
+    }
+
     /// Whether all that is looked at counts.
     pub fn is_whole(&self) -> bool {
         self.rows.window == self.rows.interior && self.columns.window == self.columns.interior

@@ -16,6 +16,7 @@
 use impasto_matrix::Matrix;
 use impasto_nn::trunk::Moments;
 
+use super::style_loss::MomentLoss;
 use super::weights::mean_square;
 
 /// What is added to the diagonal of both covariances, as a share of the style's mean variance: channels that are always
@@ -39,6 +40,8 @@ pub struct WassersteinTarget {
     root: Matrix,
     trace: f64,
     ridge: f64,
+    /// Of the style's feature.
+    mean_square: f64,
 }
 
 impl WassersteinTarget {
@@ -50,11 +53,17 @@ impl WassersteinTarget {
         let ridge = RIDGE * variance.max(LEAST_VARIANCE * mean_square(style));
         let root = covariance.root(RANK * ridge, ridge).unwrap_or_else(|| Matrix::rectangle(channels, 0, |_, _| 0.0));
         let trace = covariance.trace() + ridge * root.columns() as f64;
-        Self { mean: style.mean.iter().map(|&mean| f64::from(mean)).collect(), root, trace, ridge }
+        Self {
+            mean: style.mean.iter().map(|&mean| f64::from(mean)).collect(),
+            root,
+            trace,
+            ridge,
+            mean_square: mean_square(style),
+        }
     }
 
-    /// `factor · W² / C`; its gradients are added to `second`, C×C, and `mean`, C. Not a number where the moments are
-    /// none.
+    /// `factor · W² / C`; its gradients are added to `second`, C×C, and `mean`, C. NaN where the moments are not
+    /// numbers.
     ///
     /// # Panics
     /// If the numbers of channels differ.
@@ -95,6 +104,16 @@ impl WassersteinTarget {
         let (inverse_root, eigenvalues) = middle.function(self.ridge * self.ridge, |value| 1.0 / value.sqrt())?;
         let overlap = eigenvalues.iter().map(|value| value.sqrt()).sum();
         Some((self.root.times(&inverse_root).times(&across), overlap))
+    }
+}
+
+impl MomentLoss for WassersteinTarget {
+    fn zero_loss(&self) -> f64 {
+        self.mean_square
+    }
+
+    fn value_and_gradient(&self, moments: &Moments, factor: f64, second: &mut [f32], mean: &mut [f32]) -> f64 {
+        self.loss(moments, factor, second, mean)
     }
 }
 

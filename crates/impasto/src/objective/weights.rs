@@ -35,7 +35,7 @@ pub struct Weights {
     /// The network whose layers they are.
     network: VggKind,
     /// How far the deepest tap looks.
-    reach: Reach,
+    pub(super) reach: Reach,
 }
 
 /// The factor of relative losses: gradients of single pixels are then far above Adam's ε of 10⁻⁸ at every size.

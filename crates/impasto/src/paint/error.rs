@@ -32,7 +32,7 @@ pub enum PaintError {
     #[error(
         "painting {width}×{height} pixels takes at least {} of memory and {} may be taken: {}allow more with `--memory`",
         Bytes(*needed), Bytes(*limit),
-        instead(*fitting, *adam)
+        instead(*fitting, *adam, *moments)
     )]
     Memory {
         /// Columns.
@@ -47,6 +47,8 @@ pub enum PaintError {
         fitting: Option<usize>,
         /// Whether it would fit with Adam, which remembers less.
         adam: bool,
+        /// Whether the style loss is one of features: one of moments needs less, and pictures can go in tiles.
+        moments: bool,
     },
     /// A checkpoint cannot be resumed.
     #[error(transparent)]
@@ -60,8 +62,9 @@ pub enum PaintError {
 }
 
 /// What to do where memory is short, before allowing more of it.
-fn instead(fitting: Option<usize>, adam: bool) -> String {
+fn instead(fitting: Option<usize>, adam: bool, moments: bool) -> String {
     let smaller = fitting.map(|size| format!("choose a smaller size, such as `--size {size}`, or "));
     let adam = if adam { "take `--optimizer adam`, which needs less, or " } else { "" };
-    adam.to_owned() + &smaller.unwrap_or_default()
+    let moments = if moments { "take `--style-loss wasserstein`, which needs less, or " } else { "" };
+    adam.to_owned() + moments + &smaller.unwrap_or_default()
 }

@@ -137,6 +137,7 @@ impl Planner<'_> {
             limit: self.limit.unwrap_or(u64::MAX),
             fitting: sides.find(fits),
             adam: self.plan(&with_adam, demand, weights).is_some(),
+            moments: self.perceptual.needs_features(),
         }
     }
 }

@@ -118,7 +118,8 @@ declare! {
         /// Where to start: `content`, `noise`, `mix` (half of each), `mix=0.3` (share of noise), `style`, or a picture.
         #[arg(value_name = "START")]
         value init: Init;
-        /// The style loss: by `gram` matrices, or `wasserstein` by means and covariances.
+        /// The style loss: by `gram` matrices; `wasserstein`, by means and covariances; or `sliced`, by the features
+        /// themselves, which takes more time and memory.
         #[arg(value_name = "LOSS")]
         value style_loss: StyleLossKind;
         /// The units of the losses: `relative`, shares that mean the same for every network, size and style, or

@@ -82,11 +82,13 @@ named! {
 
 named! {
     /// How a style is compared.
-    StyleLossKind, "style loss", "`gram` or `wasserstein`", {
+    StyleLossKind, "style loss", "`gram`, `wasserstein` or `sliced`", {
         /// By its Gram matrices: [`gram_loss`](crate::objective::gram_loss).
         Gram = "gram",
         /// By means and covariances: [`WassersteinTarget`](crate::objective::WassersteinTarget).
         Wasserstein = "wasserstein",
+        /// By the features themselves, along random directions (Heitz et al. 2021).
+        Sliced = "sliced",
     }
 }
 
