@@ -1,67 +1,18 @@
 //! The way back, from the picture's gradient to those of all parameters.
 
 use super::super::norm::NormBackward;
-use super::super::picture::{Canvas, PAD};
-use super::super::planes::{Field, RING};
+use super::super::picture::PAD;
+use super::super::planes::Field;
 use super::super::rows::{self, Edge, Fold, NormGradient, Shared};
-use super::super::shape::{StyleNetLayer, StyleNetShape};
+use super::super::shape::StyleNetLayer;
 use super::super::tiles::{Activate, Enlarged, Gradient, HalvedGradient};
-use super::super::weight_gradient::{self, WeightSums};
+use super::super::weight_gradient::{self};
 use super::super::weights::{DOWN, taps_of_parity};
 use super::super::window::{self, Places, TAPS, Window};
-use super::forward::Forward;
-use super::{Indices, StyleNetTrainer};
-use crate::memory::{Buffer, View, ViewMut};
+use super::state::{Backward, Forward, Indices, StyleNetTrainer};
+use crate::memory::{View, ViewMut};
 use crate::winograd::{self, Winograd};
 use crate::{Isa, Shape, Threads};
-
-/// What the backward pass needs.
-pub(super) struct Backward {
-    canvas: Canvas,
-    /// The gradients of the first and second layer's output, and of the stream.
-    down: [Field; 3],
-    /// Two gradients inside a residual block.
-    block: [Field; 2],
-    /// The gradients of the enlarging layers' outputs.
-    up: [Field; 2],
-    pub(super) weights: Vec<WeightSums>,
-    /// Gradients of scales, shifts and the bias, where they lie among the parameters.
-    pub(super) rest: Vec<f32>,
-    scratch: Buffer<f32>,
-}
-
-impl Backward {
-    pub(super) fn new(
-        shape: StyleNetShape,
-        layers: &[StyleNetLayer],
-        (height, width): (usize, usize),
-        workers: usize,
-    ) -> Self {
-        let field = |channels: usize, divisor: usize, offset: usize| {
-            Field::new(Shape { channels, height: height / divisor, width: width / divisor }, offset)
-        };
-        let w = shape.width;
-        let last = layers.len() - 1;
-        let weights = layers.iter().enumerate().map(|(index, layer)| {
-            let len = match index {
-                _ if index == 0 => weight_gradient::planes_len(layer.out_channels),
-                _ if index == last => weight_gradient::planes_len(layer.in_channels),
-                _ if index < DOWN => layer.weight_len(),
-                _ => WeightSums::winograd_len(layer.in_channels, layer.out_channels),
-            };
-            WeightSums::new(len, workers)
-        });
-        Self {
-            canvas: Canvas::new(height, width, 2 * PAD),
-            down: [field(w, 1, RING), field(2 * w, 2, RING), field(4 * w, 4, RING)],
-            block: [field(4 * w, 4, RING), field(4 * w, 4, RING)],
-            up: [field(2 * w, 2, RING), field(w, 1, PAD)],
-            weights: weights.collect(),
-            rest: vec![0.0; shape.parameter_count()],
-            scratch: Buffer::new(weight_gradient::scratch_len(4 * w, 4 * w) * workers),
-        }
-    }
-}
 
 impl StyleNetTrainer {
     /// From the picture's gradient to that of the stream.

@@ -1,31 +1,15 @@
 //! The forward pass of training, which keeps what the way back needs.
 
 use super::super::norm::Norm;
-use super::super::picture::{Canvas, PAD};
-use super::super::planes::{Field, Sums};
+use super::super::planes::Field;
 use super::super::rows::{self, Before, Edge, Join, Padded, Shared};
-use super::super::shape::{StyleNetLayer, StyleNetShape};
-use super::super::tiles::{Activate, Enlarged, Feature, Raw};
+use super::super::tiles::{Activate, Enlarged, Raw};
 use super::super::weights::DOWN;
 use super::super::window::{Places, Window};
-use super::{Indices, StyleNetTrainer};
-use crate::memory::{Buffer, View, ViewMut};
+use super::state::{Forward, Indices, Inputs, StyleNetTrainer};
+use crate::memory::{View, ViewMut};
 use crate::winograd::{self, Winograd};
 use crate::{Isa, Shape, Threads};
-
-/// What the forward pass leaves.
-pub(super) struct Forward {
-    pub(super) canvas: Canvas,
-    /// What comes out of each normalised layer's convolution.
-    pub(super) raw: Vec<Field>,
-    pub(super) norms: Vec<Norm>,
-    /// The inputs of the second and third layer, and of the last one.
-    pub(super) padded: Vec<Field>,
-    /// What goes into each residual block, and what comes out of the last one.
-    pub(super) stream: Vec<Field>,
-    pub(super) sums: Vec<Sums>,
-    pub(super) scratch: Buffer<f32>,
-}
 
 impl StyleNetTrainer {
     /// Makes the normalisation of a layer from its sums.
@@ -138,68 +122,6 @@ enum Input {
     Stream(usize),
     /// What another layer made, normalised and activated.
     Layer(usize),
-}
-
-/// What a convolution may take its input from.
-pub(super) struct Inputs<'a> {
-    raw: &'a [Field],
-    norms: &'a [Norm],
-    stream: &'a [Field],
-}
-
-impl<'a> Inputs<'a> {
-    /// A layer's output, normalised and activated when it is loaded.
-    pub(super) fn activated(&self, index: usize) -> Feature<'a> {
-        let norm = &self.norms[index];
-        let activate = Some(Activate::new(&norm.factor, &norm.offset));
-        Feature { plane: self.raw[index].plane(), activate }
-    }
-
-    /// What goes into a residual block.
-    pub(super) fn plain(&self, block: usize) -> Feature<'a> {
-        Feature { plane: self.stream[block].plane(), activate: None }
-    }
-}
-
-impl Forward {
-    pub(super) fn new(
-        shape: StyleNetShape,
-        layers: &[StyleNetLayer],
-        (height, width): (usize, usize),
-        workers: usize,
-    ) -> Self {
-        let field = |channels: usize, divisor: usize, offset: usize| {
-            Field::new(Shape { channels, height: height / divisor, width: width / divisor }, offset)
-        };
-        let normalised = &layers[..layers.len() - 1];
-        let raw = (0..normalised.len()).map(|i| field(layers[i].out_channels, divisor(i, layers.len()), 0)).collect();
-        let w = shape.width;
-        let room = 0..=shape.residual_blocks;
-        let scratch =
-            normalised[DOWN..].iter().map(|layer| winograd::scratch_for(layer.in_channels.max(layer.out_channels)));
-        Self {
-            canvas: Canvas::new(height, width, PAD),
-            raw,
-            norms: normalised.iter().map(|_| Norm::default()).collect(),
-            padded: vec![field(w, 1, 1), field(2 * w, 2, 1), field(w, 1, PAD)],
-            stream: room.map(|_| field(4 * w, 4, 0)).collect(),
-            sums: normalised.iter().map(|layer| Sums::new(layer.out_channels, workers)).collect(),
-            scratch: Buffer::new(scratch.max().unwrap_or(0) * workers),
-        }
-    }
-
-    pub(super) fn inputs(&self) -> Inputs<'_> {
-        Inputs { raw: &self.raw, norms: &self.norms, stream: &self.stream }
-    }
-}
-
-/// By how much a layer's output is smaller than the picture.
-fn divisor(index: usize, layers: usize) -> usize {
-    match (index, layers - index) {
-        (0, _) | (_, 2) => 1,
-        (1, _) | (_, 3) => 2,
-        _ => 4,
-    }
 }
 
 /// Normalises, activates and continues a feature.

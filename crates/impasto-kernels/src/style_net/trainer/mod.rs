@@ -2,38 +2,17 @@
 
 mod backward;
 mod forward;
+mod state;
 
 use super::picture::PLANES;
-use super::shape::{StyleNetLayer, StyleNetShape};
+use super::shape::StyleNetShape;
 use super::weight_gradient;
 use super::weights::{BackwardWeights, DOWN, Weights};
 use super::{StyleNetError, check, check_shape, check_size};
 use crate::{Isa, Threads};
-use backward::Backward;
-use forward::Forward;
+use state::{Backward, Forward};
 
-/// A network in training: forward and backward of one picture at a time, gradients added up over a batch.
-pub struct StyleNetTrainer {
-    isa: Isa,
-    threads: Threads,
-    shape: StyleNetShape,
-    layers: Vec<StyleNetLayer>,
-    height: usize,
-    width: usize,
-    style: usize,
-    parameters: Vec<f32>,
-    packed: Option<(Weights, BackwardWeights)>,
-    forward: Forward,
-    backward: Backward,
-}
-
-/// The indices of the layers that are not residual.
-#[derive(Clone, Copy)]
-struct Indices {
-    up1: usize,
-    up2: usize,
-    out: usize,
-}
+pub use state::StyleNetTrainer;
 
 impl StyleNetTrainer {
     /// A trainer for pictures of this size, whose sides are multiples of 4 and at least [`LEAST_SIDE`](crate::style_net::LEAST_SIDE).
@@ -146,19 +125,5 @@ impl StyleNetTrainer {
             sums.clear(&self.threads);
         }
         self.backward.rest.fill(0.0);
-    }
-
-    fn indices(&self) -> Indices {
-        let out = self.layers.len() - 1;
-        Indices { up1: out - 2, up2: out - 1, out }
-    }
-
-    /// The index of a residual block's first layer.
-    fn block_layer(block: usize) -> usize {
-        DOWN + 2 * block
-    }
-
-    fn weights(&self) -> &Weights {
-        &self.packed.as_ref().expect("parameters are set before the first pass").0
     }
 }
