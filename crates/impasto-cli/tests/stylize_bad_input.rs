@@ -155,7 +155,7 @@ fn numbers_out_of_range() {
         (["--threads", "0"], "the number of threads is 0"),
         (["--jobs", "0"], "the number of jobs is 0"),
         (["--jobs", "-1"], "--jobs"),
-        (["--memory", "0"], "the memory is 0"),
+        (["--memory", "0"], "`0` is no amount of memory"),
         (["--memory", "5MB"], "allow more with `--memory`, or choose a smaller `--size`"),
         (["--memory", "lots"], "--memory"),
         (["--device", "gpu"], "`gpu` is no device"),
