@@ -65,6 +65,7 @@ channels, weighted by the layers' weights and averaged over the layers:
 | content | `Σ(F−P)² / (2·M·N)` | `Σ(F−P)² / ΣP²` |
 | style, `gram` | `Σ(G−A)² / (4·M²·N²)` | `Σ(G−A)² / ΣA² · c` |
 | style, `wasserstein` | `W²` | `W² / (mean square of the style's feature) · c` |
+| style, `sliced` | the mean over directions of the `W²` of projections | the same `/ (mean square of the style's feature) · c` |
 | total variation | the squared differences of neighbours | the same on a scale of 0–1 |
 
 `c` is the mean square of the style's feature over that of the photograph's at the layer, to the power of 0.8, between ¼
