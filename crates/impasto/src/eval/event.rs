@@ -23,7 +23,7 @@ pub enum EvalEvent {
         #[serde(serialize_with = "lossy_path")]
         path: PathBuf,
         /// Its distances and flaws.
-        evaluation: Evaluation,
+        evaluation: Box<Evaluation>,
     },
     /// All paintings were measured.
     Finished {

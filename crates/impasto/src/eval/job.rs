@@ -78,7 +78,7 @@ impl Job for EvalJob {
             })?;
             evaluator = again;
             let evaluation = evaluation?;
-            context.tell(EvalEvent::Done { path: path.clone(), evaluation: evaluation.clone() });
+            context.tell(EvalEvent::Done { path: path.clone(), evaluation: Box::new(evaluation.clone()) });
             all.push((path.clone(), evaluation));
         }
         context.tell(EvalEvent::Finished { paintings: all.len(), elapsed: begun.elapsed().as_secs_f64() });

@@ -101,6 +101,7 @@ macro_rules! declare {
 
         impl From<&$settings> for $name {
             /// Every setting as given, none left to a default.
+            #[allow(clippy::needless_update, reason = "not every command has lists and files")]
             fn from(settings: &$settings) -> Self {
                 let settings = settings.clone();
                 Self {
