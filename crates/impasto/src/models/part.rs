@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use impasto_files::{LockError, open_locked, rename_durably};
 use sha2::{Digest, Sha256};
 
+use crate::bytes::hexadecimal;
+
 use super::error::PullError;
 
 /// `<target>.part`, held under an exclusive lock until this is dropped.
@@ -71,7 +73,7 @@ impl Part {
 
     /// SHA-256 of what has arrived, in hexadecimal.
     pub(super) fn digest(&self) -> String {
-        hexadecimal(self.hash.clone())
+        hexadecimal(&self.hash.clone().finalize())
     }
 
     /// Gives the file its name, once it is safe on the disk.
@@ -95,7 +97,7 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 
 /// SHA-256 of the file at `path`, in hexadecimal.
 pub(super) fn digest_of(path: &Path) -> io::Result<String> {
-    Ok(hexadecimal(digest_so_far(&mut File::open(path)?)?.1))
+    Ok(hexadecimal(&digest_so_far(&mut File::open(path)?)?.1.finalize()))
 }
 
 fn digest_so_far(file: &mut File) -> io::Result<(u64, Sha256)> {
@@ -109,8 +111,4 @@ fn digest_so_far(file: &mut File) -> io::Result<(u64, Sha256)> {
             }
         }
     }
-}
-
-fn hexadecimal(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 
 use super::Scale;
 use super::state::{Average, State};
+use crate::bytes::hexadecimal;
 use crate::memory::Plan;
 use crate::objective::Losses;
 use crate::optimizer::{Numbers, Optimizer, Slice};
@@ -105,15 +106,10 @@ pub(super) fn hash(path: &Path) -> io::Result<String> {
     let mut buffer = vec![0; 1 << 16];
     loop {
         match io::Read::read(&mut file, &mut buffer)? {
-            0 => return Ok(hex(&sha.finalize())),
+            0 => return Ok(hexadecimal(&sha.finalize())),
             read => sha.update(&buffer[..read]),
         }
     }
-}
-
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Numbers that are small and exact in JSON.

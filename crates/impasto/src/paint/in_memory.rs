@@ -14,7 +14,7 @@ use crate::job::Context;
 use crate::settings::Settings;
 
 /// Paints a scene, in the colours that the settings want, and as opaque as the content is. A run that is stopped gives
-/// the picture as it stands. [`Settings::save_every`] is for [`PaintJob`] alone: here [`Previews`](crate::job::Previews)
+/// the picture as it stands. [`Settings::save_every`] is for [`PaintJob`](super::PaintJob) alone: here [`Previews`](crate::job::Previews)
 /// show the picture on its way.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::checkpoint;
+use crate::bytes::hexadecimal;
 use crate::memory::PROGRAM;
 use crate::picture::{Picture, PictureFile, ReadError, ReadLimits, load};
 use crate::settings::Settings;
@@ -76,7 +77,7 @@ impl InputReader {
             self.limits = self.limits.less(bytes.len() as u64);
             self.pipes.insert(path.into(), bytes.clone());
         }
-        self.hashes.push((path.into(), checkpoint::hex(&Sha256::digest(&bytes))));
+        self.hashes.push((path.into(), hexadecimal(&Sha256::digest(&bytes))));
         Ok(bytes)
     }
 }

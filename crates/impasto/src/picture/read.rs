@@ -72,7 +72,7 @@ impl Picture {
     ///
     /// # Errors
     /// If the file is missing, not a picture, animated, broken, larger than [`ReadLimits::default`] allows, or smaller
-    /// than [`MIN_SIDE`] on a side.
+    /// than [`MIN_SIDE`](super::MIN_SIDE) on a side.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         Self::read_within(path, &ReadLimits::default())
     }

@@ -56,6 +56,7 @@ pub use settings::{TrainOverrides, TrainSettings};
 pub use shares::StyleShares;
 pub use values::{Every, Schedule, TrainOptimizer, TrainStyle};
 
+use crate::bytes::hexadecimal;
 use crate::curve;
 use crate::job::{Context, End, Interruption, Job, OnRelease};
 use crate::network::network;
@@ -64,7 +65,7 @@ use crate::picture::{Picture, PictureFormat, load};
 use checkpoint::{Checkpoint, State};
 use learner::Learner;
 use pace::Pace;
-use photos::{Photos, hex};
+use photos::Photos;
 use run::{Clock, Run};
 use samples::{Reading, Samples};
 use validation::Validation;
@@ -327,7 +328,7 @@ impl Paintings {
             let limits = job.settings.read_limits();
             let bytes = load(&style.path, &limits)?;
             let picture = Picture::from_file_bytes_within(&bytes, &style.path, &limits)?;
-            paintings.hashes.push(hex(&Sha256::digest(&bytes)));
+            paintings.hashes.push(hexadecimal(&Sha256::digest(&bytes)));
             paintings
                 .thumbnails
                 .push(picture.resized_to_longer_side(THUMBNAIL).to_file_bytes(PictureFormat::Jpeg, None).ok());

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
 use super::TrainError;
+use crate::bytes::hexadecimal;
 use crate::picture::Format;
 
 /// At least and at most so many photographs are held out for validation, and as many for reports; between them, one in
@@ -58,7 +59,7 @@ impl Photos {
             training: paths(training),
             validation: paths(validation),
             report: paths(report),
-            fingerprint: hex(&digest.finalize()),
+            fingerprint: hexadecimal(&digest.finalize()),
         })
     }
 }
@@ -91,7 +92,7 @@ pub struct ReportPhotos {
     pub fingerprint: String,
 }
 
-/// The photographs that [`train`](super::train()) neither trains on nor chooses by. The folders must be the same, with
+/// The photographs that [`TrainJob`](super::TrainJob) neither trains on nor chooses by. The folders must be the same, with
 /// the same files in them; a preview or a curve that a training wrote there has to be moved away.
 ///
 /// # Errors
@@ -145,11 +146,6 @@ fn looks_like_a_picture(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(32).read_to_end(&mut start));
     read.is_ok() && image::guess_format(&start).is_ok()
-}
-
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ declare! {
         /// 1 for those not named.
         #[arg(value_name = "NAME=X,…")]
         value style_shares: StyleShares;
-        /// The optimiser: `muon` for the 3×3 convolutions with Adam for all else [default], or `adam` alone.
+        /// The optimiser: `muon` for the 3×3 convolutions with Adam for all else, or `adam` alone [default: muon].
         value optimizer: TrainOptimizer;
         /// The optimiser's step size at its height [default: 0.001].
         #[arg(value_name = "X", allow_negative_numbers = true)]
