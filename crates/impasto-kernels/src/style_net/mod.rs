@@ -23,7 +23,7 @@ mod window;
 use crate::size::{feature_fits, product};
 pub use error::StyleNetError;
 pub use net::StyleNet;
-pub use shape::{Parameter, StyleNetLayer, StyleNetShape};
+pub use shape::{LayerRole, Parameter, StyleNetLayer, StyleNetShape};
 pub use trainer::StyleNetTrainer;
 
 /// The least side of a picture that passes through the network.

@@ -1,6 +1,6 @@
 //! The definition of the network: plain loops in double precision.
 
-use super::shape::{StyleNetLayer, StyleNetShape};
+use super::shape::{LayerRole, StyleNetLayer, StyleNetShape};
 
 /// ε of instance normalisation.
 const EPSILON: f64 = 1e-5;
@@ -55,21 +55,21 @@ pub(super) fn run_wide(
     }
     let mut block = None;
     for layer in shape.layers() {
-        if layer.name.ends_with("conv1") {
+        if layer.role == LayerRole::ResidualFirst {
             block = Some(x.clone());
         }
         x = convolve(&layer, &parameters[layer.weight()], &x);
-        if layer.normalised {
+        if layer.role.is_normalised() {
             normalise(shape, &layer, parameters, styles, &mut x);
         } else {
             let positions = x.height * x.width;
             let bias = &parameters[layer.bias()];
             x.data.iter_mut().enumerate().for_each(|(i, v)| *v += bias[i / positions]);
         }
-        if layer.name.ends_with("conv2") {
+        if layer.role == LayerRole::ResidualSecond {
             let before = block.take().expect("conv1 comes before conv2");
             x.data.iter_mut().zip(before.data).for_each(|(v, before)| *v += before);
-        } else if layer.normalised {
+        } else if layer.role.has_relu() {
             x.data.iter_mut().for_each(|v| *v = v.max(0.0));
         }
     }
@@ -84,9 +84,9 @@ pub(super) fn run_wide(
 }
 
 fn convolve(layer: &StyleNetLayer, weight: &[f64], x: &Feature) -> Feature {
-    let enlarged = if layer.upsample { 2 } else { 1 };
+    let enlarged = if layer.role.upsamples() { 2 } else { 1 };
     let (height, width) = (x.height * enlarged, x.width * enlarged);
-    let (out_height, out_width) = (height.div_ceil(layer.stride), width.div_ceil(layer.stride));
+    let (out_height, out_width) = (height.div_ceil(layer.role.stride()), width.div_ceil(layer.role.stride()));
     let (k, pad) = (layer.kernel, (layer.kernel / 2) as isize);
     let mut data = vec![0.0; layer.out_channels * out_height * out_width];
     for (o, plane) in data.chunks_exact_mut(out_height * out_width).enumerate() {
@@ -95,10 +95,10 @@ fn convolve(layer: &StyleNetLayer, weight: &[f64], x: &Feature) -> Feature {
                 for kx in 0..k {
                     let w = weight[((o * layer.in_channels + i) * k + ky) * k + kx];
                     for (oy, row) in plane.chunks_exact_mut(out_width).enumerate() {
-                        let y = reflect((oy * layer.stride + ky) as isize - pad, height) / enlarged;
+                        let y = reflect((oy * layer.role.stride() + ky) as isize - pad, height) / enlarged;
                         let source = &x.data[(i * x.height + y) * x.width..][..x.width];
                         for (ox, value) in row.iter_mut().enumerate() {
-                            let column = reflect((ox * layer.stride + kx) as isize - pad, width) / enlarged;
+                            let column = reflect((ox * layer.role.stride() + kx) as isize - pad, width) / enlarged;
                             *value += w * source[column];
                         }
                     }

@@ -36,23 +36,58 @@ pub struct Parameter {
     pub range: Range<usize>,
 }
 
+/// What a convolution does in the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LayerRole {
+    /// The first one, which sees the picture; a ReLU follows.
+    Input,
+    /// Halves the sides; a ReLU follows.
+    Down,
+    /// The first one of a residual block; a ReLU follows.
+    ResidualFirst,
+    /// The second one of a residual block, to which the block's input is added.
+    ResidualSecond,
+    /// Its input is enlarged twice; a ReLU follows.
+    Up,
+    /// The last one, which makes the picture: a bias in place of a normalisation.
+    Output,
+}
+
+impl LayerRole {
+    /// Whether instance normalisation follows; if not, the layer has a bias.
+    pub fn is_normalised(self) -> bool {
+        self != Self::Output
+    }
+
+    /// Whether a ReLU follows.
+    pub fn has_relu(self) -> bool {
+        !matches!(self, Self::ResidualSecond | Self::Output)
+    }
+
+    /// Whether its input is enlarged twice first.
+    pub fn upsamples(self) -> bool {
+        self == Self::Up
+    }
+
+    /// Its stride.
+    pub fn stride(self) -> usize {
+        if self == Self::Down { 2 } else { 1 }
+    }
+}
+
 /// A convolution of the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StyleNetLayer {
     /// Its name, such as `down1` or `residual3.conv2`.
     pub name: String,
+    /// What it does.
+    pub role: LayerRole,
     /// Channels in.
     pub in_channels: usize,
     /// Channels out.
     pub out_channels: usize,
     /// Side of its kernel.
     pub kernel: usize,
-    /// Its stride.
-    pub stride: usize,
-    /// Whether its input is enlarged twice first.
-    pub upsample: bool,
-    /// Whether instance normalisation follows; if not, it has a bias.
-    pub normalised: bool,
     /// Where its weight begins among all parameters; scale and shift, or the bias, lie right behind.
     pub(crate) start: usize,
 }
@@ -94,26 +129,24 @@ impl StyleNetShape {
     /// All convolutions in order.
     pub fn layers(&self) -> Vec<StyleNetLayer> {
         let w = self.width;
-        let mut plan = vec![
-            ("down1".to_string(), 3, w, 9, 1, false),
-            ("down2".to_string(), w, 2 * w, 3, 2, false),
-            ("down3".to_string(), 2 * w, 4 * w, 3, 2, false),
-        ];
-        for block in 1..=self.residual_blocks {
-            plan.push((format!("residual{block}.conv1"), 4 * w, 4 * w, 3, 1, false));
-            plan.push((format!("residual{block}.conv2"), 4 * w, 4 * w, 3, 1, false));
-        }
-        plan.push(("up1".to_string(), 4 * w, 2 * w, 3, 1, true));
-        plan.push(("up2".to_string(), 2 * w, w, 3, 1, true));
-        plan.push(("out".to_string(), w, 3, 9, 1, false));
+        let mut layers = Vec::new();
         let mut start = 0;
-        let layer = |(name, in_channels, out_channels, kernel, stride, upsample): (String, _, _, _, _, _)| {
-            let normalised = name != "out";
-            let layer = StyleNetLayer { name, in_channels, out_channels, kernel, stride, upsample, normalised, start };
-            start += layer.weight_len() + out_channels * if normalised { 2 * self.styles } else { 1 };
-            layer
+        let mut add = |name: String, role: LayerRole, in_channels, out_channels, kernel| {
+            let layer = StyleNetLayer { name, role, in_channels, out_channels, kernel, start };
+            start += layer.weight_len() + out_channels * if role.is_normalised() { 2 * self.styles } else { 1 };
+            layers.push(layer);
         };
-        plan.into_iter().map(layer).collect()
+        add("down1".into(), LayerRole::Input, 3, w, 9);
+        add("down2".into(), LayerRole::Down, w, 2 * w, 3);
+        add("down3".into(), LayerRole::Down, 2 * w, 4 * w, 3);
+        for block in 1..=self.residual_blocks {
+            add(format!("residual{block}.conv1"), LayerRole::ResidualFirst, 4 * w, 4 * w, 3);
+            add(format!("residual{block}.conv2"), LayerRole::ResidualSecond, 4 * w, 4 * w, 3);
+        }
+        add("up1".into(), LayerRole::Up, 4 * w, 2 * w, 3);
+        add("up2".into(), LayerRole::Up, 2 * w, w, 3);
+        add("out".into(), LayerRole::Output, w, 3, 9);
+        layers
     }
 
     /// All parameters in order: each layer's `weight`, then `scale` and `shift`, or `bias`.
@@ -125,7 +158,7 @@ impl StyleNetShape {
             };
             let k = layer.kernel;
             push("weight", vec![layer.out_channels, layer.in_channels, k, k], layer.weight());
-            if layer.normalised {
+            if layer.role.is_normalised() {
                 let (shape, last) = (vec![self.styles, layer.out_channels], self.styles - 1);
                 push("scale", shape.clone(), layer.scale(0).start..layer.scale(last).end);
                 push("shift", shape, layer.shift(0, self.styles).start..layer.shift(last, self.styles).end);

@@ -9,7 +9,7 @@ use burn::{
         ops::{ConvOptions, PadMode},
     },
 };
-use impasto_kernels::{LEAST_SIDE, StyleNetError, StyleNetLayer, StyleNetShape};
+use impasto_kernels::{LEAST_SIDE, LayerRole, StyleNetError, StyleNetLayer, StyleNetShape};
 
 /// ε of instance normalisation.
 const EPSILON: f32 = 1e-5;
@@ -49,7 +49,7 @@ impl BurnStyleNet {
         let layer = |plan: StyleNetLayer| {
             let filters = [plan.out_channels, plan.in_channels, plan.kernel, plan.kernel];
             let weight = Tensor::from_data(TensorData::new(next(), filters), &device);
-            let rows = if plan.normalised { vec![shape.styles; 2] } else { vec![1] };
+            let rows = if plan.role.is_normalised() { vec![shape.styles; 2] } else { vec![1] };
             let upload = |rows| Tensor::from_data(TensorData::new(next(), [rows, plan.out_channels]), &device);
             let after = rows.into_iter().map(upload).collect();
             Layer { plan, weight, after }
@@ -101,15 +101,15 @@ impl BurnStyleNet {
         let mut x = picture;
         let mut block = None;
         for Layer { plan, weight, after } in &self.layers {
-            if plan.name.ends_with("conv1") {
+            if plan.role == LayerRole::ResidualFirst {
                 block = Some(x.clone());
             }
-            if plan.upsample {
+            if plan.role.upsamples() {
                 x = enlarge(x);
             }
             let side = plan.kernel / 2;
             let padded = x.pad([(side, side), (side, side)], PadMode::Reflect);
-            let options = ConvOptions::new([plan.stride; 2], [0, 0], [1, 1], 1);
+            let options = ConvOptions::new([plan.role.stride(); 2], [0, 0], [1, 1], 1);
             let y = conv2d(padded, weight.clone(), None, options);
             x = match &after[..] {
                 [scale, shift] => {
@@ -118,9 +118,9 @@ impl BurnStyleNet {
                 }
                 bias => bias.iter().fold(y, |y, bias| y + bias.clone().reshape([1, plan.out_channels, 1, 1])),
             };
-            x = match block.take_if(|_| plan.name.ends_with("conv2")) {
+            x = match block.take_if(|_| plan.role == LayerRole::ResidualSecond) {
                 Some(before) => x + before,
-                None if plan.normalised => relu(x),
+                None if plan.role.has_relu() => relu(x),
                 None => x,
             };
         }

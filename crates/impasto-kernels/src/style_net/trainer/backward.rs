@@ -158,7 +158,7 @@ impl Step<'_> {
         let raw = &forward.raw[index];
         let norm = &forward.norms[index];
         let rows = (raw.layout.blocks(), raw.shape.height);
-        let relu = (!self.layers[index].name.ends_with("conv2")).then(|| Activate::new(&norm.factor, &norm.offset));
+        let relu = self.layers[index].role.has_relu().then(|| Activate::new(&norm.factor, &norm.offset));
         let has_stream = stream.is_some();
         let kernel =
             Fold { gradient: Shared::new(gradient), edge, stream: stream.map(Shared::new), raw: Shared::of(raw), relu };

@@ -90,7 +90,7 @@ impl StyleNetTrainer {
         let Shape { height, width, .. } = target.shape;
         let sink = Raw { plane: target.plane_mut(), size: (height, width), corner: (0, 0), sums: sums[index].begin() };
         let weights = &weights.winograd[index - DOWN];
-        if self.layers[index].upsample {
+        if self.layers[index].role.upsamples() {
             let job = Winograd { weights, height, width, source: Enlarged(source), sink };
             winograd::run(isa, &threads, &job, scratch);
         } else {

@@ -5,7 +5,7 @@
 mod onnx;
 mod torch;
 
-use impasto_kernels::StyleNetShape;
+use impasto_kernels::{LayerRole, StyleNetShape};
 
 use super::{StyleCard, StyleModel, StyleModelError, write};
 
@@ -111,10 +111,10 @@ impl StyleModel {
 
 /// By what a weight or bias of a layer is multiplied in a network that takes and gives 0–255; see
 /// `import::assemble`, which does the reverse.
-fn factor(layer: &str) -> f32 {
+fn factor(layer: LayerRole) -> f32 {
     match layer {
-        "down1" => 1.0 / 255.0,
-        "out" => 255.0,
+        LayerRole::Input => 1.0 / 255.0,
+        LayerRole::Output => 255.0,
         _ => 1.0,
     }
 }

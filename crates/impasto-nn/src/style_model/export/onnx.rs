@@ -10,6 +10,7 @@
 //!
 //! The operators are described at <https://onnx.ai/onnx/operators/>.
 
+use impasto_kernels::LayerRole;
 use prost::{Message, bytes::Bytes};
 
 use super::factor;
@@ -120,17 +121,17 @@ impl Builder {
                 builder.floats(&name, shape, model.parameters[range].iter().map(|value| value * factor));
                 name
             };
-            if name.ends_with("conv1") {
+            if layer.role == LayerRole::ResidualFirst {
                 block.clone_from(&x);
             }
-            if layer.upsample {
+            if layer.role.upsamples() {
                 x = self.node("Resize", &format!("{name}.enlarged"), &[&x, "", "twice"], enlarging());
             }
             let pads = format!("pads{}", layer.kernel);
             x = self.node("Pad", &format!("{name}.padded"), &[&x, &pads], reflect());
-            let factor = factor(name);
+            let factor = factor(layer.role);
             let weight = parameter(self, factor);
-            if !layer.normalised {
+            if !layer.role.is_normalised() {
                 let bias = parameter(self, factor);
                 x = self.node("Conv", &format!("{name}.convolved"), &[&x, &weight, &bias], convolution(&layer));
                 continue;
@@ -139,9 +140,9 @@ impl Builder {
             let (scale, shift) = (parameter(self, 1.0), parameter(self, 1.0));
             let epsilon = vec![Attribute { f: Some(EPSILON), ..attribute("epsilon", KIND_FLOAT) }];
             x = self.node("InstanceNormalization", &format!("{name}.normalised"), &[&x, &scale, &shift], epsilon);
-            x = match name.ends_with("conv2") {
-                true => self.node("Add", &format!("{name}.added"), &[&block, &x], vec![]),
-                false => self.node("Relu", &format!("{name}.positive"), &[&x], vec![]),
+            x = match layer.role {
+                LayerRole::ResidualSecond => self.node("Add", &format!("{name}.added"), &[&block, &x], vec![]),
+                _ => self.node("Relu", &format!("{name}.positive"), &[&x], vec![]),
             };
         }
         self.node("Slice", OUTPUT, &[&x, "zeros", "size", "sides"], vec![]);
@@ -216,7 +217,7 @@ fn text(name: &str, value: &str) -> Attribute {
 
 fn convolution(layer: &impasto_kernels::StyleNetLayer) -> Vec<Attribute> {
     let ints = |name: &str, value: usize| Attribute { ints: vec![value as i64; 2], ..attribute(name, KIND_INTS) };
-    vec![ints("kernel_shape", layer.kernel), ints("strides", layer.stride)]
+    vec![ints("kernel_shape", layer.kernel), ints("strides", layer.role.stride())]
 }
 
 /// Every pixel twice in each direction.

@@ -31,7 +31,7 @@ fn tensors(model: &StyleModel) -> Vec<Tensor<'static>> {
     let mut tensors = Vec::new();
     for (layer, (convolution, norm)) in model.shape.layers().iter().zip(layer_names(model.shape.residual_blocks)) {
         let (outputs, k) = (layer.out_channels, layer.kernel);
-        let factor = factor(&layer.name);
+        let factor = factor(layer.role);
         let mut push = |name: String, shape: &[usize], values: Vec<f32>| {
             tensors.push(Tensor { name, shape: shape.into(), values: values.into() });
         };

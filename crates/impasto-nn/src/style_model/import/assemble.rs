@@ -1,6 +1,6 @@
 //! From the layers of another program's network to our parameters.
 
-use impasto_kernels::{StyleNetLayer, StyleNetShape};
+use impasto_kernels::{LayerRole, StyleNetLayer, StyleNetShape};
 
 use crate::{
     formats::shape_text,
@@ -45,9 +45,9 @@ pub(super) fn assemble(layers: Vec<Layer>) -> Result<(StyleNetShape, Vec<f32>), 
     let mut places = shape.parameters().into_iter().map(|parameter| parameter.range);
     let mut place = || places.next().unwrap_or_default();
     for (layer, ours) in layers.iter().zip(shape.layers()) {
-        let factor = match ours.name.as_str() {
-            "down1" => 255.0,
-            "out" => 1.0 / 255.0,
+        let factor = match ours.role {
+            LayerRole::Input => 255.0,
+            LayerRole::Output => 1.0 / 255.0,
             _ => 1.0,
         };
         put_weight(layer, &ours, factor, &mut parameters[place()]);
@@ -106,8 +106,8 @@ fn check(layer: &Layer, plan: &StyleNetLayer, inputs: usize) -> Result<usize, St
         [outputs, i, h, w] if outputs > 0 && (i, h, w) == (inputs, k, k) => outputs,
         _ => return Err(format!("`{name}` is {}, not …×{inputs}×{k}×{k}", shape_text(&layer.shape))),
     };
-    if layer.scale.is_some() != plan.normalised {
-        let what = if plan.normalised { "no instance normalisation" } else { "a normalisation" };
+    if layer.scale.is_some() != plan.role.is_normalised() {
+        let what = if plan.role.is_normalised() { "no instance normalisation" } else { "a normalisation" };
         return Err(format!("`{name}` has {what} behind it"));
     }
     let fits = layer.weight.len() == layer.shape.iter().product::<usize>()
