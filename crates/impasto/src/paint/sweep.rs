@@ -157,9 +157,10 @@ fn job(given: &Overrides, set: &[(&String, &String)]) -> Result<PaintJob, SweepE
     let toml = given.to_toml().map_err(JobError::from)?;
     let mut table: toml::Table = toml.parse().unwrap_or_default();
     for (key, value) in set {
-        let known = Overrides::from(&given.settings()).to_toml().map_err(JobError::from)?;
+        let known: toml::Table =
+            Overrides::from(&given.settings()).to_toml().map_err(JobError::from)?.parse().unwrap_or_default();
         let optional = ["size", "scales", "strength", "threads"].contains(&key.as_str());
-        if !optional && !known.lines().any(|line| line.starts_with(&format!("{key} = "))) {
+        if !optional && !known.contains_key(key.as_str()) {
             return Err(SweepError::Setting((*key).clone()));
         }
         let parsed = format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("v"));
