@@ -12,7 +12,7 @@ use super::window::{Places, TAPS, Window};
 use crate::memory::{Buffer, View, ViewMut};
 use crate::winograd::{self, Source, Winograd};
 use crate::{Isa, Shape, Threads};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 /// The normalisations of one picture, known or to be found.
 pub(super) struct Statistics {
@@ -84,9 +84,6 @@ impl Statistics {
     }
 }
 
-/// The pass has found the sums it was for, and ends.
-struct Found;
-
 /// A network whose weights are packed.
 #[derive(Clone, Copy)]
 pub(super) struct Packed<'a> {
@@ -153,13 +150,12 @@ impl<'a> Pass<'a> {
         let keep = !extent.many();
         let mut half = take(&mut self.workspace.half, extent.shape(2 * w, 2), 0);
         let mut quarters = std::mem::take(&mut self.workspace.quarters);
-        let ended = self.run_to_stream(&extent, &mut half, &mut quarters, keep).is_err();
-        let Some(stream) = quarters[0].take().filter(|_| !ended) else {
+        let ControlFlow::Continue(stream) = self.run_to_stream(&extent, &mut half, &mut quarters, keep) else {
             self.workspace.half = Some(half);
             self.workspace.quarters = quarters;
             return;
         };
-        if self.run_up1(&stream, &mut half).is_ok() {
+        if self.run_up1(&stream, &mut half).is_continue() {
             // In bands, memory is what counts: the stream goes before what is at full resolution comes.
             quarters[0] = keep.then_some(stream);
             let _ = self.run_up2(&extent, &half, out, wanted);
@@ -172,51 +168,56 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// From the picture to what comes out of the last residual block, in the first of the `quarters`.
+    /// From the picture to what comes out of the last residual block. It breaks where the sums are found that the pass was
+    /// for, and all buffers are back in their places then.
     fn run_to_stream(
         &mut self,
         extent: &Extent,
         half: &mut Field,
         quarters: &mut [Option<Field>; 3],
         keep: bool,
-    ) -> Result<(), Found> {
+    ) -> ControlFlow<(), Field> {
         self.run_down2(extent, half)?;
         let shape = extent.shape(4 * self.net.shape.width, 4);
         let mut stream = take(&mut quarters[0], shape, 0);
         let found = self.run_down3(half, &mut stream);
-        let Ok(()) = found else {
+        if found.is_break() {
             quarters[0] = Some(stream);
-            return found;
-        };
+            return ControlFlow::Break(());
+        }
         if !keep {
             *half = Field::new(Shape { height: 0, ..half.shape }, 0);
         }
         let (mut near, mut far) = (take(&mut quarters[1], shape, 0), take(&mut quarters[2], shape, 0));
         let blocks = self.net.shape.residual_blocks;
         let found = (0..blocks).try_for_each(|block| self.run_block(block, &mut stream, &mut near, &mut far));
-        quarters[0] = Some(stream);
         if keep {
             (quarters[1], quarters[2]) = (Some(near), Some(far));
         } else {
             drop((near, far));
             *half = Field::new(extent.shape(2 * self.net.shape.width, 2), 0);
         }
-        found
+        if found.is_break() {
+            quarters[0] = Some(stream);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(stream)
     }
 
-    /// A layer's sums are there, in `sums` for the whole field; its normalisation follows if it is not known yet.
-    fn settle(&mut self, layer: usize, field: &Field, divisor: usize) -> Result<(), Found> {
+    /// A layer's sums are there, in `sums` for the whole field; its normalisation follows if it is not known yet. Breaks if
+    /// these are the sums that the pass was for.
+    fn settle(&mut self, layer: usize, field: &Field, divisor: usize) -> ControlFlow<()> {
         if layer < self.statistics.known {
-            return Ok(());
+            return ControlFlow::Continue(());
         }
         let Some(rows) = self.statistics.rows.clone() else {
             let totals = self.sums[layer].totals();
             self.statistics.set(layer, &totals, field.shape.positions());
-            return Ok(());
+            return ControlFlow::Continue(());
         };
         let rows = (rows.start - self.start) / divisor..(rows.end - self.start) / divisor;
         self.add_rows(layer, field, rows);
-        Err(Found)
+        ControlFlow::Break(())
     }
 
     /// Adds the sums of some rows of a layer to what is found.
@@ -256,7 +257,7 @@ impl<'a> Pass<'a> {
     }
 
     /// The first two layers.
-    fn run_down2(&mut self, extent: &Extent, half: &mut Field) -> Result<(), Found> {
+    fn run_down2(&mut self, extent: &Extent, half: &mut Field) -> ControlFlow<()> {
         if extent.many() {
             for band in extent.bands() {
                 let mut full = self.take_full(extent, band.len());
@@ -269,8 +270,8 @@ impl<'a> Pass<'a> {
         for band in extent.bands() {
             let mut full = self.take_full(extent, band.len());
             self.run_down1(extent, &band, &mut full);
-            let found = if extent.many() { Ok(()) } else { self.settle(0, &full, 1) };
-            if found.is_ok() {
+            let found = if extent.many() { ControlFlow::Continue(()) } else { self.settle(0, &full, 1) };
+            if found.is_continue() {
                 self.activate(0, &mut full, (-isize::from(band.start > 0), band.len()), 1);
                 self.mirror(&mut full, 1, [band.start == 0, false]);
                 let places = |ky, kx| Places::new(full.layout, (PAD - 1 + ky, PAD - 1 + kx), 2);
@@ -284,7 +285,7 @@ impl<'a> Pass<'a> {
     }
 
     /// The third layer, normalised and activated.
-    fn run_down3(&mut self, half: &mut Field, stream: &mut Field) -> Result<(), Found> {
+    fn run_down3(&mut self, half: &mut Field, stream: &mut Field) -> ControlFlow<()> {
         self.activate(1, half, (0, half.shape.height), 0);
         rows::fill_border(self.net.isa, self.net.threads, half, Edge::Reflect);
         let (layout, height) = (half.layout, stream.shape.height);
@@ -294,7 +295,7 @@ impl<'a> Pass<'a> {
         self.activate(2, stream, (0, height), 0);
         let edge = if self.net.shape.residual_blocks == 0 { Edge::Repeat } else { Edge::Reflect };
         rows::fill_border(self.net.isa, self.net.threads, stream, edge);
-        Ok(())
+        ControlFlow::Continue(())
     }
 
     fn run_strided(
@@ -335,7 +336,7 @@ impl<'a> Pass<'a> {
     }
 
     /// One residual block: what it adds, added to the stream.
-    fn run_block(&mut self, block: usize, stream: &mut Field, near: &mut Field, far: &mut Field) -> Result<(), Found> {
+    fn run_block(&mut self, block: usize, stream: &mut Field, near: &mut Field, far: &mut Field) -> ControlFlow<()> {
         let (isa, threads) = (self.net.isa, self.net.threads);
         let layer = DOWN + 2 * block;
         self.convolve(layer, Feature { plane: stream.plane(), activate: None }, near);
@@ -353,7 +354,7 @@ impl<'a> Pass<'a> {
         rows::run(isa, threads, kernel, shape, None);
         let last = block + 1 == self.net.shape.residual_blocks;
         rows::fill_border(isa, threads, stream, if last { Edge::Repeat } else { Edge::Reflect });
-        Ok(())
+        ControlFlow::Continue(())
     }
 
     /// A Winograd layer into a whole field, and its sums.
@@ -362,16 +363,16 @@ impl<'a> Pass<'a> {
     }
 
     /// The first enlarging layer.
-    fn run_up1(&mut self, stream: &Field, half: &mut Field) -> Result<(), Found> {
+    fn run_up1(&mut self, stream: &Field, half: &mut Field) -> ControlFlow<()> {
         let layer = self.statistics.layers.len() - 3;
         self.convolve(layer, Enlarged(Feature { plane: stream.plane(), activate: None }), half);
         self.settle(layer, half, 2)?;
         rows::fill_border(self.net.isa, self.net.threads, half, Edge::Repeat);
-        Ok(())
+        ControlFlow::Continue(())
     }
 
     /// The second enlarging layer and the last one.
-    fn run_up2(&mut self, extent: &Extent, half: &Field, out: &mut [f32], wanted: Range<usize>) -> Result<(), Found> {
+    fn run_up2(&mut self, extent: &Extent, half: &Field, out: &mut [f32], wanted: Range<usize>) -> ControlFlow<()> {
         let layer = self.statistics.layers.len() - 2;
         if extent.many() {
             for band in extent.bands() {
@@ -388,8 +389,8 @@ impl<'a> Pass<'a> {
             let above = if top { 0 } else { PAD };
             let below = if bottom { 0 } else { PAD };
             self.enlarge(layer, half, &(band.start - above..band.end + below), (&mut full, PAD - above));
-            let found = if extent.many() { Ok(()) } else { self.settle(layer, &full, 1) };
-            if found.is_ok() {
+            let found = if extent.many() { ControlFlow::Continue(()) } else { self.settle(layer, &full, 1) };
+            if found.is_continue() {
                 self.activate(layer, &mut full, (-(above as isize), band.len() + below), PAD);
                 self.mirror(&mut full, PAD, [top, bottom]);
                 let here = band.start + self.start;
@@ -401,7 +402,7 @@ impl<'a> Pass<'a> {
             self.workspace.full = Some(full);
             found?;
         }
-        Ok(())
+        ControlFlow::Continue(())
     }
 
     /// Rows of the second enlarging layer's output, from row `first` of what `full` holds on.
