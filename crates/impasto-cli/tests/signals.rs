@@ -113,19 +113,6 @@ fn ctrl_c_is_answered_while_the_program_waits_for_a_file() {
     assert_eq!(told, "error: stopped before there was anything to keep\n");
 }
 
-/// The program writes a picture to a pipe that nobody reads.
-#[cfg(target_os = "linux")]
-#[test]
-fn ctrl_c_is_answered_while_the_program_waits_for_a_reader() {
-    let studio = Studio::new();
-    let command = ["stylize", "cat.png", "-s", "starry-night", "-o", "-", "--format", "tiff"];
-    let mut child = studio.command(&command).stdout(Stdio::piped()).spawn().unwrap();
-    let mut first = [0; 1];
-    child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
-    send("INT", &child);
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-}
-
 /// Nobody reads the lines of the events, so the program waits for ever in the middle of a step.
 #[cfg(target_os = "linux")]
 #[test]
