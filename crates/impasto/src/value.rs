@@ -45,25 +45,13 @@ macro_rules! named {
 
         $crate::value::text_in_serde!($type);
 
-        impl schemars::JsonSchema for $type {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($type).into()
-            }
-
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({"type": "string", "enum": Self::NAMES})
-            }
-        }
+        $crate::value::text_schema!($type, "enum": Self::NAMES);
     };
 }
 
-/// The schema of a value that is written as text, with the pattern of that text (ECMA 262).
+/// The schema of a value that is written as text, with what that text may be: an `enum`, or a `pattern` (ECMA 262).
 macro_rules! text_schema {
-    ($type:ident, $pattern:expr) => {
+    ($type:ident, $keyword:literal: $value:expr) => {
         impl schemars::JsonSchema for $type {
             fn inline_schema() -> bool {
                 true
@@ -74,7 +62,7 @@ macro_rules! text_schema {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({"type": "string", "pattern": $pattern})
+                schemars::json_schema!({"type": "string", $keyword: $value})
             }
         }
     };

@@ -47,7 +47,7 @@ impl FromStr for MaxPixels {
 }
 
 text_in_serde!(MaxPixels);
-text_schema!(MaxPixels, r"^\s*[0-9.]+\s*([mM][pP]?|[gG][pP]?)?\s*$");
+text_schema!(MaxPixels, "pattern": r"^\s*[0-9.]+\s*([mM][pP]?|[gG][pP]?)?\s*$");
 
 #[cfg(test)]
 mod tests {

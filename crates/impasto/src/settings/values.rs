@@ -196,7 +196,7 @@ impl FromStr for MemorySize {
 }
 
 text_in_serde!(MemorySize);
-text_schema!(MemorySize, r"^\s*[0-9.]+\s*([kKmMgGtT]([iI]?[bB])?|[bB])?\s*$");
+text_schema!(MemorySize, "pattern": r"^\s*[0-9.]+\s*([kKmMgGtT]([iI]?[bB])?|[bB])?\s*$");
 
 /// Where a painting starts. In text: `content`, `noise`, `mix`, `mix=0.3`, `style`, or the name of a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -250,7 +250,7 @@ impl FromStr for Init {
 }
 
 text_in_serde!(Init);
-text_schema!(Init, "^.+$");
+text_schema!(Init, "pattern": "^.+$");
 
 /// A style picture and its share of the blend. In text: `FILE` or `FILE:WEIGHT`.
 #[derive(Clone, Debug, PartialEq)]
@@ -283,7 +283,7 @@ impl FromStr for StyleFile {
 }
 
 text_in_serde!(StyleFile);
-text_schema!(StyleFile, "^.+$");
+text_schema!(StyleFile, "pattern": "^.+$");
 
 #[cfg(test)]
 mod tests {

@@ -56,7 +56,7 @@ impl FromStr for StyleShares {
 }
 
 text_in_serde!(StyleShares);
-text_schema!(StyleShares, r"^([^=,]+(=[0-9.eE+-]+)?(,|$))*$");
+text_schema!(StyleShares, "pattern": r"^([^=,]+(=[0-9.eE+-]+)?(,|$))*$");
 
 /// The share of every style of a training; at least one.
 #[derive(Clone, Debug, PartialEq)]

@@ -67,7 +67,7 @@ impl FromStr for Every {
 }
 
 text_in_serde!(Every);
-text_schema!(Every, r"^\s*[0-9.eE+]+\s*(steps)?\s*$");
+text_schema!(Every, "pattern": r"^\s*[0-9.eE+]+\s*(steps)?\s*$");
 
 /// A painting to learn. In text: `FILE`, `NAME=FILE`, and a weight behind either, as in `wave=great-wave.jpg:2`.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,7 +119,7 @@ impl FromStr for TrainStyle {
 }
 
 text_in_serde!(TrainStyle);
-text_schema!(TrainStyle, "^.+$");
+text_schema!(TrainStyle, "pattern": "^.+$");
 
 #[cfg(test)]
 mod tests {
