@@ -6,7 +6,9 @@ mod stylize;
 mod train;
 
 use std::io::IsTerminal;
+use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use impasto::job::{Event, EventSink};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -108,9 +110,57 @@ fn warning(event: &Event, message: &str) -> String {
     }
 }
 
-/// A progress bar. What matters most comes first in it: `wide_msg` is cut at the edge of a narrow terminal.
-fn progress_bar(length: u64, template: &str) -> ProgressBar {
-    let bar = ProgressBar::new(length);
-    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
+/// A progress bar that is cleared when it is dropped, so that nothing is written into it.
+struct Bar(ProgressBar);
+
+impl Bar {
+    /// What matters most comes first in the template: `wide_msg` is cut at the edge of a narrow terminal.
+    fn new(length: u64, template: &str) -> Self {
+        let bar = ProgressBar::new(length);
+        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self(bar)
+    }
+}
+
+impl Deref for Bar {
+    type Target = ProgressBar;
+
+    fn deref(&self) -> &ProgressBar {
+        &self.0
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Says which steps have a line: every one, or one in so much time.
+struct StepLines {
+    /// No time if every step has one.
+    between: Option<Duration>,
+    last: Option<Instant>,
+}
+
+impl StepLines {
+    fn new(every_step: bool, between: Duration) -> Self {
+        Self { between: (!every_step).then_some(between), last: None }
+    }
+
+    fn every_step(&self) -> bool {
+        self.between.is_none()
+    }
+
+    /// Whether this step has a line.
+    fn is_due(&mut self) -> bool {
+        let due = match (self.between, self.last) {
+            (Some(between), Some(last)) => last.elapsed() >= between,
+            _ => true,
+        };
+        if due {
+            self.last = Some(Instant::now());
+        }
+        due
+    }
 }

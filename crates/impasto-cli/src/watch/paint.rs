@@ -1,13 +1,13 @@
 //! Ways to watch a painting.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use impasto::job::{End, Event};
 use impasto::objective::Losses;
 use impasto::paint::PaintEvent;
-use indicatif::{HumanDuration, ProgressBar};
+use indicatif::HumanDuration;
 
-use super::{Shown, Watcher, progress_bar};
+use super::{Bar, Shown, StepLines, Watcher};
 use crate::output;
 
 /// Without a terminal a line is written this often.
@@ -21,20 +21,20 @@ pub(crate) struct Paint;
 
 impl Shown for Paint {
     fn bar(self) -> Box<dyn Watcher> {
-        let bar = progress_bar(WORK, "{bar:20.cyan/blue} {wide_msg}");
+        let bar = Bar::new(WORK, "{bar:20.cyan/blue} {wide_msg}");
         bar.set_message("reading pictures and network");
-        Box::new(Bar(bar))
+        Box::new(OnBar(bar))
     }
 
     fn lines(self, verbose: bool) -> Box<dyn Watcher> {
-        Box::new(Lines { every_step: verbose, last: None })
+        Box::new(Lines(StepLines::new(verbose, BETWEEN_LINES)))
     }
 }
 
 /// A progress bar on stderr.
-struct Bar(ProgressBar);
+struct OnBar(Bar);
 
-impl Watcher for Bar {
+impl Watcher for OnBar {
     fn event(&mut self, event: &Event) {
         let (Self(bar), Event::Paint(event)) = (self, event) else { return };
         match event {
@@ -53,29 +53,17 @@ impl Watcher for Bar {
     }
 }
 
-impl Drop for Bar {
-    /// An error must not be written into a bar.
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
-    }
-}
-
 /// Plain lines on stderr, every few seconds, or for every step.
-struct Lines {
-    every_step: bool,
-    last: Option<Instant>,
-}
+struct Lines(StepLines);
 
 impl Watcher for Lines {
     fn event(&mut self, event: &Event) {
         let Event::Paint(event) = event else { return };
         if let PaintEvent::Step { .. } = event {
-            let due = self.last.is_none_or(|last| last.elapsed() >= BETWEEN_LINES);
-            if self.every_step || due {
-                self.last = Some(Instant::now());
+            if self.0.is_due() {
                 output::note(&sentence(event));
             }
-        } else if self.every_step || !matches!(event, PaintEvent::Checkpoint { .. }) {
+        } else if self.0.every_step() || !matches!(event, PaintEvent::Checkpoint { .. }) {
             output::note(&sentence(event));
         }
     }

@@ -8,7 +8,7 @@ use impasto::job::Event;
 use impasto::models::PullEvent;
 use indicatif::{DecimalBytes, ProgressBar};
 
-use super::{Quiet, Watch, Watcher, progress_bar};
+use super::{Bar, Quiet, Watch, Watcher};
 use crate::output;
 
 /// Lines of progress where there is no bar: one for each of so many parts of the file.
@@ -18,8 +18,8 @@ const LINES: u64 = 10;
 pub(crate) fn pull(quiet: bool) -> Watch {
     let terminal = io::stderr().is_terminal();
     let bar = || match terminal {
-        true => progress_bar(0, "{wide_bar} {decimal_bytes} of {decimal_total_bytes}, {msg}"),
-        false => ProgressBar::hidden(),
+        true => Bar::new(0, "{wide_bar} {decimal_bytes} of {decimal_total_bytes}, {msg}"),
+        false => Bar(ProgressBar::hidden()),
     };
     let watcher: Box<dyn Watcher> =
         if quiet { Box::new(Quiet) } else { Box::new(Progress { bar: bar(), lines: !terminal, told: 0 }) };
@@ -27,7 +27,7 @@ pub(crate) fn pull(quiet: bool) -> Watch {
 }
 
 struct Progress {
-    bar: ProgressBar,
+    bar: Bar,
     lines: bool,
     /// Parts of the file that a line has been written for.
     told: u64,
@@ -51,13 +51,6 @@ impl Watcher for Progress {
             PullEvent::Done { .. } => self.line("the checksum is right"),
             _ => {}
         }
-    }
-}
-
-impl Drop for Progress {
-    /// What is printed next must not be written into a bar.
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
     }
 }
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use impasto::job::Event;
 use impasto::memory::Bytes;
 use impasto::stylize::StylizeEvent;
-use indicatif::{HumanDuration, ProgressBar};
+use indicatif::HumanDuration;
 
-use super::{Shown, Watcher, progress_bar, warning};
+use super::{Bar, Shown, Watcher, warning};
 use crate::output;
 
 /// A batch.
@@ -16,7 +16,7 @@ pub(crate) struct Stylize;
 
 impl Shown for Stylize {
     fn bar(self) -> Box<dyn Watcher> {
-        Box::new(Bar { bar: progress_bar(0, "{bar:20.cyan/blue} {pos}/{len}  {wide_msg}"), begun: Instant::now() })
+        Box::new(OnBar { bar: Bar::new(0, "{bar:20.cyan/blue} {pos}/{len}  {wide_msg}"), begun: Instant::now() })
     }
 
     fn lines(self, verbose: bool) -> Box<dyn Watcher> {
@@ -29,12 +29,12 @@ impl Shown for Stylize {
 }
 
 /// A progress bar on stderr. What one picture alone leaves is said in a line.
-struct Bar {
-    bar: ProgressBar,
+struct OnBar {
+    bar: Bar,
     begun: Instant,
 }
 
-impl Watcher for Bar {
+impl Watcher for OnBar {
     fn event(&mut self, event: &Event) {
         let (Self { bar, begun }, Event::Stylize(of_batch)) = (self, event) else { return };
         match of_batch {
@@ -55,13 +55,6 @@ impl Watcher for Bar {
             }
             _ => bar.inc(1),
         }
-    }
-}
-
-impl Drop for Bar {
-    /// An error must not be written into a bar.
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
     }
 }
 

@@ -1,12 +1,12 @@
 //! Ways to watch a training.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use impasto::job::{End, Event};
 use impasto::train::{Skipped, TrainEvent};
-use indicatif::{HumanDuration, ProgressBar};
+use indicatif::HumanDuration;
 
-use super::{Shown, Watcher, progress_bar};
+use super::{Bar, Shown, StepLines, Watcher};
 use crate::output;
 
 /// Without a terminal a line is written this often.
@@ -22,20 +22,20 @@ pub(crate) struct Train {
 
 impl Shown for Train {
     fn bar(self) -> Box<dyn Watcher> {
-        let bar = progress_bar(self.steps as u64, "{bar:20.cyan/blue} {pos}/{len}  {wide_msg}");
+        let bar = Bar::new(self.steps as u64, "{bar:20.cyan/blue} {pos}/{len}  {wide_msg}");
         bar.set_message("reading pictures and network");
-        Box::new(Bar(bar))
+        Box::new(OnBar(bar))
     }
 
     fn lines(self, verbose: bool) -> Box<dyn Watcher> {
-        Box::new(Lines { every_step: verbose, last: None })
+        Box::new(Lines(StepLines::new(verbose, BETWEEN_LINES)))
     }
 }
 
 /// A progress bar on stderr.
-struct Bar(ProgressBar);
+struct OnBar(Bar);
 
-impl Watcher for Bar {
+impl Watcher for OnBar {
     fn event(&mut self, event: &Event) {
         let (Self(bar), Event::Train(event)) = (self, event) else { return };
         match event {
@@ -55,32 +55,20 @@ impl Watcher for Bar {
     }
 }
 
-impl Drop for Bar {
-    /// An error must not be written into a bar.
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
-    }
-}
-
 /// Plain lines on stderr, now and then, or for every step.
-struct Lines {
-    every_step: bool,
-    last: Option<Instant>,
-}
+struct Lines(StepLines);
 
 impl Watcher for Lines {
     fn event(&mut self, event: &Event) {
         let Event::Train(event) = event else { return };
         if let TrainEvent::Step { step, steps, .. } = event {
-            let due = self.last.is_none_or(|last| last.elapsed() >= BETWEEN_LINES);
-            if self.every_step || due {
-                self.last = Some(Instant::now());
+            if self.0.is_due() {
                 output::note(&format!("{step}/{steps}  {}", sentence(event)));
             }
             return;
         }
         output::note_list(&sentence(event), listed(event));
-        if let (TrainEvent::Validated { styles, .. }, true) = (event, self.every_step) {
+        if let (TrainEvent::Validated { styles, .. }, true) = (event, self.0.every_step()) {
             for style in styles {
                 let losses = &style.losses;
                 let parts = format!("content {:.3e}  style {:.3e}", losses.content, losses.style);
