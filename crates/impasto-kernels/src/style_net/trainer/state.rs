@@ -70,9 +70,7 @@ impl Forward {
         (height, width): (usize, usize),
         workers: usize,
     ) -> Self {
-        let field = |channels: usize, divisor: usize, offset: usize| {
-            Field::new(Shape { channels, height: height / divisor, width: width / divisor }, offset)
-        };
+        let field = |channels, divisor, offset| smaller_field(channels, (height, width), divisor, offset);
         let normalised = &layers[..layers.len() - 1];
         let raw = (0..normalised.len()).map(|i| field(layers[i].out_channels, divisor(i, layers.len()), 0)).collect();
         let w = shape.width;
@@ -138,9 +136,7 @@ impl Backward {
         (height, width): (usize, usize),
         workers: usize,
     ) -> Self {
-        let field = |channels: usize, divisor: usize, offset: usize| {
-            Field::new(Shape { channels, height: height / divisor, width: width / divisor }, offset)
-        };
+        let field = |channels, divisor, offset| smaller_field(channels, (height, width), divisor, offset);
         let w = shape.width;
         let last = layers.len() - 1;
         let weights = layers.iter().enumerate().map(|(index, layer)| {
@@ -162,6 +158,11 @@ impl Backward {
             scratch: Buffer::new(weight_gradient::scratch_len(4 * w, 4 * w) * workers),
         }
     }
+}
+
+/// A field whose sides are those of the picture divided by `divisor`.
+fn smaller_field(channels: usize, (height, width): (usize, usize), divisor: usize, offset: usize) -> Field {
+    Field::new(Shape { channels, height: height / divisor, width: width / divisor }, offset)
 }
 
 /// By how much a layer's output is smaller than the picture.
