@@ -156,9 +156,9 @@ fn job(given: &Overrides, set: &[(&String, &String)]) -> Result<PaintJob, SweepE
     let given = Overrides { output: given.output.clone().or_else(|| Some(default_output(given))), ..given.clone() };
     let toml = given.to_toml().map_err(JobError::from)?;
     let mut table: toml::Table = toml.parse().unwrap_or_default();
+    let known: toml::Table =
+        Overrides::from(&given.settings()).to_toml().map_err(JobError::from)?.parse().unwrap_or_default();
     for (key, value) in set {
-        let known: toml::Table =
-            Overrides::from(&given.settings()).to_toml().map_err(JobError::from)?.parse().unwrap_or_default();
         let optional = ["size", "scales", "strength", "threads"].contains(&key.as_str());
         if !optional && !known.contains_key(key.as_str()) {
             return Err(SweepError::Setting((*key).clone()));
