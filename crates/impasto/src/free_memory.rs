@@ -2,10 +2,10 @@
 
 use sysinfo::System;
 
-/// The share of the free memory that a run takes at most where nothing is said.
+/// The share of the free memory that a run takes at most by default.
 const SHARE: f64 = 0.75;
 
-/// The share of the free memory that a run takes at most where nothing is said; nothing where that cannot be known.
+/// The most memory that a run takes by default: a share of the free memory; `None` if that is unknown.
 pub(crate) fn share_of_available() -> Option<u64> {
     available().map(|free| (free as f64 * SHARE) as u64)
 }

@@ -19,7 +19,7 @@ pub enum Layout {
         /// [`set_bands`](impasto_nn::kernels::Engine::set_bands).
         rows: usize,
     },
-    /// In windows of at most so many pixels, each with what lies around it.
+    /// In windows of at most this height and width in pixels, each with a margin around it.
     Tiles {
         /// Rows of a window.
         height: usize,
@@ -29,7 +29,7 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// The windows of a picture of so many rows and columns, for a tap that looks so far.
+    /// The windows of a picture of this height and width, for a tap with this receptive field.
     pub fn tiles(self, size: (usize, usize), reach: Reach) -> Vec<Tile> {
         let Self::Tiles { height, width } = self else { return tiles(size, size, reach) };
         // Another picture than the one it was made for has its own windows, as large.

@@ -49,8 +49,7 @@ pub(crate) trait Shown {
     }
 }
 
-/// A sink of the events of a job: a bar where a person looks at a terminal, plain lines where not, JSON where a program
-/// reads.
+/// A sink of the events of a job: a bar on a terminal, plain lines elsewhere, JSON for programs.
 pub(crate) struct Watch(Mutex<Box<dyn Watcher>>);
 
 impl Watch {

@@ -15,7 +15,7 @@ const BETWEEN_LINES: Duration = Duration::from_secs(20);
 /// So many photographs that could not be used are listed at the end; more are counted.
 const MOST_LISTED: usize = 20;
 
-/// A training of so many steps.
+/// A training with this number of steps.
 pub(crate) struct Train {
     pub(crate) steps: usize,
 }

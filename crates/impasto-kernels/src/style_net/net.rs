@@ -57,7 +57,7 @@ impl StyleNet {
     ///
     /// # Errors
     /// If the picture is too small, larger than the address space, or does not fit into `budget` bytes (see [`plan`](StyleNet::plan));
-    /// if it was interrupted by its [`threads`](StyleNet::threads), in which case `out` holds nothing of use.
+    /// if it was interrupted by its [`threads`](StyleNet::threads), in which case the values in `out` are unspecified.
     ///
     /// # Panics
     /// If a slice has the wrong length.

@@ -82,7 +82,7 @@ impl Objective {
         self.perceptual.release();
     }
 
-    /// The loss itself, for whoever plans what it takes.
+    /// The loss itself, to plan its memory.
     pub(crate) fn perceptual(&self) -> &Perceptual {
         &self.perceptual
     }

@@ -7,10 +7,10 @@ pub(super) struct Sorted<'a> {
     total: f64,
 }
 
-/// Bits of a key that a pass of the sort looks at.
+/// Bits of the key that one pass of the sort uses.
 const DIGIT: u32 = 11;
 
-/// Below so many values comparing is faster than counting.
+/// With fewer values than this, a sort by comparison is faster than a radix sort.
 const SMALL: usize = 1 << 11;
 
 impl<'a> Sorted<'a> {

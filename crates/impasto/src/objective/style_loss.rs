@@ -34,7 +34,7 @@ pub(super) trait FeatureLoss: Debug + Send + Sync {
     ) -> f64;
 }
 
-/// A feature, planar, channels × positions, and what each position weighs; 1 where nothing is said.
+/// A feature, planar, channels × positions, and the weight of each position (default: 1).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PlanarFeature<'a> {
     pub(super) values: &'a [f32],

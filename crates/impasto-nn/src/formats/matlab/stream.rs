@@ -15,8 +15,8 @@ pub(super) struct Place {
     pub(super) packed: bool,
 }
 
-/// Reads variables from front to back: reading forwards is cheap, going back starts the variable again. Only what is asked
-/// for is held, so hundreds of megabytes pass through a buffer of some kilobytes.
+/// Reads variables from front to back: reading forwards is cheap, going back starts the variable again. Only the
+/// requested values are kept, so hundreds of megabytes pass through a buffer of a few kilobytes.
 pub(super) struct Stream {
     body: Body,
     place: Option<Place>,
