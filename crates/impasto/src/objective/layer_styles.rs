@@ -1,8 +1,5 @@
 //! The styles at one layer.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use impasto_nn::trunk::Moments;
 
 use super::content_target::ContentTarget;
@@ -41,28 +38,6 @@ impl LayerStyles<'_> {
         }
         (loss, gradients)
     }
-}
-
-/// `f` of every item, in order, on up to `threads` threads. The last items are begun first: deep layers have the largest
-/// matrices.
-pub(super) fn in_parallel<T: Sync, R: Send + Sync>(items: &[T], threads: usize, f: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    if threads < 2 || items.len() < 2 {
-        return items.iter().map(f).collect();
-    }
-    let left = AtomicUsize::new(items.len());
-    let results: Vec<OnceLock<R>> = items.iter().map(|_| OnceLock::new()).collect();
-    let work = || {
-        while let Ok(before) = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
-            let _ = results[before - 1].set(f(&items[before - 1]));
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.min(items.len()) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    results.into_iter().filter_map(OnceLock::into_inner).collect()
 }
 
 impl StyleGradient {

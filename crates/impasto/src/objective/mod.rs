@@ -6,6 +6,7 @@ mod content_target;
 mod directions;
 mod fixed;
 mod gram;
+mod in_parallel;
 mod layer_styles;
 mod losses;
 mod margin;

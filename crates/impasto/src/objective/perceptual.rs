@@ -10,7 +10,8 @@
 use impasto_nn::trunk::{ContentGradient, FeatureGradient, Features, MomentGradient, Moments, TapGradient, Trunk};
 
 use super::content_target::ContentTarget;
-use super::layer_styles::{LayerStyles, StyleGradient, in_parallel};
+use super::in_parallel::in_parallel;
+use super::layer_styles::{LayerStyles, StyleGradient};
 use super::losses::Losses;
 use super::regions::Regions;
 use super::style::{StyleFeature, StyleLayer};
@@ -368,7 +369,7 @@ impl Perceptual {
         let jobs: Vec<_> =
             layers.map(|(layer, ((places, factor), targets))| LayerStyles { layer, places, factor, targets }).collect();
         let threads = self.cpu.threads().count();
-        let of_layers = in_parallel(&jobs, threads, |job| job.loss(content));
+        let of_layers = in_parallel(jobs, threads, |job| job.loss(content));
         losses.style = of_layers.iter().map(|(loss, _)| loss).sum();
         (losses, of_layers.into_iter().map(|(_, gradients)| gradients).collect())
     }

@@ -13,11 +13,10 @@
 //! - positions have weights, and numbers of positions may differ: the distance is the integral, over all quantiles from
 //!   0 to 1, of the squared difference of the two quantile functions, which are steps. Of equal numbers it is the paper's.
 
-use std::sync::{Mutex, PoisonError};
-
 use impasto_nn::kernels::mix;
 
 use super::directions::orthogonal_directions;
+use super::in_parallel::in_parallel;
 use super::quantiles::Sorted;
 use super::style_loss::{FeatureLoss, PlanarFeature};
 use crate::device::Cpu;
@@ -55,8 +54,8 @@ impl SlicedTarget {
         let projected = project(cpu, &directions, style);
         let count = positions.clamp(1, QUANTILES);
         let mut quantiles = vec![0.0; number * count];
-        let jobs = projected.chunks_exact(positions.max(1)).zip(quantiles.chunks_exact_mut(count));
-        in_parallel(cpu, jobs, &|(values, quantiles): (&[f32], &mut [f32])| {
+        let jobs = projected.chunks_exact(positions.max(1)).zip(quantiles.chunks_exact_mut(count)).collect();
+        in_parallel(jobs, cpu.threads().count(), |(values, quantiles): (&[f32], &mut [f32])| {
             Sorted::new(values, style.weights).even_quantiles(values, quantiles);
         });
         let mean_square = mean_square(style);
@@ -86,9 +85,9 @@ impl FeatureLoss for SlicedTarget {
         }
         let scale = factor / (number as f64 * total);
         let mut projected = project(cpu, &self.directions, feature);
-        let mut losses = vec![0.0; number];
-        let jobs = projected.chunks_exact_mut(positions).zip(self.quantiles.chunks_exact(self.count));
-        let one = |((values, quantiles), loss): ((&mut [f32], &[f32]), &mut f64)| {
+        let jobs = projected.chunks_exact_mut(positions).zip(self.quantiles.chunks_exact(self.count)).collect();
+        let of_direction = |(values, quantiles): (&mut [f32], &[f32])| {
+            let mut loss = 0.0;
             let mut slopes = vec![0.0; positions];
             let steps = Steps::new(quantiles);
             // What the style varies by within the quantiles that one position stands for.
@@ -96,14 +95,14 @@ impl FeatureLoss for SlicedTarget {
             Sorted::new(values, feature.weights).for_each(|position, weight, quantile| {
                 let mean = steps.mean(quantile, weight / total);
                 let difference = f64::from(values[position]) - mean;
-                *loss += weight * difference * difference;
+                loss += weight * difference * difference;
                 within -= weight * mean * mean;
                 slopes[position] = (2.0 * scale * weight * difference) as f32;
             });
-            *loss += within.max(0.0);
             values.copy_from_slice(&slopes);
+            loss + within.max(0.0)
         };
-        in_parallel(cpu, jobs.zip(&mut losses), &one);
+        let losses = in_parallel(jobs, cpu.threads().count(), of_direction);
         if let Some(gradient) = gradient {
             let mut of_feature = vec![0.0; channels * positions];
             mix(cpu.isa(), cpu.threads(), &self.transposed, &projected, number, &mut of_feature);
@@ -159,23 +158,6 @@ impl<'a> Steps<'a> {
         // Within one step the difference of sums is mostly rounding.
         if step(from) == step(to) { f64::from(self.quantiles[step(from)]) } else { (sum(to) - sum(from)) / (to - from) }
     }
-}
-
-/// Does all jobs, on as many threads as the processor works with.
-fn in_parallel<J: Send>(cpu: &Cpu, jobs: impl Iterator<Item = J> + Send, work: &(impl Fn(J) + Sync)) {
-    let jobs = Mutex::new(jobs);
-    let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let all = || {
-        while let Some(job) = next() {
-            work(job);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..cpu.threads().count() {
-            scope.spawn(all);
-        }
-        all();
-    });
 }
 
 #[cfg(test)]
