@@ -56,7 +56,10 @@ impl SlicedTarget {
         let mut quantiles = vec![0.0; number * count];
         let jobs = projected.chunks_exact(positions.max(1)).zip(quantiles.chunks_exact_mut(count)).collect();
         in_parallel(jobs, cpu.threads().count(), |(values, quantiles): (&[f32], &mut [f32])| {
-            Sorted::new(values, style.weights).even_quantiles(values, quantiles);
+            // As passes of networks do: the target is thrown away then.
+            if !cpu.threads().interrupted() {
+                Sorted::new(values, style.weights).even_quantiles(values, quantiles);
+            }
         });
         let mean_square = mean_square(style);
         Self { channels, directions, transposed, quantiles, count, mean_square }
@@ -88,6 +91,10 @@ impl FeatureLoss for SlicedTarget {
         let jobs = projected.chunks_exact_mut(positions).zip(self.quantiles.chunks_exact(self.count)).collect();
         let of_direction = |(values, quantiles): (&mut [f32], &[f32])| {
             let mut loss = 0.0;
+            // As passes of networks do: loss and gradient are thrown away then.
+            if cpu.threads().interrupted() {
+                return loss;
+            }
             let mut slopes = vec![0.0; positions];
             let steps = Steps::new(quantiles);
             // What the style varies by within the quantiles that one position stands for.
