@@ -45,13 +45,13 @@ macro_rules! named {
 
         $crate::value::text_in_serde!($type);
 
-        $crate::value::text_schema!($type, "enum": Self::NAMES);
+        $crate::value::inline_schema!($type, {"type": "string", "enum": Self::NAMES});
     };
 }
 
-/// The schema of a value that is written as text, with what that text may be: an `enum`, or a `pattern` (ECMA 262).
-macro_rules! text_schema {
-    ($type:ident, $keyword:literal: $value:expr) => {
+/// The JSON schema of a value, which stands where the value is used.
+macro_rules! inline_schema {
+    ($type:ident, $($schema:tt)+) => {
         impl schemars::JsonSchema for $type {
             fn inline_schema() -> bool {
                 true
@@ -62,7 +62,7 @@ macro_rules! text_schema {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({"type": "string", $keyword: $value})
+                schemars::json_schema!($($schema)+)
             }
         }
     };
@@ -85,4 +85,4 @@ macro_rules! text_in_serde {
     };
 }
 
-pub(crate) use {named, text_in_serde, text_schema};
+pub(crate) use {inline_schema, named, text_in_serde};

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::value::ValueError;
+use crate::value::{ValueError, inline_schema};
 
 /// How finely a file keeps a channel of a pixel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,19 +39,7 @@ impl TryFrom<u8> for BitDepth {
     }
 }
 
-impl schemars::JsonSchema for BitDepth {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "BitDepth".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"enum": [8, 16]})
-    }
-}
+inline_schema!(BitDepth, {"enum": [8, 16]});
 
 impl FromStr for BitDepth {
     type Err = ValueError;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::value::{ValueError, text_in_serde, text_schema};
+use crate::value::{ValueError, inline_schema, text_in_serde};
 
 /// Pixels in a megapixel.
 const MEGA: f64 = 1e6;
@@ -47,7 +47,7 @@ impl FromStr for MaxPixels {
 }
 
 text_in_serde!(MaxPixels);
-text_schema!(MaxPixels, "pattern": r"^\s*[0-9.]+\s*([mM][pP]?|[gG][pP]?)?\s*$");
+inline_schema!(MaxPixels, {"type": "string", "pattern": r"^\s*[0-9.]+\s*([mM][pP]?|[gG][pP]?)?\s*$"});
 
 #[cfg(test)]
 mod tests {

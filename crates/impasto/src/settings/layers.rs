@@ -8,6 +8,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{SettingsError, in_range, named_numbers, named_numbers_text, nearest};
+use crate::value::inline_schema;
 
 /// Layers by name and their weights. In text: `conv4_2=0.5,conv5_2=0.5`; a layer without a number weighs 1.
 ///
@@ -84,23 +85,11 @@ impl FromStr for LayerWeights {
     }
 }
 
-impl schemars::JsonSchema for LayerWeights {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "LayerWeights".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "object",
-            "propertyNames": {"pattern": "^(conv|relu)[1-5]_[1-4]$"},
-            "additionalProperties": {"type": "number", "minimum": 0}
-        })
-    }
-}
+inline_schema!(LayerWeights, {
+    "type": "object",
+    "propertyNames": {"pattern": "^(conv|relu)[1-5]_[1-4]$"},
+    "additionalProperties": {"type": "number", "minimum": 0}
+});
 
 impl Serialize for LayerWeights {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use impasto_nn::kernels::{Border, Pooling};
 
 use super::SettingsError;
-use crate::value::{ValueError, named, text_in_serde, text_schema};
+use crate::value::{ValueError, inline_schema, named, text_in_serde};
 
 /// Names with numbers from `first=0.5,second`; a name without a number has 1. Errors say `what` a part is not, and what
 /// was `expected`.
@@ -196,7 +196,7 @@ impl FromStr for MemorySize {
 }
 
 text_in_serde!(MemorySize);
-text_schema!(MemorySize, "pattern": r"^\s*[0-9.]+\s*([kKmMgGtT]([iI]?[bB])?|[bB])?\s*$");
+inline_schema!(MemorySize, {"type": "string", "pattern": r"^\s*[0-9.]+\s*([kKmMgGtT]([iI]?[bB])?|[bB])?\s*$"});
 
 /// Where a painting starts. In text: `content`, `noise`, `mix`, `mix=0.3`, `style`, or the name of a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -250,7 +250,7 @@ impl FromStr for Init {
 }
 
 text_in_serde!(Init);
-text_schema!(Init, "pattern": "^.+$");
+inline_schema!(Init, {"type": "string", "pattern": "^.+$"});
 
 /// A style picture and its share of the blend. In text: `FILE` or `FILE:WEIGHT`.
 #[derive(Clone, Debug, PartialEq)]
@@ -283,7 +283,7 @@ impl FromStr for StyleFile {
 }
 
 text_in_serde!(StyleFile);
-text_schema!(StyleFile, "pattern": "^.+$");
+inline_schema!(StyleFile, {"type": "string", "pattern": "^.+$"});
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::values::TrainStyle;
 use crate::settings::{SettingsError, in_range, named_numbers, named_numbers_text, nearest};
-use crate::value::{text_in_serde, text_schema};
+use crate::value::{inline_schema, text_in_serde};
 
 /// How often styles have their turn in a training, in relation to each other; 1 for those that are not named. In text:
 /// `great-wave=2,shipwreck=0.5`.
@@ -56,7 +56,7 @@ impl FromStr for StyleShares {
 }
 
 text_in_serde!(StyleShares);
-text_schema!(StyleShares, "pattern": r"^([^=,]+(=[0-9.eE+-]+)?(,|$))*$");
+inline_schema!(StyleShares, {"type": "string", "pattern": r"^([^=,]+(=[0-9.eE+-]+)?(,|$))*$"});
 
 /// The share of every style of a training; at least one.
 #[derive(Clone, Debug, PartialEq)]

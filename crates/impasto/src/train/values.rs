@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::settings::{SettingsError, in_range};
-use crate::value::{ValueError, named, text_in_serde, text_schema};
+use crate::value::{ValueError, inline_schema, named, text_in_serde};
 
 named! {
     /// How the learning rate goes from the first step to the last; each begins with a short linear warm-up.
@@ -67,7 +67,7 @@ impl FromStr for Every {
 }
 
 text_in_serde!(Every);
-text_schema!(Every, "pattern": r"^\s*[0-9.eE+]+\s*(steps)?\s*$");
+inline_schema!(Every, {"type": "string", "pattern": r"^\s*[0-9.eE+]+\s*(steps)?\s*$"});
 
 /// A painting to learn. In text: `FILE`, `NAME=FILE`, and a weight behind either, as in `wave=great-wave.jpg:2`.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,7 +119,7 @@ impl FromStr for TrainStyle {
 }
 
 text_in_serde!(TrainStyle);
-text_schema!(TrainStyle, "pattern": "^.+$");
+inline_schema!(TrainStyle, {"type": "string", "pattern": "^.+$"});
 
 #[cfg(test)]
 mod tests {
