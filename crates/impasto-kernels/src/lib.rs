@@ -81,8 +81,7 @@ mod moments;
 mod multiply;
 mod pool;
 mod profile;
-#[cfg(test)]
-mod reference;
+pub mod reference;
 mod register_rows;
 mod simd;
 mod sinks;

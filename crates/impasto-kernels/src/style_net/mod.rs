@@ -1,8 +1,8 @@
 //! The image transformation network: one pass from a photograph to a painting, and its training.
 
 mod error;
-#[cfg(test)]
 mod naive;
+mod naive_backward;
 mod net;
 mod norm;
 mod outer;
@@ -26,6 +26,13 @@ pub use net::StyleNet;
 pub use shape::{LayerRole, Parameter, StyleNetLayer, StyleNetShape};
 pub use trainer::StyleNetTrainer;
 
+/// The definition, for [`crate::reference`].
+pub(crate) mod reference {
+    pub(crate) use super::naive::{LayerTrace, forward, run};
+    pub(crate) use super::naive_backward::backward;
+    pub(crate) use super::{check, check_size};
+}
+
 /// The least side of a picture that passes through the network.
 pub const LEAST_SIDE: usize = 16;
 
@@ -48,7 +55,7 @@ fn check_shape(shape: StyleNetShape) -> Result<(), StyleNetError> {
 }
 
 /// Refuses a size before anything is computed from it. The widest layer has the channels of all at full resolution.
-fn check_size(shape: StyleNetShape, height: usize, width: usize) -> Result<(), StyleNetError> {
+pub(crate) fn check_size(shape: StyleNetShape, height: usize, width: usize) -> Result<(), StyleNetError> {
     if height.min(width) < LEAST_SIDE {
         return Err(StyleNetError::TooSmall { width, height, least: LEAST_SIDE });
     }
@@ -61,7 +68,7 @@ fn check_size(shape: StyleNetShape, height: usize, width: usize) -> Result<(), S
     }
 }
 
-fn check(shape: StyleNetShape, parameters: &[f32]) -> Result<(), StyleNetError> {
+pub(crate) fn check(shape: StyleNetShape, parameters: &[f32]) -> Result<(), StyleNetError> {
     check_shape(shape)?;
     let (expected, found) = (shape.parameter_count(), parameters.len());
     if expected != found {

@@ -1,27 +1,27 @@
-//! The definition of the network: plain loops in double precision.
+//! The definition of the network: plain loops in double precision. `naive_backward` is the way back.
 
 use super::shape::{LayerRole, StyleNetLayer, StyleNetShape};
 
 /// ε of instance normalisation.
-const EPSILON: f64 = 1e-5;
+pub(super) const EPSILON: f64 = 1e-5;
 
 /// A planar feature.
 #[derive(Clone)]
-struct Feature {
-    height: usize,
-    width: usize,
-    data: Vec<f64>,
+pub(crate) struct Feature {
+    pub(super) height: usize,
+    pub(super) width: usize,
+    pub(super) data: Vec<f64>,
 }
 
 /// Where position `i` of a line of `n` lies once it is continued by reflection.
-fn reflect(i: isize, n: usize) -> usize {
+pub(super) fn reflect(i: isize, n: usize) -> usize {
     let n = n as isize;
     let i = if i < 0 { -i } else { i };
     (if i >= n { 2 * (n - 1) - i } else { i }) as usize
 }
 
 /// Paints a picture.
-pub(super) fn run(
+pub(crate) fn run(
     shape: StyleNetShape,
     parameters: &[f32],
     picture: &[f32],
@@ -42,45 +42,99 @@ pub(super) fn run_wide(
     width: usize,
     styles: &[f32],
 ) -> Vec<f64> {
-    let (full_height, full_width) = (height.next_multiple_of(4), width.next_multiple_of(4));
-    let mut x = Feature { height: full_height, width: full_width, data: Vec::new() };
-    for channel in 0..3 {
-        for y in 0..full_height {
-            let y = reflect(y as isize, height);
-            x.data.extend(
-                (0..full_width)
-                    .map(|x| f64::from(picture[(channel * height + y) * width + reflect(x as isize, width)]) / 255.0),
-            );
-        }
-    }
-    let mut block = None;
+    let x = Feature::of_picture(picture, height, width);
+    run_layers(shape, parameters, styles, x, None).cut(height, width)
+}
+
+/// Paints a picture in one style, and keeps what the way back needs.
+pub(crate) fn forward(
+    shape: StyleNetShape,
+    parameters: &[f64],
+    picture: &[f32],
+    [height, width]: [usize; 2],
+    style: usize,
+    trace: &mut Vec<LayerTrace>,
+) -> Vec<f64> {
+    let shares: Vec<f32> = (0..shape.styles).map(|s| f32::from(u8::from(s == style))).collect();
+    let picture = Feature::of_picture(picture, height, width);
+    run_layers(shape, parameters, &shares, picture, Some(trace)).cut(height, width)
+}
+
+/// What a layer found, for the way back.
+pub(crate) struct LayerTrace {
+    pub(super) layer: StyleNetLayer,
+    pub(super) input: Feature,
+    /// What the convolution put out.
+    pub(super) convolved: Feature,
+    /// What the layer put out.
+    pub(crate) output: Feature,
+}
+
+/// Runs a whole picture, 0–1, through all layers.
+fn run_layers(
+    shape: StyleNetShape,
+    parameters: &[f64],
+    styles: &[f32],
+    picture: Feature,
+    mut trace: Option<&mut Vec<LayerTrace>>,
+) -> Feature {
+    let (mut x, mut block) = (picture, None);
     for layer in shape.layers() {
         if layer.role == LayerRole::ResidualFirst {
             block = Some(x.clone());
         }
-        x = convolve(&layer, &parameters[layer.weight()], &x);
+        let convolved = convolve(&layer, &parameters[layer.weight()], &x);
+        let mut y = convolved.clone();
         if layer.role.is_normalised() {
-            normalise(shape, &layer, parameters, styles, &mut x);
+            normalise(shape, &layer, parameters, styles, &mut y);
         } else {
-            let positions = x.height * x.width;
+            let positions = y.height * y.width;
             let bias = &parameters[layer.bias()];
-            x.data.iter_mut().enumerate().for_each(|(i, v)| *v += bias[i / positions]);
+            y.data.iter_mut().enumerate().for_each(|(i, v)| *v += bias[i / positions]);
         }
         if layer.role == LayerRole::ResidualSecond {
             let before = block.take().expect("conv1 comes before conv2");
-            x.data.iter_mut().zip(before.data).for_each(|(v, before)| *v += before);
+            y.data.iter_mut().zip(before.data).for_each(|(v, before)| *v += before);
         } else if layer.role.has_relu() {
-            x.data.iter_mut().for_each(|v| *v = v.max(0.0));
+            y.data.iter_mut().for_each(|v| *v = v.max(0.0));
         }
-    }
-    let mut out = Vec::with_capacity(3 * height * width);
-    for channel in 0..3 {
-        for y in 0..height {
-            let start = (channel * full_height + y) * full_width;
-            out.extend(x.data[start..start + width].iter().map(|v| v * 255.0));
+        if let Some(trace) = &mut trace {
+            trace.push(LayerTrace { layer, input: x, convolved, output: y.clone() });
         }
+        x = y;
     }
-    out
+    x
+}
+
+impl Feature {
+    /// A picture, 0–255, as the network sees it: 0–1, continued by reflection to sides that are multiples of 4.
+    pub(super) fn of_picture(picture: &[f32], height: usize, width: usize) -> Self {
+        let (full_height, full_width) = (height.next_multiple_of(4), width.next_multiple_of(4));
+        let mut data = Vec::new();
+        for channel in 0..3 {
+            for y in 0..full_height {
+                let row = &picture[(channel * height + reflect(y as isize, height)) * width..][..width];
+                data.extend((0..full_width).map(|x| f64::from(row[reflect(x as isize, width)]) / 255.0));
+            }
+        }
+        Self { height: full_height, width: full_width, data }
+    }
+
+    /// The picture of this size in the upper left, 0–255.
+    fn cut(&self, height: usize, width: usize) -> Vec<f64> {
+        let rows = (0..3 * height).map(|row| (row / height) * self.height + row % height);
+        rows.flat_map(|row| self.data[row * self.width..][..width].iter().map(|v| v * 255.0)).collect()
+    }
+
+    /// The transpose of [`cut`](Self::cut), for a feature of this size.
+    pub(crate) fn uncut(&self, picture: &[f64], height: usize, width: usize) -> Vec<f64> {
+        let mut data = vec![0.0; self.data.len()];
+        for (row, values) in picture.chunks_exact(width).enumerate() {
+            let start = ((row / height) * self.height + row % height) * self.width;
+            data[start..start + width].iter_mut().zip(values).for_each(|(target, value)| *target = value * 255.0);
+        }
+        data
+    }
 }
 
 fn convolve(layer: &StyleNetLayer, weight: &[f64], x: &Feature) -> Feature {

@@ -1,4 +1,4 @@
-//! The definition of everything: plain loops over planar features in double precision. For tests only.
+//! The frozen network: plain loops over planar features in double precision.
 
 use crate::{Border, Convolution, Pooling, Shape, TrunkLayer};
 
@@ -17,6 +17,7 @@ pub(crate) struct Reference<'a> {
 }
 
 /// What a forward pass leaves behind for each layer.
+#[derive(Debug)]
 pub(crate) struct Trace {
     /// The shape that comes out of each layer.
     pub(crate) shapes: Vec<Shape>,
@@ -272,6 +273,7 @@ fn pool_back(pooling: Pooling, gradient: &[f64], input: &[f64], shape: Shape, pl
 }
 
 /// `(Σ w, Σ w·F / Σ w, Σ w·F·Fᵀ / Σ w)`.
+#[cfg(test)]
 pub(crate) fn moments(shape: Shape, feature: &[f64], weights: Option<&[f32]>) -> (f64, Vec<f64>, Vec<f64>) {
     let positions = shape.positions();
     let weight = |p: usize| weights.map_or(1.0, |weights| f64::from(weights[p]));

@@ -1,0 +1,107 @@
+//! The image transformation network.
+
+use crate::style_net::{StyleNetError, StyleNetShape, reference as naive};
+
+/// The image transformation network, to paint with.
+#[derive(Debug)]
+pub struct ReferenceStyleNet {
+    shape: StyleNetShape,
+    parameters: Vec<f32>,
+}
+
+impl ReferenceStyleNet {
+    /// A network with these parameters, which lie as [`StyleNetShape::parameters`] says.
+    ///
+    /// # Errors
+    /// If the shape is not one that the kernels run, or has another number of parameters.
+    pub fn new(shape: StyleNetShape, parameters: &[f32]) -> Result<Self, StyleNetError> {
+        naive::check(shape, parameters)?;
+        Ok(Self { shape, parameters: parameters.to_vec() })
+    }
+
+    /// Paints a planar picture, `3 × height × width`, RGB 0–255, into `out`; `styles` has a share for each style.
+    ///
+    /// # Errors
+    /// If a side is shorter than [`LEAST_SIDE`](crate::LEAST_SIDE).
+    ///
+    /// # Panics
+    /// If a slice has the wrong length.
+    pub fn run(
+        &self,
+        picture: &[f32],
+        height: usize,
+        width: usize,
+        styles: &[f32],
+        out: &mut [f32],
+    ) -> Result<(), StyleNetError> {
+        naive::check_size(self.shape, height, width)?;
+        out.copy_from_slice(&naive::run(self.shape, &self.parameters, picture, height, width, styles));
+        Ok(())
+    }
+}
+
+/// The image transformation network in training: forward and backward of one picture at a time.
+pub struct ReferenceStyleNetTrainer {
+    shape: StyleNetShape,
+    size: [usize; 2],
+    parameters: Vec<f64>,
+    style: usize,
+    trace: Vec<naive::LayerTrace>,
+    sums: Vec<f64>,
+}
+
+impl ReferenceStyleNetTrainer {
+    /// A trainer for pictures of this size.
+    ///
+    /// # Errors
+    /// If the shape is not one that the kernels run, or the size does not fit.
+    pub fn new(shape: StyleNetShape, height: usize, width: usize) -> Result<Self, StyleNetError> {
+        naive::check_size(shape, height, width)?;
+        let sums = vec![0.0; shape.parameter_count()];
+        Ok(Self { shape, size: [height, width], parameters: Vec::new(), style: 0, trace: Vec::new(), sums })
+    }
+
+    /// The parameters of the next pass.
+    ///
+    /// # Errors
+    /// If there are not as many as the shape needs.
+    pub fn set_parameters(&mut self, parameters: &[f32]) -> Result<(), StyleNetError> {
+        naive::check(self.shape, parameters)?;
+        self.parameters = parameters.iter().map(|value| f64::from(*value)).collect();
+        Ok(())
+    }
+
+    /// Paints a planar picture, RGB 0–255, in one style into `out`, and keeps what [`backward`](Self::backward) needs.
+    ///
+    /// # Panics
+    /// If there are no parameters yet, no such style, or a slice has the wrong length.
+    pub fn forward(&mut self, picture: &[f32], style: usize, out: &mut [f32]) {
+        let [height, width] = self.size;
+        (self.style, self.trace) = (style, Vec::new());
+        let shape = self.shape;
+        let painted = naive::forward(shape, &self.parameters, picture, self.size, style, &mut self.trace);
+        assert_eq!(painted.len(), 3 * height * width, "a picture has three planes");
+        out.iter_mut().zip(painted).for_each(|(out, value)| *out = value as f32);
+    }
+
+    /// From the gradient of a loss with respect to the last `out` to that of the parameters, which is added to what the
+    /// passes before it left.
+    ///
+    /// # Panics
+    /// If there was no forward pass.
+    pub fn backward(&mut self, gradient: &[f32]) {
+        let gradient: Vec<f64> = gradient.iter().map(|value| f64::from(*value)).collect();
+        let [height, width] = self.size;
+        let last = self.trace.last().expect("a picture was painted");
+        let flow = last.output.uncut(&gradient, height, width);
+        naive::backward(self.shape, &self.parameters, self.style, &self.trace, flow, &mut self.sums);
+    }
+
+    /// Writes `factor` times the sum of all gradients since the last call, and begins a new sum.
+    pub fn take_gradient(&mut self, factor: f32, gradient: &mut [f32]) {
+        for (gradient, sum) in gradient.iter_mut().zip(&mut self.sums) {
+            *gradient = (f64::from(factor) * *sum) as f32;
+            *sum = 0.0;
+        }
+    }
+}
