@@ -43,7 +43,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "NAME|FILE", default_value = "vgg19")]
     network: String,
 
-    /// The device to compute on: `auto` or `cpu`.
+    /// The device to compute on: `auto`, `cpu` or `reference` (plain loops, very slow, to check the others).
     #[arg(long, default_value = "auto")]
     device: Device,
 

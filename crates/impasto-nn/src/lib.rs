@@ -9,6 +9,7 @@
 //! # Ok::<(), impasto_nn::LoadError>(())
 //! ```
 
+pub mod backend;
 mod builtin;
 pub mod formats;
 pub mod style_model;

@@ -26,6 +26,7 @@ use impasto::paint::{Masks, Scene, start};
 use impasto::settings::{Init, OptimizerKind, Settings};
 use impasto::train::{ReportPhotos, TrainOverrides, TrainSettings, TrainStyle, report_photos};
 use impasto::{Picture, network};
+use impasto_nn::backend::Backend;
 use impasto_nn::kernels::{Isa, StyleNet, Threads};
 use impasto_nn::style_model::StyleModel;
 use serde::Serialize;
@@ -200,7 +201,7 @@ fn measure(
     };
     for photo in photos {
         let machine = Machine::new(&vgg, &paint, &weights.taps())?;
-        let cpu = machine.cpu.clone();
+        let backend = machine.backend.clone();
         let mut objective = Objective::new(machine, &weights, photo, std::slice::from_ref(&target));
         let mut painted = vec![0.0; photo.data().len()];
         net.run(photo.data(), photo.height(), photo.width(), &blend, usize::MAX, &mut painted)?;
@@ -210,8 +211,8 @@ fn measure(
         let scene =
             Scene { content: photo.clone(), styles: vec![target.clone()], start: None, masks: Masks::default() };
         let beginning = start(&scene, &paint, &vgg.preprocessing);
-        let mut by_hand = optimizer(&paint, cpu);
-        let reached = descend(&mut objective, by_hand.as_mut(), beginning, iterations);
+        let mut by_hand = optimizer(&paint, backend.clone());
+        let reached = descend(&mut objective, by_hand.as_mut(), &*backend, beginning, iterations);
         row.painting.iter_mut().zip(reached).for_each(|((_, mean), losses)| *mean += losses * share);
     }
     Ok(row)
@@ -226,25 +227,26 @@ fn as_seen(picture: Picture) -> Picture {
 fn descend(
     objective: &mut Objective,
     optimizer: &mut dyn impasto::optimizer::Optimizer,
+    backend: &dyn Backend,
     beginning: Picture,
     iterations: &[usize],
 ) -> Vec<Losses> {
     let (height, width) = (beginning.height(), beginning.width());
-    let mut picture = beginning.into_data();
-    let mut gradient = vec![0.0; picture.len()];
+    let mut picture = backend.upload(beginning.into_data());
+    let mut gradient = backend.zeros(picture.len());
     let mut best = (f64::INFINITY, picture.clone());
     let mut reached = Vec::new();
     let mut over = false;
     for iteration in 1..=iterations.iter().copied().max().unwrap_or(0) {
         if !over {
-            let losses = objective.value_and_gradient(&picture, &mut gradient);
+            let losses = objective.value_and_gradient_of(&picture, &mut gradient);
             if losses.loss < best.0 {
                 best = (losses.loss, picture.clone());
             }
             over = matches!(optimizer.tell(&mut picture, losses.loss, &gradient), Outcome::Converged(_));
         }
         if iterations.contains(&iteration) {
-            let seen = as_seen(Picture::from_planar(height, width, best.1.clone()));
+            let seen = as_seen(Picture::from_planar(height, width, backend.take(best.1.clone())));
             reached.push(objective.value(seen.data()));
         }
     }

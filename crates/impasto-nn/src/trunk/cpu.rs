@@ -1,16 +1,17 @@
 //! The trunk on the CPU kernels: what runs unless a GPU is asked for.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
-use impasto_kernels::{Convolution, Engine, Isa, PackedTrunk, Threads};
+use impasto_kernels::{Engine, Isa, PackedTrunk, Threads};
 
 use super::{Border, Features, Moments, Pooling, Shape, TapGradient, Trunk, TrunkError};
+use crate::backend::Cpu;
 use crate::vgg::Vgg;
 
 /// A [`Trunk`] on the kernels of `impasto-kernels`.
 ///
-/// The packed weights of a network exist once per process and instruction set, however many trunks there are, and go
-/// when the last of these does. Results are the same bits for the same picture, instruction set and number of threads.
+/// Results are the same bits for the same picture, instruction set and number of threads. Several trunks may share one set
+/// of packed weights, see [`with_weights`](Self::with_weights).
 #[derive(Debug)]
 pub struct CpuTrunk {
     engine: Engine,
@@ -41,13 +42,38 @@ impl CpuTrunk {
         isa: Option<Isa>,
         packing: Packing,
     ) -> Result<Self, TrunkError> {
+        Self::on(vgg, pooling, taps, &Cpu::with(isa.unwrap_or_else(Isa::best), Threads::new(threads)), packing)
+    }
+
+    /// The same on this processor.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn on(vgg: &Vgg, pooling: Pooling, taps: &[usize], cpu: &Cpu, packing: Packing) -> Result<Self, TrunkError> {
         let convolutions = vgg.convolutions.len();
         let deepest = *taps.iter().max().ok_or(TrunkError::NoTaps)?;
         if deepest >= convolutions {
             return Err(TrunkError::NoSuchTap { tap: deepest, convolutions });
         }
-        let (isa, threads) = (isa.unwrap_or_else(Isa::best), Threads::new(threads));
-        let weights = shared(vgg, deepest, isa, &threads, packing)?;
+        let pack = match packing {
+            Packing::Kept => PackedTrunk::new,
+            Packing::Sparing => PackedTrunk::sparing,
+        };
+        let weights = Arc::new(pack(cpu.isa(), cpu.threads(), &vgg.trunk_layers(deepest))?);
+        Self::with_weights(weights, vgg, pooling, taps, cpu.threads().clone())
+    }
+
+    /// A trunk on the [`weights`](Self::weights) of another one of the same network.
+    ///
+    /// # Errors
+    /// If there are no taps, or one is beyond the weights.
+    pub fn with_weights(
+        weights: Arc<PackedTrunk>,
+        vgg: &Vgg,
+        pooling: Pooling,
+        taps: &[usize],
+        threads: Threads,
+    ) -> Result<Self, TrunkError> {
         let preprocessing = vgg.preprocessing;
         let engine = Engine::new(weights.clone(), threads, pooling, preprocessing.mean, preprocessing.scale, taps)?;
         Ok(Self { engine, weights })
@@ -58,8 +84,8 @@ impl CpuTrunk {
         self.weights.isa()
     }
 
-    /// Its weights, which other trunks of the same network share.
-    pub fn weights(&self) -> &PackedTrunk {
+    /// Its weights, which other trunks of the same network may share.
+    pub fn weights(&self) -> &Arc<PackedTrunk> {
         &self.weights
     }
 
@@ -160,81 +186,20 @@ impl Trunk for CpuTrunk {
     }
 }
 
-/// Packed weights that some trunk holds, and the fingerprints of the convolutions in them.
-struct Shared {
-    isa: Isa,
-    packing: Packing,
-    convolutions: Vec<u64>,
-    packed: Weak<PackedTrunk>,
-}
-
-static SHARED: Mutex<Vec<Shared>> = Mutex::new(Vec::new());
-
-/// The network up to convolution `deepest`, or further if another trunk holds it so; packed now if none does.
-fn shared(
-    vgg: &Vgg,
-    deepest: usize,
-    isa: Isa,
-    threads: &Threads,
-    packing: Packing,
-) -> Result<Arc<PackedTrunk>, TrunkError> {
-    let convolutions = vgg.convolutions[..=deepest].iter().map(fingerprint).collect::<Vec<_>>();
-    // Held while packing, so that two jobs that start together pack once.
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    shared.retain(|s| s.packed.strong_count() > 0);
-    let fits = |s: &&Shared| (s.isa, s.packing) == (isa, packing) && s.convolutions.starts_with(&convolutions);
-    if let Some(packed) = shared.iter().filter(fits).find_map(|s| s.packed.upgrade()) {
-        return Ok(packed);
-    }
-    let make = match packing {
-        Packing::Kept => PackedTrunk::new,
-        Packing::Sparing => PackedTrunk::sparing,
-    };
-    let packed = Arc::new(make(isa, threads, &vgg.trunk_layers(deepest))?);
-    shared.push(Shared { isa, packing, convolutions, packed: Arc::downgrade(&packed) });
-    Ok(packed)
-}
-
-/// 64 bits that differ between any two convolutions that meet in practice (FNV-1a's scheme over 64-bit words, with a
-/// rotation so that high bits count as well).
-fn fingerprint(convolution: &Convolution) -> u64 {
-    let shape = [convolution.in_channels as u64, convolution.out_channels as u64];
-    let pairs = convolution.weight.chunks(2).chain(convolution.bias.chunks(2));
-    let words = pairs.map(|pair| pair.iter().fold(0, |word, v| word << 32 | u64::from(v.to_bits())));
-    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29);
-    shape.into_iter().chain(words).fold(0xcbf2_9ce4_8422_2325, mix)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn packed_weights_are_shared_while_a_trunk_lives() {
-        let mut vgg = Vgg::builtin();
-        vgg.convolutions[0].bias[0] = 0.125; // a network that no other test holds
+    fn trunks_share_weights_that_the_caller_holds() {
+        let vgg = Vgg::builtin();
+        let first = CpuTrunk::new(&vgg, Pooling::Max, &[2], 1, None, Packing::Kept).unwrap();
+        let (weights, held) = (first.weights().clone(), Arc::downgrade(first.weights()));
         let threads = Threads::new(1);
-        let deep = shared(&vgg, 2, Isa::best(), &threads, Packing::Kept).unwrap();
-        assert!(Arc::ptr_eq(&deep, &shared(&vgg, 2, Isa::best(), &threads, Packing::Kept).unwrap()));
-        assert!(
-            Arc::ptr_eq(&deep, &shared(&vgg, 1, Isa::best(), &threads, Packing::Kept).unwrap()),
-            "a deeper one does as well"
-        );
-        let deeper = shared(&vgg, 3, Isa::best(), &threads, Packing::Kept).unwrap();
-        assert!(!Arc::ptr_eq(&deep, &deeper));
-        let mut other = vgg.clone();
-        other.convolutions[1].weight[77] += 1e-6;
-        assert!(
-            !Arc::ptr_eq(&deep, &shared(&other, 2, Isa::best(), &threads, Packing::Kept).unwrap()),
-            "another network"
-        );
-        assert!(
-            !Arc::ptr_eq(&deep, &shared(&vgg, 2, Isa::best(), &threads, Packing::Sparing).unwrap()),
-            "packed otherwise"
-        );
-        let gone = Arc::downgrade(&deep);
-        drop(deep);
-        assert!(gone.upgrade().is_none());
+        let second = CpuTrunk::with_weights(weights, &vgg, Pooling::Average, &[1], threads).unwrap();
+        assert!(Arc::ptr_eq(first.weights(), second.weights()));
+        drop((first, second));
+        assert!(held.upgrade().is_none());
     }
 
     #[test]

@@ -12,7 +12,8 @@ mod ssim;
 
 use std::collections::BTreeMap;
 
-use impasto_nn::trunk::{Moments, Trunk};
+use impasto_nn::backend::{DeviceTrunk, Input};
+use impasto_nn::trunk::Moments;
 use impasto_nn::vgg::Vgg;
 use serde::{Deserialize, Serialize};
 
@@ -77,7 +78,7 @@ pub struct Evaluation {
 
 /// Measures paintings of one photograph in one style.
 pub struct Evaluator {
-    trunk: Box<dyn Trunk>,
+    trunk: Box<dyn DeviceTrunk>,
     /// Tap and name.
     content_layers: Vec<(usize, String)>,
     style_layers: Vec<(usize, String)>,
@@ -158,7 +159,7 @@ impl Evaluator {
     fn measure(&mut self, painting: &Picture, targets: &Targets) -> Evaluation {
         let Targets { size: (height, width), content, style, features, styles } = targets;
         let (height, width) = (*height, *width);
-        self.trunk.forward(painting.data(), height, width, false);
+        self.trunk.forward(Input::Host(painting.data()), height, width, false, &[]);
         let mut found = Evaluation {
             width,
             height,
@@ -192,7 +193,7 @@ impl Evaluator {
         if self.content_layers.is_empty() {
             return Vec::new();
         }
-        self.trunk.forward(content.data(), content.height(), content.width(), false);
+        self.trunk.forward(Input::Host(content.data()), content.height(), content.width(), false, &[]);
         self.content_layers.iter().map(|(tap, _)| self.trunk.features(*tap)).collect()
     }
 
@@ -200,7 +201,7 @@ impl Evaluator {
         if self.style_layers.is_empty() {
             return Vec::new();
         }
-        self.trunk.forward(style.data(), style.height(), style.width(), false);
+        self.trunk.forward(Input::Host(style.data()), style.height(), style.width(), false, &[]);
         let layers = self.style_layers.iter().map(|(tap, _)| {
             let moments = self.trunk.moments(*tap, None);
             let samples = sliced::sample(&self.trunk.features(*tap), moments.channels);

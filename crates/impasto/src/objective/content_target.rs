@@ -1,6 +1,6 @@
 //! What a picture should show, and where.
 
-use impasto_nn::trunk::Features;
+use impasto_nn::backend::Feature;
 
 use super::regions::Place;
 use super::style::StyleLayer;
@@ -13,7 +13,7 @@ pub struct ContentTarget {
     pub(super) width: usize,
     pub(super) tiles: Vec<Tile>,
     /// For each tile, one for each content layer of the weights.
-    pub(super) features: Vec<Vec<Features>>,
+    pub(super) features: Vec<Vec<Feature>>,
     /// For each content layer, what `Σ(F−P)² / (2·C·M)` is multiplied by for its units.
     pub(super) units: Vec<f64>,
     /// How much each pixel counts for the content; 1 where there is nothing.

@@ -1,5 +1,7 @@
 //! The objective for pictures of one size against one content and some styles.
 
+use impasto_nn::backend::Tensor;
+
 use super::content_target::ContentTarget;
 use super::losses::Losses;
 use super::margin::Margin;
@@ -62,7 +64,8 @@ impl Objective {
         self.perceptual.set_layout(layout);
         let shares: Vec<f64> = styles.iter().map(|(_, share)| *share).collect();
         if self.perceptual.has_margin() {
-            let margin = Margin::new(content.height(), content.width());
+            let backend = self.perceptual.backend().clone();
+            let margin = Margin::new(backend, content.height(), content.width());
             let styles: Vec<_> = styles.iter().map(|(style, share)| (Margin::picture(style), *share)).collect();
             self.style = self.perceptual.style(&styles);
             let (content, regions) = (Margin::picture(content), margin.regions(&regions));
@@ -72,7 +75,7 @@ impl Objective {
             self.style = self.perceptual.style(styles);
             self.content = self.perceptual.content_within(content, &regions, &shares);
         }
-        self.protected = regions.protect.map(|stays| Protected::new(content, stays));
+        self.protected = regions.protect.map(|stays| Protected::new(self.perceptual.backend().clone(), content, stays));
     }
 
     /// Gives back the memory of content and styles, which may be much; nothing can be evaluated before it is prepared
@@ -87,26 +90,47 @@ impl Objective {
         &self.perceptual
     }
 
-    /// The losses of a planar `3 × height × width` picture, without a gradient.
+    /// The losses of a planar `3 × height × width` picture of the host, without a gradient.
     ///
     /// # Panics
     /// If the picture is not of the content's size.
     pub fn value(&mut self, picture: &[f32]) -> Losses {
+        let picture = self.perceptual.backend().upload(picture.to_vec());
+        self.value_of(&picture)
+    }
+
+    /// The losses of a picture of the host; their gradient with respect to it is written to `gradient`.
+    ///
+    /// # Panics
+    /// If the picture or the gradient is not of the content's size.
+    pub fn value_and_gradient(&mut self, picture: &[f32], gradient: &mut [f32]) -> Losses {
+        let backend = self.perceptual.backend().clone();
+        let (picture, mut slopes) = (backend.upload(picture.to_vec()), backend.zeros(gradient.len()));
+        let losses = self.value_and_gradient_of(&picture, &mut slopes);
+        gradient.copy_from_slice(&backend.download(&slopes));
+        losses
+    }
+
+    /// The losses of a picture on the device, without a gradient.
+    ///
+    /// # Panics
+    /// If the picture is not of the content's size.
+    pub fn value_of(&mut self, picture: &Tensor) -> Losses {
         let Self { perceptual, content, style, protected, margin } = self;
         let shown = protected.as_mut().map_or(picture, |protected| protected.shown(picture));
         let seen = margin.as_mut().map_or(shown, |margin| margin.around(shown));
         perceptual.value(seen, content, style)
     }
 
-    /// The losses of a picture; their gradient with respect to it is written to `gradient`.
+    /// The losses of a picture on the device; their gradient with respect to it is written to `gradient`.
     ///
     /// # Panics
     /// If the picture or the gradient is not of the content's size.
-    pub fn value_and_gradient(&mut self, picture: &[f32], gradient: &mut [f32]) -> Losses {
+    pub fn value_and_gradient_of(&mut self, picture: &Tensor, gradient: &mut Tensor) -> Losses {
         let Self { perceptual, content, style, protected, margin } = self;
         let shown = protected.as_mut().map_or(picture, |protected| protected.shown(picture));
         let mut evaluate =
-            |seen: &[f32], gradient: &mut [f32]| perceptual.value_and_gradient(seen, content, style, gradient);
+            |seen: &Tensor, gradient: &mut Tensor| perceptual.value_and_gradient(seen, content, style, gradient);
         let losses = match margin {
             None => evaluate(shown, gradient),
             Some(margin) => margin.through(shown, gradient, evaluate),
@@ -119,7 +143,7 @@ impl Objective {
 
     /// Makes of a picture what is seen of it: where the content is protected, the content. The losses are those of
     /// what is seen.
-    pub fn show(&self, picture: &mut [f32]) {
+    pub fn show(&self, picture: &mut Tensor) {
         if let Some(protected) = &self.protected {
             protected.lay_over(picture);
         }

@@ -4,102 +4,103 @@
 //! outermost pixels anywhere. So every picture is continued by [`MARGIN`] pixels, as in a mirror, before it enters the
 //! network. The margin weighs 0 in every loss. A pixel that is mirrored has the sum of the gradients of all its places.
 
+use std::sync::Arc;
+
+use impasto_nn::backend::{Backend, Input, Tensor, Window};
+
 use super::Regions;
 use crate::picture::Picture;
 
 /// Pixels on each side: as many as two positions behind the second pooling of VGG, where most of the style weight ends.
 pub(crate) const MARGIN: usize = 8;
 
-/// The margin around pictures of one size.
-pub(super) struct Margin {
+/// Where the values of pictures of one size with their margin come from.
+struct Mirror {
     /// The row that each row of a picture with its margin shows.
     rows: Vec<usize>,
     /// The column that each column shows.
     columns: Vec<usize>,
     /// Rows and columns without the margin.
     size: (usize, usize),
-    seen: Vec<f32>,
-    seen_gradient: Vec<f32>,
+}
+
+/// The margin around pictures of one size, on a backend.
+pub(super) struct Margin {
+    backend: Arc<dyn Backend>,
+    mirror: Mirror,
+    seen: Tensor,
+    seen_gradient: Tensor,
 }
 
 impl Margin {
     /// Around pictures of so many rows and columns.
-    pub(super) fn new(height: usize, width: usize) -> Self {
-        let sources = |length: usize| (0..length + 2 * MARGIN).map(|at| mirrored(at, length)).collect();
-        let (rows, columns) = (sources(height), sources(width));
-        Self { rows, columns, size: (height, width), seen: Vec::new(), seen_gradient: Vec::new() }
+    pub(super) fn new(backend: Arc<dyn Backend>, height: usize, width: usize) -> Self {
+        let (seen, seen_gradient) = (backend.zeros(0), backend.zeros(0));
+        Self { backend, mirror: Mirror::new(height, width), seen, seen_gradient }
     }
 
     /// A picture with its margin, which is transparent.
     pub(super) fn picture(picture: &Picture) -> Picture {
-        let margin = Self::new(picture.height(), picture.width());
-        let data = margin.planes(picture.data());
-        Picture::from_planar(margin.rows.len(), margin.columns.len(), data).with_alpha(margin.visible(picture.alpha()))
+        let mirror = Mirror::new(picture.height(), picture.width());
+        let data = mirror.planes(picture.data());
+        Picture::from_planar(mirror.rows.len(), mirror.columns.len(), data).with_alpha(mirror.visible(picture.alpha()))
     }
 
     /// Regions of pictures with their margin.
     pub(super) fn regions(&self, regions: &Regions) -> Regions {
-        let mask = |mask: &Option<Vec<f32>>| mask.as_ref().map(|mask| self.planes(mask));
+        let mask = |mask: &Option<Vec<f32>>| mask.as_ref().map(|mask| self.mirror.planes(mask));
         Regions {
             styles: regions.styles.iter().map(mask).collect(),
-            alpha: Some(self.visible(regions.alpha.as_deref())),
+            alpha: Some(self.mirror.visible(regions.alpha.as_deref())),
             protect: mask(&regions.protect),
         }
     }
 
     /// A planar picture with its margin.
-    pub(super) fn around(&mut self, picture: &[f32]) -> &[f32] {
-        let mut seen = std::mem::take(&mut self.seen);
-        self.fill(picture, &mut seen);
-        self.seen = seen;
+    pub(super) fn around(&mut self, picture: &Tensor) -> &Tensor {
+        self.backend.cut(Input::Device(picture), self.mirror.window(), &mut self.seen);
         &self.seen
     }
 
-    /// What `look` finds in a picture with its margin; `gradient` becomes that with respect to the picture without.
+    /// What `evaluate` finds in a picture with its margin; `gradient` becomes that with respect to the picture without:
+    /// for each pixel the sum of the gradients of the places that show it.
     pub(super) fn through<R>(
         &mut self,
-        picture: &[f32],
-        gradient: &mut [f32],
-        look: impl FnOnce(&[f32], &mut [f32]) -> R,
+        picture: &Tensor,
+        gradient: &mut Tensor,
+        evaluate: impl FnOnce(&Tensor, &mut Tensor) -> R,
     ) -> R {
-        let (mut seen, mut slopes) = (std::mem::take(&mut self.seen), std::mem::take(&mut self.seen_gradient));
-        self.fill(picture, &mut seen);
-        slopes.resize(seen.len(), 0.0);
-        let found = look(&seen, &mut slopes);
-        self.fold(&slopes, gradient);
-        (self.seen, self.seen_gradient) = (seen, slopes);
+        self.around(picture);
+        if self.seen_gradient.len() != self.seen.len() {
+            self.seen_gradient = self.backend.zeros(self.seen.len());
+        }
+        let found = evaluate(&self.seen, &mut self.seen_gradient);
+        self.backend.clear(gradient);
+        self.backend.add_window(&self.seen_gradient, self.mirror.window(), gradient);
         found
+    }
+}
+
+impl Mirror {
+    fn new(height: usize, width: usize) -> Self {
+        let sources = |length: usize| (0..length + 2 * MARGIN).map(|at| mirrored(at, length)).collect();
+        Self { rows: sources(height), columns: sources(width), size: (height, width) }
+    }
+
+    fn window(&self) -> Window<'_> {
+        Window { picture: self.size.into(), rows: &self.rows, columns: &self.columns }
     }
 
     fn planes(&self, planes: &[f32]) -> Vec<f32> {
-        let mut all = Vec::new();
-        self.fill(planes, &mut all);
-        all
-    }
-
-    fn fill(&self, planes: &[f32], all: &mut Vec<f32>) {
-        all.clear();
         let (height, width) = self.size;
+        let mut all = Vec::new();
         for plane in planes.chunks_exact(height * width) {
             for row in &self.rows {
                 let row = &plane[row * width..][..width];
                 all.extend(self.columns.iter().map(|column| row[*column]));
             }
         }
-    }
-
-    /// Adds up, for each pixel, the gradients of the places that show it.
-    fn fold(&self, seen: &[f32], gradient: &mut [f32]) {
-        gradient.fill(0.0);
-        let (height, width) = self.size;
-        let across = self.columns.len();
-        let planes = seen.chunks_exact(self.rows.len() * across).zip(gradient.chunks_exact_mut(height * width));
-        for (seen, plane) in planes {
-            for (seen, row) in seen.chunks_exact(across).zip(&self.rows) {
-                let target = &mut plane[row * width..][..width];
-                seen.iter().zip(&self.columns).for_each(|(slope, column)| target[*column] += slope);
-            }
-        }
+        all
     }
 
     /// How much each pixel of a picture with its margin counts.
@@ -131,6 +132,7 @@ fn mirrored(at: usize, length: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::cpu_backend;
 
     #[test]
     fn sides_of_every_length_are_mirrored() {
@@ -144,16 +146,18 @@ mod tests {
     #[test]
     fn the_gradient_is_the_transpose_of_the_margin() {
         let (height, width) = (9, 12);
-        let mut margin = Margin::new(height, width);
+        let backend = cpu_backend();
+        let mut margin = Margin::new(backend.clone(), height, width);
         let wave = |n: usize, f: f32| (0..n).map(|i| (i as f32 * f).sin()).collect::<Vec<_>>();
         let picture = wave(3 * height * width, 0.7);
         let slopes = wave(3 * (height + 2 * MARGIN) * (width + 2 * MARGIN), 1.3);
-        let mut gradient = vec![f32::NAN; picture.len()];
-        let told: f32 = margin.through(&picture, &mut gradient, |seen, gradient| {
-            gradient.copy_from_slice(&slopes);
-            seen.iter().zip(&slopes).map(|(a, b)| a * b).sum()
+        let (picture, slopes) = (backend.upload(picture), backend.upload(slopes));
+        let mut gradient = backend.upload(vec![f32::NAN; picture.len()]);
+        let told = margin.through(&picture, &mut gradient, |seen, gradient| {
+            backend.copy(&slopes, gradient);
+            backend.dot(seen, &slopes)
         });
-        let found: f32 = picture.iter().zip(&gradient).map(|(a, b)| a * b).sum();
+        let found = backend.dot(&picture, &gradient);
         assert!((told - found).abs() < 1e-3, "{told} against {found}");
     }
 

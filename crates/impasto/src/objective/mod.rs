@@ -33,7 +33,7 @@ pub(crate) use margin::MARGIN;
 pub use perceptual::{Perceptual, StyleTarget};
 pub(crate) use protect::Protected;
 pub use regions::Regions;
-pub use total_variation::{total_variation, visible_variation};
+pub use total_variation::total_variation;
 pub use wasserstein::{WassersteinTarget, wasserstein_loss};
 pub use weights::{RELATIVE_UNIT, Weights};
 

@@ -7,7 +7,12 @@
 //! that the losses are functions of, once to carry their gradients back. The second round goes the other way about, so
 //! that it begins with what the first one looked at last; of a picture that is one tile it is all of it.
 
-use impasto_nn::trunk::{ContentGradient, FeatureGradient, Features, MomentGradient, Moments, TapGradient, Trunk};
+use std::sync::Arc;
+
+use impasto_nn::backend::{
+    Backend, ContentGradient, DeviceTrunk, Feature, FeatureGradient, Input, TapGradient, Tensor,
+};
+use impasto_nn::trunk::{MomentGradient, Moments};
 
 use super::content_target::ContentTarget;
 use super::in_parallel::in_parallel;
@@ -19,9 +24,9 @@ use super::style_loss::PlanarFeature;
 use super::style_losses::Maker;
 use super::sums::{DistanceSum, MomentSum};
 use super::tiles::{Reach, Tile};
-use super::total_variation::{total_variation, visible_variation};
+use super::total_variation::total_variation;
 use super::weights::{RELATIVE_UNIT, Weights, mean_square};
-use crate::device::{Cpu, Machine};
+use crate::device::Machine;
 use crate::layout::Layout;
 use crate::picture::Picture;
 use crate::settings::LossScale;
@@ -56,18 +61,24 @@ struct StyleGradients {
     /// For each layer, at each place.
     of_moments: Vec<Vec<StyleGradient>>,
     /// For each layer, of losses of features; none for losses of moments.
-    of_features: Vec<Features>,
+    of_features: Vec<Feature>,
+}
+
+/// A window and the content's features in it, one for each content layer.
+struct TargetWindow<'a> {
+    tile: &'a Tile,
+    targets: &'a [Feature],
 }
 
 /// The perceptual loss of Gatys et al. 2015 on a trunk, and its gradient.
 pub struct Perceptual {
-    trunk: Box<dyn Trunk>,
-    cpu: Cpu,
+    trunk: Box<dyn DeviceTrunk>,
+    backend: Arc<dyn Backend>,
     weights: Weights,
     layout: Layout,
     /// The window of a picture that the trunk looks at, and the gradient with respect to it.
-    window: Vec<f32>,
-    window_gradient: Vec<f32>,
+    window: Tensor,
+    window_gradient: Tensor,
 }
 
 impl Perceptual {
@@ -76,22 +87,31 @@ impl Perceptual {
     /// # Panics
     /// Later, if the trunk does not offer [`Weights::taps`].
     pub fn new(machine: Machine, weights: &Weights) -> Self {
-        let Machine { trunk, cpu, .. } = machine;
-        let (window, window_gradient) = (Vec::new(), Vec::new());
-        Self { trunk, cpu, weights: weights.clone(), layout: Layout::Whole, window, window_gradient }
+        let Machine { trunk, backend, .. } = machine;
+        let (window, window_gradient) = (backend.zeros(0), backend.zeros(0));
+        Self { trunk, backend, weights: weights.clone(), layout: Layout::Whole, window, window_gradient }
     }
 
     /// How pictures are looked at from here on; what was made of contents before stays as it is.
     pub fn set_layout(&mut self, layout: Layout) {
         self.layout = layout;
         self.trunk.set_bands(layout.bands());
-        (self.window, self.window_gradient) = (Vec::new(), Vec::new());
+        self.release_windows();
     }
 
     /// Gives back the memory that the last picture took.
     pub(super) fn release(&mut self) {
-        self.trunk.forget();
-        (self.window, self.window_gradient) = (Vec::new(), Vec::new());
+        self.trunk.release();
+        self.release_windows();
+    }
+
+    fn release_windows(&mut self) {
+        (self.window, self.window_gradient) = (self.backend.zeros(0), self.backend.zeros(0));
+    }
+
+    /// What it computes on.
+    pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
     }
 
     /// Whether pictures shall be looked at with a margin.
@@ -121,7 +141,7 @@ impl Perceptual {
     fn feature_floats(&self, (height, width): (usize, usize)) -> usize {
         let layers = self.weights.style.iter().map(|(tap, _)| self.trunk.tap_shape(*tap, height, width).len());
         let (all, largest) = layers.fold((0, 0), |(all, largest), len| (all + len, largest.max(len)));
-        all + 4 * largest + 5 * height * width * self.cpu.threads().count()
+        all + 4 * largest + 5 * height * width * self.backend.host().threads().count()
     }
 
     /// Bytes that the features of a content of this size take.
@@ -174,14 +194,14 @@ impl Perceptual {
         tile: &Tile,
         target: &ContentTarget,
         energies: &mut Energies,
-    ) -> Vec<Features> {
+    ) -> Vec<Feature> {
         let relative = self.weights.scale == LossScale::Relative;
         if self.weights.content.is_empty() && !relative {
             return Vec::new();
         }
         let places = if relative { target.places.len() } else { 0 };
         let places: Vec<_> = (0..places).map(|place| target.place(place)).collect();
-        let found = self.forward(content.data(), target.size(), tile, false, &places);
+        let found = self.forward(Input::Host(content.data()), target.size(), tile, false, &places);
         if relative {
             energies.style.iter_mut().flatten().zip(found).for_each(|(energy, moments)| energy.add(moments));
             for ((tap, _), energy) in self.weights.content.iter().zip(&mut energies.content) {
@@ -226,7 +246,7 @@ impl Perceptual {
         let visible = picture.alpha().map(|visible| (visible, size.1));
         let mut sums = vec![MomentSum::default(); target.layers.len()];
         for tile in self.layout.tiles(size, self.weights.reach()) {
-            let found = self.forward(picture.data(), size, &tile, false, &[visible]);
+            let found = self.forward(Input::Host(picture.data()), size, &tile, false, &[visible]);
             sums.iter_mut().zip(found).for_each(|(sum, moments)| sum.add(moments));
         }
         let (kind, scale) = (self.weights.style_loss, self.weights.scale);
@@ -241,7 +261,7 @@ impl Perceptual {
                 weights: weights.as_deref(),
             });
             let feature = StyleFeature { moments: &moments, planar };
-            layer.push((share, StyleLayer::new(kind, scale, &self.cpu, &feature)));
+            layer.push((share, StyleLayer::new(kind, scale, self.backend.host(), &feature)));
         }
     }
 
@@ -254,12 +274,13 @@ impl Perceptual {
     ///
     /// # Panics
     /// If the picture is not of the content's size.
-    pub fn value(&mut self, picture: &[f32], content: &ContentTarget, style: &StyleTarget) -> Losses {
+    pub fn value(&mut self, picture: &Tensor, content: &ContentTarget, style: &StyleTarget) -> Losses {
         let sums = self.measure(picture, content, false);
         let (mut losses, _) = self.losses(&sums, content, style);
         losses.style += self.feature_losses(content, style, false).0;
         let unasked = if self.weights.total_variation > 0.0 { picture.len() } else { 0 };
-        self.with_variation(losses, picture, content, &mut vec![0.0; unasked])
+        let mut unasked = self.backend.zeros(unasked);
+        self.with_variation(losses, picture, content, &mut unasked)
     }
 
     /// The losses of a picture; their gradient with respect to it is written to `gradient`.
@@ -268,17 +289,17 @@ impl Perceptual {
     /// If the picture or the gradient is not of the content's size.
     pub fn value_and_gradient(
         &mut self,
-        picture: &[f32],
+        picture: &Tensor,
         content: &ContentTarget,
         style: &StyleTarget,
-        gradient: &mut [f32],
+        gradient: &mut Tensor,
     ) -> Losses {
         let sums = self.measure(picture, content, true);
         let (mut losses, of_moments) = self.losses(&sums, content, style);
         let (of_styles, of_features) = self.feature_losses(content, style, true);
         losses.style += of_styles;
         if self.weights.content.is_empty() && self.weights.style.is_empty() {
-            gradient.fill(0.0);
+            self.backend.clear(gradient);
         } else {
             let styles = StyleGradients { of_moments, of_features };
             self.backward(picture, content, &sums, &styles, gradient);
@@ -290,16 +311,14 @@ impl Perceptual {
     fn with_variation(
         &self,
         mut losses: Losses,
-        picture: &[f32],
+        picture: &Tensor,
         content: &ContentTarget,
-        gradient: &mut [f32],
+        gradient: &mut Tensor,
     ) -> Losses {
         let factor = self.weights.total_variation * self.weights.variation_unit();
         if factor > 0.0 {
-            losses.total_variation = match &content.visible {
-                None => total_variation(&self.cpu, picture, content.size(), factor, gradient),
-                Some(visible) => visible_variation(picture, visible, content.size(), factor, gradient),
-            };
+            let (size, visible) = (content.size(), content.visible.as_deref());
+            losses.total_variation = total_variation(&*self.backend, picture, size, visible, factor, gradient);
         }
         losses.loss = losses.content + losses.style + losses.total_variation;
         losses
@@ -308,7 +327,7 @@ impl Perceptual {
     /// Runs a window of a picture through the trunk. Its moments: for each style layer, those at each place.
     fn forward(
         &mut self,
-        picture: &[f32],
+        picture: Input<'_>,
         size: (usize, usize),
         tile: &Tile,
         keep: bool,
@@ -320,20 +339,17 @@ impl Perceptual {
         let weights: Vec<_> = weights.collect();
         let wanted: Vec<_> = weights.iter().map(|(tap, weights)| (*tap, weights.as_deref())).collect();
         let (height, width) = tile.size();
-        let mut window = std::mem::take(&mut self.window);
         let seen = if tile.is_whole() {
             picture
         } else {
-            tile.cut(picture, size, &mut window);
-            &window
+            tile.cut(&*self.backend, picture, size, &mut self.window);
+            Input::Device(&self.window)
         };
-        let found = self.trunk.forward_with_moments(seen, height, width, keep, &wanted);
-        self.window = window;
-        found
+        self.trunk.forward(seen, height, width, keep, &wanted)
     }
 
     /// Runs every window of a picture; with `keep` a gradient may flow back from the last one.
-    fn measure(&mut self, picture: &[f32], content: &ContentTarget, keep: bool) -> Sums {
+    fn measure(&mut self, picture: &Tensor, content: &ContentTarget, keep: bool) -> Sums {
         assert_eq!(picture.len(), 3 * content.height * content.width, "the picture has the content's size");
         let contents = self.weights.content.clone();
         let mut distances = vec![DistanceSum::default(); contents.len()];
@@ -341,6 +357,7 @@ impl Perceptual {
         for (index, (tile, targets)) in content.tiles.iter().zip(&content.features).enumerate() {
             let places: Vec<_> = (0..content.places.len()).map(|place| content.place(place)).collect();
             let last = index + 1 == content.tiles.len();
+            let picture = Input::Device(picture);
             let found = self.forward(picture, content.size(), tile, keep && last, &places);
             for ((sum, (tap, _)), target) in distances.iter_mut().zip(&contents).zip(targets) {
                 let weights = self.weights.position_weights(&*self.trunk, *tap, tile, content.visible());
@@ -368,7 +385,7 @@ impl Perceptual {
         let layers = sums.styles.iter().zip(factors).zip(&style.layers).enumerate();
         let jobs: Vec<_> =
             layers.map(|(layer, ((places, factor), targets))| LayerStyles { layer, places, factor, targets }).collect();
-        let threads = self.cpu.threads().count();
+        let threads = self.backend.host().threads().count();
         let of_layers = in_parallel(jobs, threads, |job| job.loss(content));
         losses.style = of_layers.iter().map(|(loss, _)| loss).sum();
         (losses, of_layers.into_iter().map(|(_, gradients)| gradients).collect())
@@ -381,7 +398,7 @@ impl Perceptual {
         content: &ContentTarget,
         style: &StyleTarget,
         with_gradient: bool,
-    ) -> (f64, Vec<Features>) {
+    ) -> (f64, Vec<Feature>) {
         if !self.needs_features() {
             return (0.0, Vec::new());
         }
@@ -396,7 +413,12 @@ impl Perceptual {
                 let weights = self.weights.position_weights(&*self.trunk, tap, &tile, place);
                 let feature = PlanarFeature { values: &values, channels: shape.channels, weights: weights.as_deref() };
                 let factor = factor * style.share * share * content.strength(number, layer, target);
-                loss += target.of_feature(&self.cpu, &feature, factor, with_gradient.then_some(&mut gradient[..]));
+                loss += target.of_feature(
+                    self.backend.host(),
+                    &feature,
+                    factor,
+                    with_gradient.then_some(&mut gradient[..]),
+                );
             }
             if with_gradient {
                 gradients.push(self.trunk.upload(shape, &gradient));
@@ -408,25 +430,28 @@ impl Perceptual {
     /// Carries the gradients back from every window, from the last one to the first, and adds them up.
     fn backward(
         &mut self,
-        picture: &[f32],
+        picture: &Tensor,
         content: &ContentTarget,
         sums: &Sums,
         styles: &StyleGradients,
-        gradient: &mut [f32],
+        gradient: &mut Tensor,
     ) {
         if let [tile] = &content.tiles[..] {
-            return self.backward_window(content, (tile, &content.features[0]), sums, styles, gradient);
+            let window = TargetWindow { tile, targets: &content.features[0] };
+            return self.backward_window(content, &window, sums, styles, gradient);
         }
-        gradient.fill(0.0);
-        let mut window_gradient = std::mem::take(&mut self.window_gradient);
+        self.backend.clear(gradient);
+        let mut window_gradient = std::mem::replace(&mut self.window_gradient, self.backend.zeros(0));
         let last = content.tiles.len() - 1;
         for (index, (tile, targets)) in content.tiles.iter().zip(&content.features).enumerate().rev() {
             if index < last {
-                self.forward(picture, content.size(), tile, true, &[]);
+                self.forward(Input::Device(picture), content.size(), tile, true, &[]);
             }
-            window_gradient.resize(3 * tile.pixels(), 0.0);
-            self.backward_window(content, (tile, targets), sums, styles, &mut window_gradient);
-            tile.add(&window_gradient, gradient, content.size());
+            if window_gradient.len() != 3 * tile.pixels() {
+                window_gradient = self.backend.zeros(3 * tile.pixels());
+            }
+            self.backward_window(content, &TargetWindow { tile, targets }, sums, styles, &mut window_gradient);
+            tile.add(&*self.backend, &window_gradient, gradient, content.size());
         }
         self.window_gradient = window_gradient;
     }
@@ -435,11 +460,12 @@ impl Perceptual {
     fn backward_window(
         &mut self,
         content: &ContentTarget,
-        (tile, targets): (&Tile, &[Features]),
+        window: &TargetWindow<'_>,
         sums: &Sums,
         styles: &StyleGradients,
-        gradient: &mut [f32],
+        gradient: &mut Tensor,
     ) {
+        let &TargetWindow { tile, targets } = window;
         let trunk = &*self.trunk;
         let of_content = |tap| self.weights.position_weights(trunk, tap, tile, content.visible());
         let of_contents: Vec<_> = self.weights.content.iter().map(|(tap, _)| of_content(*tap)).collect();

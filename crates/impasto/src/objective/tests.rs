@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use impasto_nn::trunk::{CpuTrunk, Packing};
+use impasto_nn::backend::{Cpu, CpuBackend, Input};
+use impasto_nn::kernels::Threads;
+use impasto_nn::trunk::Packing;
 use impasto_nn::vgg::Vgg;
 
 use super::tiles::Reach;
 use super::weights::mean_square;
 use super::*;
-use crate::device::{Cpu, Machine};
+use crate::device::Machine;
 use crate::layout::Layout;
 use crate::network::network;
 use crate::picture::Picture;
@@ -181,10 +183,9 @@ fn another_trunk_is_the_same_in_tiles() {
     let case = Case::new(settings(false, PoolingKind::Max), example("chelsea.png", 70, 61));
     let whole = case.evaluate(Layout::Whole);
     let isa = impasto_nn::kernels::Isa::by_name("portable");
-    let trunk =
-        CpuTrunk::new(&case.network, PoolingKind::Max.into(), &case.weights.taps(), 1, isa, Packing::Kept).unwrap();
-    let machine =
-        Machine { trunk: Box::new(trunk), cpu: Cpu::new(1), device: String::new(), weights: 0, packed_weights: 0 };
+    let backend = Arc::new(CpuBackend::new(Cpu::with(isa.unwrap(), Threads::new(1))));
+    let settings = settings(false, PoolingKind::Max);
+    let machine = Machine::on(backend, &case.network, &settings, &case.weights.taps(), Packing::Kept).unwrap();
     let mut objective =
         Objective::within(machine, &case.weights, window(40, 40), &case.content, &case.styles, Regions::default());
     let losses = objective.value(&case.picture());
@@ -256,8 +257,12 @@ fn what_is_transparent_has_no_part_and_what_is_protected_stays() {
     case.regions = Regions { protect: case.regions.alpha.take(), ..Regions::default() };
     let (_, gradient) = case.evaluate(Layout::Whole);
     assert!(gradient.iter().enumerate().all(|(i, g)| !left(i) || *g == 0.0));
-    let mut picture = case.picture();
-    case.objective(Layout::Whole).show(&mut picture);
+    let picture = case.picture();
+    let objective = case.objective(Layout::Whole);
+    let backend = objective.perceptual().backend().clone();
+    let mut shown = backend.upload(picture);
+    objective.show(&mut shown);
+    let picture = backend.take(shown);
     let content = case.content.data();
     let kept = picture.iter().zip(content).enumerate().all(|(i, (seen, content))| !left(i) || seen == content);
     assert!(kept && picture != content);
@@ -309,7 +314,8 @@ fn a_relative_style_loss_depends_on_the_photographs_energy() {
     let energy = |picture: &Picture| {
         let case = Case::new(relative.clone(), picture.clone());
         let mut machine = Machine::new(&case.network, &case.settings, &case.weights.taps()).unwrap();
-        machine.trunk.forward(picture.data(), picture.height(), picture.width(), false);
+        let seen = Input::Host(picture.data());
+        machine.trunk.forward(seen, picture.height(), picture.width(), false, &[]);
         mean_square(&machine.trunk.moments(tap, None))
     };
     let absolute = of(&photographs[0], LossScale::Absolute);

@@ -13,6 +13,7 @@
 
 use std::ops::Range;
 
+use impasto_nn::backend::{Backend, Input, Tensor, Window};
 use impasto_nn::vgg::VggKind;
 
 /// Positions a side of the blocks that the kernels compute at a time, those of Winograd's F(4×4, 3×3).
@@ -106,26 +107,20 @@ impl Tile {
         self.rows.window == self.rows.interior && self.columns.window == self.columns.interior
     }
 
-    /// The window of a planar picture with any number of planes, `height × width` each, written to `window`.
-    pub fn cut(&self, picture: &[f32], (height, width): (usize, usize), window: &mut Vec<f32>) {
-        window.clear();
-        for plane in picture.chunks_exact(height * width) {
-            for y in self.rows.window.clone() {
-                window.extend_from_slice(&plane[y * width..][self.columns.window.clone()]);
-            }
-        }
+    /// The window of a planar picture with any number of planes, written to `window`.
+    pub fn cut(&self, backend: &dyn Backend, picture: Input<'_>, size: (usize, usize), window: &mut Tensor) {
+        self.within(size, |at| backend.cut(picture, at, window));
     }
 
-    /// Adds the window to a planar picture of the same number of planes, `height × width` each.
-    pub fn add(&self, window: &[f32], picture: &mut [f32], (height, width): (usize, usize)) {
-        let columns = self.columns.window.len();
-        let planes = picture.chunks_exact_mut(height * width).zip(window.chunks_exact(self.pixels()));
-        for (plane, window) in planes {
-            for (y, row) in self.rows.window.clone().zip(window.chunks_exact(columns)) {
-                let target = &mut plane[y * width..][self.columns.window.clone()];
-                target.iter_mut().zip(row).for_each(|(t, v)| *t += v);
-            }
-        }
+    /// Adds the window to a planar picture of the same number of planes.
+    pub fn add(&self, backend: &dyn Backend, window: &Tensor, picture: &mut Tensor, size: (usize, usize)) {
+        self.within(size, |at| backend.add_window(window, at, picture));
+    }
+
+    fn within(&self, (height, width): (usize, usize), run: impl FnOnce(Window<'_>)) {
+        let indices = |span: &Span| span.window.clone().collect::<Vec<_>>();
+        let (rows, columns) = (indices(&self.rows), indices(&self.columns));
+        run(Window { picture: [height, width], rows: &rows, columns: &columns });
     }
 }
 

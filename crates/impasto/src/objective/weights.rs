@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use impasto_nn::trunk::{Moments, Trunk};
+use impasto_nn::backend::DeviceTrunk;
+use impasto_nn::trunk::Moments;
 use impasto_nn::vgg::VggKind;
 
 use super::regions;
@@ -87,7 +88,7 @@ impl Weights {
     /// What the positions of a tap weigh in a window of a picture whose pixels have these weights.
     pub(super) fn position_weights(
         &self,
-        trunk: &dyn Trunk,
+        trunk: &dyn DeviceTrunk,
         tap: usize,
         tile: &Tile,
         pixels: Option<(&[f32], usize)>,

@@ -1,9 +1,12 @@
 //! Adam: Kingma & Ba 2015 (arXiv:1412.6980), algorithm 1, with its β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use impasto_nn::backend::{AdamVectors, Backend, Tensor};
 use impasto_nn::kernels::vector;
 
-use super::{Memory, Numbers, Optimizer, Outcome, Slice, enlarged, is_finite, shrinkage};
-use crate::device::Cpu;
+use super::{Growth, Memory, Numbers, Optimizer, Outcome, Slice, enlarged, is_finite};
 
 const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
@@ -11,77 +14,93 @@ const EPSILON: f32 = 1e-8;
 
 /// Adam's state for one picture.
 pub struct Adam {
-    cpu: Cpu,
+    backend: Arc<dyn Backend>,
     learning_rate: f64,
     steps: u32,
-    first: Vec<f32>,
-    second: Vec<f32>,
+    vectors: Option<Vectors>,
+}
+
+/// What is there from the first step on, each as long as the picture.
+struct Vectors {
+    first: Tensor,
+    second: Tensor,
     /// The last picture whose loss was finite.
-    good: Vec<f32>,
+    good: Tensor,
 }
 
 impl Adam {
     /// `learning_rate` is about how far a value moves in a step.
-    pub fn new(learning_rate: f64, cpu: Cpu) -> Self {
-        Self { cpu, learning_rate, steps: 0, first: Vec::new(), second: Vec::new(), good: Vec::new() }
-    }
-
-    fn roll_back(&mut self, picture: &mut [f32]) -> Outcome {
-        picture.copy_from_slice(&self.good);
-        self.learning_rate /= 2.0;
-        self.steps = 0;
-        self.first.fill(0.0);
-        self.second.fill(0.0);
-        Outcome::RolledBack(format!("the learning rate is {} from here on", self.learning_rate))
+    pub fn new(learning_rate: f64, backend: Arc<dyn Backend>) -> Self {
+        Self { backend, learning_rate, steps: 0, vectors: None }
     }
 }
 
 impl Optimizer for Adam {
-    fn tell(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Outcome {
-        if !is_finite(&self.cpu, loss, gradient) && !self.good.is_empty() {
-            return self.roll_back(picture);
+    fn tell(&mut self, picture: &mut Tensor, loss: f64, gradient: &Tensor) -> Outcome {
+        let backend = &*self.backend;
+        if let Some(Vectors { first, second, good }) = &mut self.vectors {
+            if !is_finite(backend, loss, gradient) {
+                backend.copy(good, picture);
+                backend.clear(first);
+                backend.clear(second);
+                self.learning_rate /= 2.0;
+                self.steps = 0;
+                return Outcome::RolledBack(format!("the learning rate is {} from here on", self.learning_rate));
+            }
+            backend.copy(picture, good);
         }
-        self.good.clear();
-        self.good.extend_from_slice(picture);
-        self.first.resize(picture.len(), 0.0);
-        self.second.resize(picture.len(), 0.0);
+        let new = || Vectors {
+            first: backend.zeros(picture.len()),
+            second: backend.zeros(picture.len()),
+            good: picture.clone(),
+        };
+        let Vectors { first, second, .. } = self.vectors.get_or_insert_with(new);
         self.steps += 1;
         let learning_rate = self.learning_rate as f32;
         let adam = vector::Adam { step: self.steps, learning_rate, beta1: BETA1, beta2: BETA2, epsilon: EPSILON };
-        self.cpu.adam_step(adam, gradient, picture, &mut self.first, &mut self.second);
+        let all = 0..picture.len();
+        backend.adam_step(adam, all, AdamVectors { gradient, values: picture, first, second });
         Outcome::Moved
     }
 
     /// Both moments grow with the picture, in the units of its new gradient; Lanczos' filter overshoots, and a second
     /// moment below what it was anywhere nearby would make a step without bounds, so it is kept from falling below a
     /// hundredth of its mean.
-    fn enlarge(&mut self, from: (usize, usize), to: (usize, usize)) {
-        if self.first.is_empty() {
-            return;
-        }
-        let factor = shrinkage(from, to);
-        enlarged(&mut self.first, from, to, factor);
-        enlarged(&mut self.second, from, to, factor * factor);
-        enlarged(&mut self.good, from, to, 1.0);
-        let mean = self.second.iter().map(|v| f64::from(v.max(0.0))).sum::<f64>() / self.second.len() as f64;
+    fn enlarge(&mut self, growth: Growth) {
+        let Some(Vectors { first, second, good }) = self.vectors.take() else { return };
+        let factor = growth.shrinkage();
+        let larger = |tensor: Tensor, factor: f64| enlarged(self.backend.take(tensor), growth, factor);
+        let mut squares = larger(second, factor * factor);
+        let mean = squares.iter().map(|v| f64::from(v.max(0.0))).sum::<f64>() / squares.len() as f64;
         let least = (0.01 * mean) as f32;
-        self.second.iter_mut().for_each(|v| *v = v.max(least));
+        squares.iter_mut().for_each(|v| *v = v.max(least));
+        self.vectors = Some(Vectors {
+            first: self.backend.upload(larger(first, factor)),
+            second: self.backend.upload(squares),
+            good: self.backend.upload(larger(good, 1.0)),
+        });
     }
 
     fn memory(&self) -> Memory<'_> {
         let numbers = vec![self.learning_rate, f64::from(self.steps)];
-        Memory { numbers, slices: [&self.first, &self.second, &self.good].map(|slice| Slice::Floats(slice)).into() }
+        let slices = match &self.vectors {
+            None => vec![Slice::Floats(Cow::Borrowed(&[])); 3],
+            Some(Vectors { first, second, good }) => [first, second, good].map(|v| self.backend.stored(v)).into(),
+        };
+        Memory { numbers, slices }
     }
 
     fn recall(&mut self, numbers: &[f64], slices: Vec<Numbers>) -> Option<()> {
         let &[learning_rate, steps] = numbers else { return None };
-        let slices: Vec<_> = slices.into_iter().map(Numbers::floats).collect::<Option<_>>()?;
-        let slices: [Vec<f32>; 3] = slices.try_into().ok()?;
+        let slices: [Numbers; 3] = slices.try_into().ok()?;
         // Before the first step all are empty, and none is after it.
-        if slices.iter().any(|slice| slice.is_empty() != slices[0].is_empty()) {
+        if slices.iter().any(|slice| !slice.is_exact() || slice.is_empty() != slices[0].is_empty()) {
             return None;
         }
-        [self.first, self.second, self.good] = slices;
+        self.vectors = (!slices[0].is_empty()).then(|| {
+            let [first, second, good] = slices.map(|slice| self.backend.restore(slice));
+            Vectors { first, second, good }
+        });
         (self.learning_rate, self.steps) = (learning_rate, steps as u32);
         Some(())
     }
@@ -94,21 +113,23 @@ impl Optimizer for Adam {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::cpu_backend;
 
     #[test]
     fn a_memory_of_which_a_part_is_empty_is_refused() {
         let slices = |lengths: [usize; 3]| lengths.map(|length| Numbers::Floats(vec![0.5; length])).into();
-        let recalled = |lengths| Adam::new(0.1, Cpu::new(1)).recall(&[0.1, 3.0], slices(lengths));
+        let recalled = |lengths| Adam::new(0.1, cpu_backend()).recall(&[0.1, 3.0], slices(lengths));
         assert_eq!((recalled([6, 6, 6]), recalled([0, 0, 0])), (Some(()), Some(())));
         assert_eq!((recalled([6, 0, 6]), recalled([6, 6, 0]), recalled([0, 6, 6])), (None, None, None));
     }
 
     #[test]
     fn the_first_steps_are_those_of_the_papers_algorithm() {
-        let (mut x, mut adam) = ([1.0f32, -2.0], Adam::new(0.1, Cpu::new(1)));
+        let (backend, mut adam) = (cpu_backend(), Adam::new(0.1, cpu_backend()));
+        let mut x = backend.upload(vec![1.0, -2.0]);
         let (mut m, mut v, mut expected) = ([0.0f64; 2], [0.0f64; 2], [1.0f64, -2.0]);
         for t in 1..=5 {
-            let gradient = x.map(|x| 2.0 * x);
+            let gradient = backend.upload(backend.download(&x).iter().map(|x| 2.0 * x).collect());
             for i in 0..2 {
                 let g = 2.0 * expected[i];
                 m[i] = 0.9 * m[i] + 0.1 * g;
@@ -118,6 +139,7 @@ mod tests {
             }
             assert_eq!(adam.tell(&mut x, 0.0, &gradient), Outcome::Moved);
             for i in 0..2 {
+                let x = backend.download(&x);
                 assert!((f64::from(x[i]) - expected[i]).abs() < 1e-6, "step {t}: {} against {}", x[i], expected[i]);
             }
         }
@@ -125,26 +147,33 @@ mod tests {
 
     #[test]
     fn its_moments_grow_with_the_picture_and_the_second_stays_positive() {
-        let mut adam = Adam::new(1.0, Cpu::new(1));
-        let mut x = vec![0.0f32; 3 * 8 * 8];
-        let gradient: Vec<f32> = (0..x.len()).map(|i| if i % 64 < 32 { 4.0 } else { 0.0 }).collect();
-        adam.tell(&mut x, 1.0, &gradient);
-        let (first, second) = (adam.first[0], adam.second[0]);
-        adam.enlarge((8, 8), (16, 16));
-        assert_eq!((adam.first.len(), adam.second.len(), adam.good.len(), adam.steps), (768, 768, 768, 1));
-        assert!((adam.first[0] / first - 0.25).abs() < 1e-3, "a pixel of four times as many has a fourth of the slope");
-        assert!((adam.second[0] / second - 0.0625).abs() < 1e-3);
-        assert!(adam.second.iter().all(|v| *v > 0.0));
+        let (backend, mut adam) = (cpu_backend(), Adam::new(1.0, cpu_backend()));
+        let mut x = backend.zeros(3 * 8 * 8);
+        let gradient = (0..x.len()).map(|i| if i % 64 < 32 { 4.0 } else { 0.0 }).collect();
+        adam.tell(&mut x, 1.0, &backend.upload(gradient));
+        let moments = |adam: &Adam| {
+            let Vectors { first, second, good } = adam.vectors.as_ref().unwrap();
+            [first, second, good].map(|tensor| backend.download(tensor).to_vec())
+        };
+        let [before, squares_before, _] = moments(&adam);
+        adam.enlarge(Growth { from: (8, 8), to: (16, 16) });
+        let [first, second, good] = moments(&adam);
+        assert_eq!((first.len(), second.len(), good.len(), adam.steps), (768, 768, 768, 1));
+        assert!((first[0] / before[0] - 0.25).abs() < 1e-3, "a pixel of four times as many has a fourth of the slope");
+        assert!((second[0] / squares_before[0] - 0.0625).abs() < 1e-3);
+        assert!(second.iter().all(|v| *v > 0.0));
     }
 
     #[test]
     fn a_loss_that_is_not_finite_takes_the_last_step_back_and_halves_the_next() {
-        let (mut x, mut adam) = ([1.0f32], Adam::new(0.5, Cpu::new(1)));
-        adam.tell(&mut x, 1.0, &[2.0]);
-        assert!((x[0] - 0.5).abs() < 1e-6);
-        assert!(matches!(adam.tell(&mut x, f64::INFINITY, &[f32::NAN]), Outcome::RolledBack(_)));
-        assert_eq!(x, [1.0]);
-        adam.tell(&mut x, 1.0, &[2.0]);
-        assert!((x[0] - 0.75).abs() < 1e-6);
+        let (backend, mut adam) = (cpu_backend(), Adam::new(0.5, cpu_backend()));
+        let mut x = backend.upload(vec![1.0]);
+        let slope = |slope: f32| backend.upload(vec![slope]);
+        adam.tell(&mut x, 1.0, &slope(2.0));
+        assert!((backend.download(&x)[0] - 0.5).abs() < 1e-6);
+        assert!(matches!(adam.tell(&mut x, f64::INFINITY, &slope(f32::NAN)), Outcome::RolledBack(_)));
+        assert_eq!(backend.download(&x)[..], [1.0]);
+        adam.tell(&mut x, 1.0, &slope(2.0));
+        assert!((backend.download(&x)[0] - 0.75).abs() < 1e-6);
     }
 }

@@ -2,11 +2,13 @@
 //! line search beside it. It restarts itself from the steepest descent when a step fails.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+
+use impasto_nn::backend::{Backend, Tensor};
 
 use super::line_search::{LineSearch, Next, Point};
 use super::vector::Vector;
-use super::{Memory, Numbers, Optimizer, Outcome, Slice, is_finite, shrinkage};
-use crate::device::Cpu;
+use super::{Growth, Memory, Numbers, Optimizer, Outcome, is_finite};
 
 /// How many steps are remembered of a picture, and the least of a large one.
 const HISTORY: usize = 10;
@@ -30,7 +32,7 @@ pub fn remembered(values: usize) -> (usize, bool) {
 
 /// L-BFGS' state for one picture.
 pub struct Lbfgs {
-    cpu: Cpu,
+    backend: Arc<dyn Backend>,
     /// How far a value moves on average in the first step.
     first_step: f64,
     history: VecDeque<Pair>,
@@ -49,9 +51,9 @@ struct Pair {
 #[derive(Debug)]
 struct Search {
     line: LineSearch,
-    origin: Vec<f32>,
-    gradient: Vec<f32>,
-    direction: Vec<f32>,
+    origin: Tensor,
+    gradient: Tensor,
+    direction: Tensor,
     step: f64,
     /// When the search gives up: go to this distance, evaluate once more, and restart there.
     last_resort: bool,
@@ -59,86 +61,89 @@ struct Search {
 
 impl Lbfgs {
     /// `first_step` is how far a value moves on average in the first step, before anything is known of the loss.
-    pub fn new(first_step: f64, cpu: Cpu) -> Self {
-        Self { cpu, first_step, history: VecDeque::new(), search: None }
+    pub fn new(first_step: f64, backend: Arc<dyn Backend>) -> Self {
+        Self { backend, first_step, history: VecDeque::new(), search: None }
     }
 
     /// Begins a line search at `picture`, and moves it to the first place to try.
-    fn descend(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Outcome {
+    fn descend(&mut self, picture: &mut Tensor, loss: f64, gradient: &Tensor) -> Outcome {
         let mut direction = self.direction(gradient);
-        let mut slope = self.cpu.dot(gradient, &direction);
+        let mut slope = self.backend.dot(gradient, &direction);
         let mut outcome = Outcome::Moved;
         if !downhill(slope) && !self.history.is_empty() {
             self.history.clear();
             direction = self.direction(gradient);
-            slope = self.cpu.dot(gradient, &direction);
+            slope = self.backend.dot(gradient, &direction);
             outcome = Outcome::Restarted("the direction did not lead downhill".into());
         }
         if !downhill(slope) {
             return Outcome::Converged("the gradient is zero".into());
         }
         let step = if self.history.is_empty() {
-            let length = self.cpu.dot(&direction, &direction).sqrt();
+            let length = self.backend.dot(&direction, &direction).sqrt();
             self.first_step * (picture.len() as f64).sqrt() / length
         } else {
             1.0
         };
         let line = LineSearch::new(loss, slope);
-        let (origin, gradient) = (picture.to_vec(), gradient.to_vec());
+        let (origin, gradient) = (picture.clone(), gradient.clone());
         let search = Search { line, origin, gradient, direction, step, last_resort: false };
-        search.place(&self.cpu, picture);
+        search.place(&*self.backend, picture);
         self.search = Some(search);
         outcome
     }
 
     /// `−H·gradient`, by the two loops of algorithm 7.4.
-    fn direction(&self, gradient: &[f32]) -> Vec<f32> {
-        let mut q: Vec<f32> = gradient.iter().map(|g| -g).collect();
+    fn direction(&self, gradient: &Tensor) -> Tensor {
+        let backend = &*self.backend;
+        let mut q = gradient.clone();
+        backend.scale(&mut q, -1.0);
         let mut alphas = Vec::with_capacity(self.history.len());
         for pair in self.history.iter().rev() {
-            let alpha = pair.rho * pair.step.dot(&q, &self.cpu);
-            pair.change.add_to(&mut q, -alpha, &self.cpu);
+            let alpha = pair.rho * pair.step.dot(&q, backend);
+            pair.change.add_to(&mut q, -alpha, backend);
             alphas.push(alpha);
         }
         if let Some(last) = self.history.back() {
-            self.cpu.scale(&mut q, 1.0 / (last.rho * last.change.dot_vector(&last.change, &self.cpu)));
+            backend.scale(&mut q, 1.0 / (last.rho * last.change.dot_vector(&last.change, backend)));
         }
         for (pair, alpha) in self.history.iter().zip(alphas.iter().rev()) {
-            let beta = pair.rho * pair.change.dot(&q, &self.cpu);
-            pair.step.add_to(&mut q, alpha - beta, &self.cpu);
+            let beta = pair.rho * pair.change.dot(&q, backend);
+            pair.step.add_to(&mut q, alpha - beta, backend);
         }
         q
     }
 
     /// Remembers the step that a search took.
-    fn learn(&mut self, search: Search, picture: &[f32], gradient: &[f32]) {
+    fn learn(&mut self, search: Search, picture: &Tensor, gradient: &Tensor) {
         let Search { origin: mut step, gradient: mut change, direction, .. } = search;
         drop(direction);
-        step.iter_mut().zip(picture).for_each(|(s, x)| *s = x - *s);
-        change.iter_mut().zip(gradient).for_each(|(y, g)| *y = g - *y);
-        let curvature = self.cpu.dot(&step, &change);
-        if curvature <= 1e-10 * self.cpu.dot(&change, &change) {
+        let backend = self.backend.clone();
+        backend.subtract_from(&mut step, picture);
+        backend.subtract_from(&mut change, gradient);
+        let curvature = backend.dot(&step, &change);
+        if curvature <= 1e-10 * backend.dot(&change, &change) {
             return;
         }
         let (most, halves) = remembered(picture.len());
         if self.history.len() == most {
             self.history.pop_front();
         }
-        let step = Vector::new(step, halves);
-        self.remember(step, Vector::new(change, halves));
+        let step = Vector::new(step, halves, &*backend);
+        self.remember(step, Vector::new(change, halves, &*backend));
     }
 
     /// Remembers a step and the change of the gradient along it, if the curvature is above 0 as they are stored.
     fn remember(&mut self, step: Vector, change: Vector) {
-        let rho = 1.0 / step.dot_vector(&change, &self.cpu);
+        let rho = 1.0 / step.dot_vector(&change, &*self.backend);
         if rho.is_finite() && rho > 0.0 {
             self.history.push_back(Pair { step, change, rho });
         }
     }
 
     /// The search found no step: back to its origin, and from there down the steepest slope, unless that was it.
-    fn restart(&mut self, search: Search, picture: &mut [f32]) -> Outcome {
-        picture.copy_from_slice(&search.origin);
+    fn restart(&mut self, search: Search, picture: &mut Tensor) -> Outcome {
+        self.backend.copy(&search.origin, picture);
         if self.history.is_empty() {
             return Outcome::Converged("no step lowers the loss any more, not even down the steepest slope".into());
         }
@@ -157,27 +162,27 @@ fn downhill(slope: f64) -> bool {
 }
 
 impl Search {
-    fn place(&self, cpu: &Cpu, picture: &mut [f32]) {
-        picture.copy_from_slice(&self.origin);
-        cpu.add_scaled(picture, self.step, &self.direction);
+    fn place(&self, backend: &dyn Backend, picture: &mut Tensor) {
+        backend.copy(&self.origin, picture);
+        backend.add_scaled(picture, self.step, &self.direction);
     }
 }
 
 impl Optimizer for Lbfgs {
-    fn tell(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Outcome {
+    fn tell(&mut self, picture: &mut Tensor, loss: f64, gradient: &Tensor) -> Outcome {
         let Some(mut search) = self.search.take() else {
             return self.descend(picture, loss, gradient);
         };
-        if search.last_resort && is_finite(&self.cpu, loss, gradient) {
+        if search.last_resort && is_finite(&*self.backend, loss, gradient) {
             self.history.clear();
             return match self.descend(picture, loss, gradient) {
                 Outcome::Moved => Outcome::Restarted("the line search ran out of evaluations".into()),
                 outcome => outcome,
             };
         }
-        let finite = is_finite(&self.cpu, loss, gradient);
+        let finite = is_finite(&*self.backend, loss, gradient);
         let loss = if finite { loss } else { f64::INFINITY };
-        let slope = if finite { self.cpu.dot(gradient, &search.direction) } else { f64::NAN };
+        let slope = if finite { self.backend.dot(gradient, &search.direction) } else { f64::NAN };
         match search.line.tell(Point { step: search.step, loss, slope }) {
             Next::Accept => {
                 self.learn(search, picture, gradient);
@@ -187,22 +192,22 @@ impl Optimizer for Lbfgs {
             next @ (Next::Try(step) | Next::GiveUp(Some(step))) => {
                 search.step = step;
                 search.last_resort = matches!(next, Next::GiveUp(_));
-                search.place(&self.cpu, picture);
+                search.place(&*self.backend, picture);
                 self.search = Some(search);
                 if finite { Outcome::Moved } else { Outcome::RolledBack(format!("trying a step of {step:.3e}")) }
             }
         }
     }
 
-    fn enlarge(&mut self, from: (usize, usize), to: (usize, usize)) {
+    fn enlarge(&mut self, growth: Growth) {
         self.search = None;
-        let (most, halves) = remembered(3 * to.0 * to.1);
+        let backend = self.backend.clone();
+        let (most, halves) = remembered(3 * growth.to.0 * growth.to.1);
         let pairs = std::mem::take(&mut self.history);
         let forgotten = pairs.len().saturating_sub(most);
-        for mut pair in pairs.into_iter().skip(forgotten) {
-            pair.step.enlarge(from, to, 1.0, halves);
-            pair.change.enlarge(from, to, shrinkage(from, to), halves);
-            self.remember(pair.step, pair.change);
+        for Pair { step, change, .. } in pairs.into_iter().skip(forgotten) {
+            let step = step.enlarge(growth, 1.0, halves, &*backend);
+            self.remember(step, change.enlarge(growth, growth.shrinkage(), halves, &*backend));
         }
     }
 
@@ -210,13 +215,13 @@ impl Optimizer for Lbfgs {
         let mut memory = Memory { numbers: vec![self.first_step, self.history.len() as f64], slices: Vec::new() };
         for pair in &self.history {
             memory.numbers.extend([pair.rho, pair.step.factor, pair.change.factor]);
-            memory.slices.extend([pair.step.numbers.as_slice(), pair.change.numbers.as_slice()]);
+            memory.slices.extend([&pair.step, &pair.change].map(|vector| self.backend.stored(&vector.numbers)));
         }
         if let Some(search) = &self.search {
             memory.numbers.extend([search.step, f64::from(u8::from(search.last_resort))]);
             memory.numbers.extend(search.line.numbers());
             let slices = [&search.origin, &search.gradient, &search.direction];
-            memory.slices.extend(slices.map(|slice| Slice::Floats(slice)));
+            memory.slices.extend(slices.map(|tensor| self.backend.stored(tensor)));
         }
         memory
     }
@@ -230,14 +235,14 @@ impl Optimizer for Lbfgs {
         self.history.clear();
         for _ in 0..numbers.next()? as usize {
             let rho = numbers.next()?;
-            let mut vector = || Some(Vector { factor: numbers.next()?, numbers: slices.next()? });
+            let mut vector = || Some(Vector { factor: numbers.next()?, numbers: self.backend.restore(slices.next()?) });
             self.history.push_back(Pair { rho, step: vector()?, change: vector()? });
         }
         self.search = None;
         if let Some(step) = numbers.next() {
             let last_resort = numbers.next()? != 0.0;
             let line = LineSearch::from_numbers(&mut numbers)?;
-            let mut floats = || slices.next()?.floats();
+            let mut floats = || slices.next().filter(Numbers::is_exact).map(|numbers| self.backend.restore(numbers));
             let (origin, gradient, direction) = (floats()?, floats()?, floats()?);
             self.search = Some(Search { line, origin, gradient, direction, step, last_resort });
         }
@@ -252,12 +257,12 @@ impl Optimizer for Lbfgs {
         self.search.as_ref().map(|search| search.line.lowest().loss)
     }
 
-    fn best(&self) -> Option<Vec<f32>> {
+    fn best(&self) -> Option<Tensor> {
         let search = self.search.as_ref()?;
         let mut picture = search.origin.clone();
         let step = search.line.lowest().step;
         if step > 0.0 {
-            self.cpu.add_scaled(&mut picture, step, &search.direction);
+            self.backend.add_scaled(&mut picture, step, &search.direction);
         }
         Some(picture)
     }
@@ -266,7 +271,8 @@ impl Optimizer for Lbfgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optimizer::Adam;
+    use crate::device::cpu_backend;
+    use crate::optimizer::{Adam, Slice};
 
     /// Rosenbrock's valley in 2·n dimensions: its minimum is 0 where all are 1.
     fn rosenbrock(x: &[f32], gradient: &mut [f32]) -> f64 {
@@ -287,7 +293,7 @@ mod tests {
         for _ in 0..evaluations {
             let loss = rosenbrock(&x, &mut gradient);
             best = best.min(loss);
-            match optimizer.tell(&mut x, loss, &gradient) {
+            match tell(optimizer, &mut x, loss, &gradient) {
                 Outcome::Moved => {}
                 outcome => outcomes.push(outcome),
             }
@@ -297,23 +303,28 @@ mod tests {
 
     /// The vectors of a memory, as a checkpoint gives them back.
     fn owned(memory: &Memory<'_>) -> Vec<Numbers> {
-        let owned = |slice: &Slice<'_>| match slice {
-            Slice::Floats(values) => Numbers::Floats(values.to_vec()),
-            Slice::Halves(values) => Numbers::Halves(values.to_vec()),
-        };
-        memory.slices.iter().map(owned).collect()
+        memory.slices.iter().map(Slice::to_numbers).collect()
+    }
+
+    /// Tells an optimiser of host values.
+    fn tell(optimizer: &mut dyn Optimizer, x: &mut [f32], loss: f64, gradient: &[f32]) -> Outcome {
+        let backend = cpu_backend();
+        let (mut picture, gradient) = (backend.upload(x.to_vec()), backend.upload(gradient.to_vec()));
+        let outcome = optimizer.tell(&mut picture, loss, &gradient);
+        x.copy_from_slice(&backend.download(&picture));
+        outcome
     }
 
     #[test]
     fn a_memory_with_a_vector_of_nothing_is_refused() {
-        let mut remembers = Lbfgs::new(1.0, Cpu::new(1));
+        let mut remembers = Lbfgs::new(1.0, cpu_backend());
         run(&mut remembers, 9);
         let memory = remembers.memory();
-        assert_eq!(Lbfgs::new(1.0, Cpu::new(1)).recall(&memory.numbers, owned(&memory)), Some(()));
+        assert_eq!(Lbfgs::new(1.0, cpu_backend()).recall(&memory.numbers, owned(&memory)), Some(()));
         for place in 0..memory.slices.len() {
             let mut slices = owned(&memory);
             slices[place] = Numbers::Floats(Vec::new());
-            assert_eq!(Lbfgs::new(1.0, Cpu::new(1)).recall(&memory.numbers, slices), None, "{place}");
+            assert_eq!(Lbfgs::new(1.0, cpu_backend()).recall(&memory.numbers, slices), None, "{place}");
         }
     }
 
@@ -327,15 +338,15 @@ mod tests {
 
     #[test]
     fn it_finds_the_end_of_the_valley_and_adam_does_not_yet() {
-        let (best, _) = run(&mut Lbfgs::new(0.1, Cpu::new(2)), 100);
+        let (best, _) = run(&mut Lbfgs::new(0.1, cpu_backend()), 100);
         assert!(best < 1e-8, "{best}");
-        let (adam, _) = run(&mut Adam::new(0.1, Cpu::new(1)), 100);
+        let (adam, _) = run(&mut Adam::new(0.1, cpu_backend()), 100);
         assert!(adam > 1e-3, "{adam}");
     }
 
     #[test]
     fn at_the_minimum_it_says_so_and_keeps_still() {
-        let (best, outcomes) = run(&mut Lbfgs::new(0.1, Cpu::new(2)), 400);
+        let (best, outcomes) = run(&mut Lbfgs::new(0.1, cpu_backend()), 400);
         assert!(best < 1e-9, "{best}");
         assert!(outcomes.iter().any(|outcome| matches!(outcome, Outcome::Converged(_))), "{outcomes:?}");
     }
@@ -344,13 +355,13 @@ mod tests {
     #[test]
     fn a_run_that_is_taken_up_again_anywhere_goes_on_as_if_it_had_not_stopped() {
         for stop in 1..60 {
-            let mut runs = [Lbfgs::new(0.1, Cpu::new(2)), Lbfgs::new(7.0, Cpu::new(2))];
+            let mut runs = [Lbfgs::new(0.1, cpu_backend()), Lbfgs::new(7.0, cpu_backend())];
             let mut x: Vec<f32> = [-1.2, 1.0].repeat(10);
             let mut gradient = vec![0.0; x.len()];
             let step = |optimizer: &mut Lbfgs, x: &mut [f32], gradient: &mut [f32]| {
                 let far = x.iter().any(|v| v.abs() > 1.5);
                 let loss = if far { f64::INFINITY } else { rosenbrock(x, gradient) };
-                (optimizer.tell(x, loss, gradient), x.to_vec())
+                (tell(optimizer, x, loss, gradient), x.to_vec())
             };
             for _ in 0..stop {
                 step(&mut runs[0], &mut x, &mut gradient);
@@ -379,14 +390,14 @@ mod tests {
             let mut gradient = vec![0.0; x.len()];
             for _ in 0..evaluations {
                 let loss = loss(x, side, &mut gradient);
-                optimizer.tell(x, loss, &gradient);
+                tell(optimizer, x, loss, &gradient);
             }
             loss(x, side, &mut gradient)
         };
-        let mut optimizer = Lbfgs::new(0.1, Cpu::new(1));
+        let mut optimizer = Lbfgs::new(0.1, cpu_backend());
         run(&mut optimizer, &mut [10.0; 3 * 16 * 16], 16, 20);
-        optimizer.enlarge((16, 16), (32, 32));
-        let mut other = Lbfgs::new(0.1, Cpu::new(1));
+        optimizer.enlarge(Growth { from: (16, 16), to: (32, 32) });
+        let mut other = Lbfgs::new(0.1, cpu_backend());
         let learnt = run(&mut optimizer, &mut [10.0; 3 * 32 * 32], 32, 8);
         let fresh = run(&mut other, &mut [10.0; 3 * 32 * 32], 32, 8);
         assert!(learnt < 0.5 * fresh, "{learnt} against {fresh}");
@@ -394,7 +405,7 @@ mod tests {
 
     #[test]
     fn a_wall_of_infinity_only_shortens_the_step() {
-        let mut optimizer = Lbfgs::new(100.0, Cpu::new(1));
+        let mut optimizer = Lbfgs::new(100.0, cpu_backend());
         let mut x = [3.0f32; 4];
         let mut best = f64::INFINITY;
         for _ in 0..30 {
@@ -403,7 +414,7 @@ mod tests {
             let loss: f64 = x.iter().map(|v| walled(*v)).sum();
             let gradient = x.map(|v| if v > 0.0 { 1.0 - 1.0 / v } else { f32::NAN });
             best = if loss.is_finite() { best.min(loss) } else { best };
-            optimizer.tell(&mut x, loss, &gradient);
+            tell(&mut optimizer, &mut x, loss, &gradient);
         }
         assert!((best - 4.0).abs() < 1e-6, "{best}");
     }

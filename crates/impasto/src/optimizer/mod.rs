@@ -9,15 +9,33 @@ mod lbfgs;
 mod line_search;
 mod vector;
 
+use std::sync::Arc;
+
+use impasto_nn::backend::{Backend, Tensor};
 use serde::Serialize;
 
 pub use adam::Adam;
+pub use impasto_nn::backend::{Numbers, Slice};
 pub use lbfgs::{Lbfgs, remembered};
-pub use vector::{Numbers, Slice};
 
-use crate::device::Cpu;
 use crate::picture::Picture;
 use crate::settings::{OptimizerKind, Settings};
+
+/// A picture that was enlarged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// Rows and columns before.
+    pub from: (usize, usize),
+    /// Rows and columns now.
+    pub to: (usize, usize),
+}
+
+impl Growth {
+    /// How much smaller the gradient at one pixel is now: the losses are means over the picture.
+    fn shrinkage(self) -> f64 {
+        (self.from.0 * self.from.1) as f64 / (self.to.0 * self.to.1) as f64
+    }
+}
 
 /// What an optimiser made of an evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -47,12 +65,10 @@ pub trait Optimizer: Send {
     /// Takes the loss and the gradient at `picture`, and moves `picture` to where it is to be evaluated next.
     ///
     /// The first evaluation must be finite; a later one that is not takes `picture` back and shortens the step.
-    fn tell(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Outcome;
+    fn tell(&mut self, picture: &mut Tensor, loss: f64, gradient: &Tensor) -> Outcome;
 
-    /// The picture was enlarged from so many rows and columns to others: what was learnt goes with it.
-    ///
-    /// The losses are means over the picture, so the gradient at one pixel shrinks as the number of pixels grows.
-    fn enlarge(&mut self, from: (usize, usize), to: (usize, usize));
+    /// The picture was enlarged: what was learnt is enlarged too.
+    fn enlarge(&mut self, growth: Growth);
 
     /// Everything that the next step depends on.
     fn memory(&self) -> Memory<'_>;
@@ -71,32 +87,27 @@ pub trait Optimizer: Send {
     }
 
     /// The best place evaluated, made anew; nothing where that is the picture as it stands.
-    fn best(&self) -> Option<Vec<f32>> {
+    fn best(&self) -> Option<Tensor> {
         None
     }
 }
 
 /// Whether an evaluation can be built on.
-pub(crate) fn is_finite(cpu: &Cpu, loss: f64, gradient: &[f32]) -> bool {
-    loss.is_finite() && cpu.dot(gradient, gradient).is_finite()
+pub(crate) fn is_finite(backend: &dyn Backend, loss: f64, gradient: &Tensor) -> bool {
+    loss.is_finite() && backend.dot(gradient, gradient).is_finite()
 }
 
-/// Planes of so many rows and columns at another size, times a factor.
-fn enlarged(planes: &mut Vec<f32>, from: (usize, usize), to: (usize, usize), factor: f64) {
-    let picture = Picture::from_planar(from.0, from.1, std::mem::take(planes)).resized(to.0, to.1);
-    *planes = picture.into_data();
+/// Planes at another size, times a factor.
+fn enlarged(planes: Vec<f32>, Growth { from, to }: Growth, factor: f64) -> Vec<f32> {
+    let mut planes = Picture::from_planar(from.0, from.1, planes).resized(to.0, to.1).into_data();
     planes.iter_mut().for_each(|value| *value *= factor as f32);
-}
-
-/// How much smaller the gradient at one pixel is once a picture has grown.
-fn shrinkage(from: (usize, usize), to: (usize, usize)) -> f64 {
-    (from.0 * from.1) as f64 / (to.0 * to.1) as f64
+    planes
 }
 
 /// The optimiser that the settings name.
-pub fn optimizer(settings: &Settings, cpu: Cpu) -> Box<dyn Optimizer> {
+pub fn optimizer(settings: &Settings, backend: Arc<dyn Backend>) -> Box<dyn Optimizer> {
     match settings.optimizer {
-        OptimizerKind::Adam => Box::new(Adam::new(settings.learning_rate, cpu)),
-        OptimizerKind::Lbfgs => Box::new(Lbfgs::new(settings.learning_rate, cpu)),
+        OptimizerKind::Adam => Box::new(Adam::new(settings.learning_rate, backend)),
+        OptimizerKind::Lbfgs => Box::new(Lbfgs::new(settings.learning_rate, backend)),
     }
 }

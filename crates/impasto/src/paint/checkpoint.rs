@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use impasto_files::{FileError, LockError, names};
+use impasto_nn::backend::Backend;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -129,6 +130,17 @@ struct Progress {
     run: String,
 }
 
+/// A run as it stands, to be written.
+pub(super) struct Snapshot<'a> {
+    pub(super) state: &'a State,
+    pub(super) optimizer: &'a dyn Optimizer,
+    pub(super) scales: &'a [Scale],
+    pub(super) plans: &'a [Plan],
+    pub(super) backend: &'a dyn Backend,
+    /// Seconds over all sessions.
+    pub(super) elapsed: f64,
+}
+
 /// Writes the checkpoint of a run, now and then.
 pub(super) struct Keeper {
     path: PathBuf,
@@ -164,21 +176,16 @@ impl Keeper {
     }
 
     /// Writes the run as it stands.
-    pub(super) fn keep(
-        &mut self,
-        state: &State,
-        optimizer: &dyn Optimizer,
-        (scales, plans): (&[Scale], &[Plan]),
-        (device, elapsed): (&str, f64),
-    ) -> Result<(), FileError> {
+    pub(super) fn keep(&mut self, now: Snapshot<'_>) -> Result<(), FileError> {
         let begun = Instant::now();
+        let Snapshot { state, optimizer, scales, plans, backend, elapsed } = now;
         let progress = Progress {
             scales: scales.to_vec(),
             plans: plans.to_vec(),
             scale: state.scale,
             iteration: state.iteration,
             begun: state.begun.clone(),
-            device: device.into(),
+            device: backend.name(),
             inputs: self.inputs.clone(),
             run: self.run.clone(),
         };
@@ -192,13 +199,13 @@ impl Keeper {
         let numbers = [&[elapsed, weight][..], &best.numbers()].concat();
         let memory = optimizer.memory();
         let floats = [
-            ("picture".to_owned(), Some(&state.picture)),
-            ("average".to_owned(), state.average.as_ref().map(|average| &average.sum)),
+            ("picture".to_owned(), Some(backend.download(&state.picture))),
+            ("average".to_owned(), state.average.as_ref().map(|average| backend.download(&average.sum))),
         ];
         let doubles = [("numbers", &numbers[..]), ("history", &history), ("optimizer", &memory.numbers)];
         let mut all: Vec<(String, Values<'_>)> =
             doubles.map(|(name, values)| (name.to_owned(), Values::Doubles(values))).into();
-        all.extend(floats.into_iter().filter_map(|(name, values)| Some((name, Values::Floats(values?)))));
+        all.extend(floats.iter().filter_map(|(name, values)| Some((name.clone(), Values::Floats(values.as_deref()?)))));
         all.extend(memory.slices.iter().enumerate().map(|(i, slice)| (format!("optimizer.{i}"), values(slice))));
         let written = tensors::write(&self.path, texts, &all);
         self.last = Instant::now();
@@ -208,8 +215,8 @@ impl Keeper {
 }
 
 /// What an optimiser knows, to be written.
-fn values<'a>(slice: &Slice<'a>) -> Values<'a> {
-    match *slice {
+fn values<'a>(slice: &'a Slice<'_>) -> Values<'a> {
+    match slice {
         Slice::Floats(values) => Values::Floats(values),
         Slice::Halves(values) => Values::Halves(values),
     }
@@ -286,18 +293,22 @@ impl Kept {
     }
 
     /// The run and its seconds; the optimiser is told what it knew.
-    pub(super) fn state(mut self, optimizer: &mut dyn Optimizer) -> Result<(State, f64), CheckpointError> {
+    pub(super) fn state(
+        mut self,
+        optimizer: &mut dyn Optimizer,
+        backend: &dyn Backend,
+    ) -> Result<(State, f64), CheckpointError> {
         let path = self.path.clone();
-        self.try_state(optimizer)
+        self.try_state(optimizer, backend)
             .ok_or_else(|| CheckpointError::Damaged { path, reason: "it is damaged or of another version".into() })
     }
 
-    fn try_state(&mut self, optimizer: &mut dyn Optimizer) -> Option<(State, f64)> {
+    fn try_state(&mut self, optimizer: &mut dyn Optimizer, backend: &dyn Backend) -> Option<(State, f64)> {
         let Progress { scale, iteration, begun, scales, .. } = self.progress.clone();
         let len = 3 * scales[scale].height * scales[scale].width;
         let mut floats = |name: &str| self.tensors.floats(name).filter(|values| values.len() == len);
-        let picture = floats("picture")?;
-        let sum = floats("average");
+        let picture = backend.upload(floats("picture")?);
+        let sum = floats("average").map(|sum| backend.upload(sum));
         let slice = |i| {
             let name = format!("optimizer.{i}");
             let floats = self.tensors.floats(&name).map(Numbers::Floats);

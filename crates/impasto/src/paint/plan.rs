@@ -88,21 +88,21 @@ pub fn plan(scene: &Scene, settings: &Settings, network: Arc<Vgg>) -> Result<Pai
     let weights = Weights::new(&settings.with_strength(), network.kind)?;
     let scales = scales(scene.working_size(settings.size), settings);
     scene.check(&scales)?;
-    let Ready { computing: Computing { mut objective, device, .. }, plans, limit, .. } =
+    let Ready { computing: Computing { mut objective, backend }, plans, limit, .. } =
         Ready::new(network, (scene, &scales), (settings, &weights), None, &Context::default())?;
     let reach = objective.perceptual().reach();
     let pixel = seconds_of_a_pixel(&mut objective, scene, settings, plans[0].sparing);
     let planned = scales.iter().zip(&plans).map(|(scale, plan)| {
         let seen = with_margin(*scale, settings);
         let tiles = plan.layout.tiles((seen.height, seen.width), reach).len();
-        let seconds = pixel * work(seen, plan, reach);
+        let seconds = pixel * work(seen, plan, reach, &*backend);
         let (&Scale { width, height, iterations }, &Plan { layout, peak, .. }) = (scale, plan);
         ScalePlan { width, height, iterations, layout, tiles, peak, seconds }
     });
     let scales: Vec<ScalePlan> = planned.collect();
     let peak = scales.iter().map(|scale| scale.peak).max().unwrap_or(0);
     let seconds = scales.iter().map(|scale| scale.seconds).sum();
-    Ok(PaintPlan { device, scales, peak, limit, seconds })
+    Ok(PaintPlan { device: backend.name(), scales, peak, limit, seconds })
 }
 
 /// Seconds that one evaluation takes for each pixel, by one of a small picture, for which weights may have been packed.
@@ -112,16 +112,18 @@ fn seconds_of_a_pixel(objective: &mut Objective, scene: &Scene, settings: &Setti
     let scale = Scale { height, width, iterations: 1 };
     let small = scene.at(scale, settings.style_scale);
     objective.prepare(Layout::Whole, &small.content, &small.styles, Regions::default());
-    let mut gradient = vec![0.0; small.content.data().len()];
+    let backend = objective.perceptual().backend().clone();
+    let picture = backend.upload(small.content.data().to_vec());
+    let mut gradient = backend.zeros(picture.len());
     let mut once = || {
         let begun = Instant::now();
-        objective.value_and_gradient(small.content.data(), &mut gradient);
+        objective.value_and_gradient_of(&picture, &mut gradient);
         begun.elapsed().as_secs_f64()
     };
     // The first one touches its memory for the first time.
     once();
     let seen = with_margin(scale, settings);
-    once().min(once()) / ((seen.height * seen.width) as f64 + packing(sparing))
+    once().min(once()) / ((seen.height * seen.width) as f64 + packing(sparing, &*backend))
 }
 
 /// A size as the network sees it: with its margin, where the border is mirrored.

@@ -37,7 +37,7 @@ pub(super) fn paint_prepared(
     let kept = keeping.kept.as_ref().map(Kept::plans);
     let ready = Ready::new(network.clone(), (&scene, &scales), (settings, &weights), kept, context)?;
     let Ready { computing, plans, smaller, .. } = ready;
-    let (preprocessing, device) = (network.preprocessing, computing.device.clone());
+    let (preprocessing, device) = (network.preprocessing, computing.backend.name());
     // The trunk has its own copy: 80 MB less where the caller keeps none.
     drop(network);
     if smaller {

@@ -3,35 +3,20 @@
 
 use std::sync::Arc;
 
+use impasto_nn::backend::{Backend, Cost, Pass};
 use impasto_nn::kernels::return_large_blocks;
+use impasto_nn::trunk::Packing;
 use impasto_nn::vgg::Vgg;
 
 use super::run::Computing;
 use super::{PaintError, Scale, Scene};
-use crate::device::{DeviceError, Machine};
+use crate::device::{self, DeviceError, Machine};
 use crate::job::Context;
 use crate::memory::{self, Demand, Layout, Plan};
 use crate::objective::tiles::Reach;
 use crate::objective::{MARGIN, Perceptual, Weights};
 use crate::picture::{MIN_SIDE, size_with_longer_side};
 use crate::settings::{BorderKind, OptimizerKind, Settings};
-
-/// The share of the shallow part, which runs in bands, in a forward or a backward pass: the multiplications of VGG19 up
-/// to its second pooling, of those up to conv5_1.
-const SHALLOW: f64 = 0.26;
-
-/// What one band for the whole picture costs: its first feature is made twice (`docs/performance.md`).
-const ONE_BAND_COST: f64 = 1.02;
-
-/// Rows of halo that each band has beside its own.
-const HALO: f64 = 32.0;
-
-/// What tiles cost for each pixel that they look at: a second forward pass, which is a little less than half of all.
-const TILES_COST: f64 = 1.46;
-
-/// What packing large weights once in each direction costs, in pixels that could be looked at meanwhile
-/// (`docs/performance.md`).
-const PACKING_COST: f64 = 70_000.0;
 
 /// All that a painting needs beside its pictures.
 pub(super) struct Ready {
@@ -55,11 +40,14 @@ impl Ready {
     ) -> Result<Self, PaintError> {
         return_large_blocks();
         let taps = weights.taps();
-        let pack = |make: fn(&Vgg, &Settings, &[usize]) -> Result<Machine, DeviceError>| {
-            let (network, settings, taps) = (network.clone(), settings.clone(), taps.clone());
-            Ok::<_, PaintError>(context.abandonable(move || make(&network, &settings, &taps))??)
+        let backend = device::backend(settings.device, settings.threads)?;
+        let pack = |packing: Packing| {
+            let (backend, network) = (backend.clone(), network.clone());
+            let (settings, taps) = (settings.clone(), taps.clone());
+            let machine = context.abandonable(move || Machine::on(backend, &network, &settings, &taps, packing))?;
+            Ok::<_, PaintError>(machine.map_err(DeviceError::from)?)
         };
-        let machine = pack(Machine::sparing)?;
+        let machine = pack(Packing::Sparing)?;
         let bytes = (machine.packed_weights, machine.weights);
         let computing = Computing::new(machine, weights);
         let limit = memory::limit(settings);
@@ -72,7 +60,7 @@ impl Ready {
             computing
         } else {
             drop(computing);
-            Computing::new(pack(Machine::new)?, weights)
+            Computing::new(pack(Packing::Kept)?, weights)
         };
         Ok(Self { computing, plans, smaller, limit })
     }
@@ -97,7 +85,8 @@ impl Planner<'_> {
         }
         let mut sparing = self.plans_with(scales, sparing)?;
         sparing.iter_mut().for_each(|plan| plan.sparing = true);
-        let last = |plans: &[Plan]| work(scales[scales.len() - 1], &plans[plans.len() - 1], self.perceptual.reach());
+        let (reach, backend) = (self.perceptual.reach(), &**self.perceptual.backend());
+        let last = |plans: &[Plan]| work(scales[scales.len() - 1], &plans[plans.len() - 1], reach, backend);
         let faster = packed.ok().filter(|packed| last(packed) <= last(&sparing));
         Ok(faster.unwrap_or(sparing))
     }
@@ -142,27 +131,21 @@ impl Planner<'_> {
     }
 }
 
-/// What a size costs: pixels looked at, each as much as one of a small picture that is looked at whole.
-pub(super) fn work(scale: Scale, plan: &Plan, reach: Reach) -> f64 {
+/// What a size costs: pixels, each as much as one of a small picture that passes whole.
+pub(super) fn work(scale: Scale, plan: &Plan, reach: Reach, backend: &dyn Backend) -> f64 {
     let tiles = plan.layout.tiles((scale.height, scale.width), reach);
     let pixels: usize = tiles.iter().map(|tile| tile.pixels()).sum();
-    let (cost, passes) = match plan.layout {
-        Layout::Whole => (1.0, 1.0),
-        Layout::Bands { rows } if rows >= scale.height => (ONE_BAND_COST, 1.0),
-        Layout::Bands { rows } => (bands_cost(rows as f64), 1.0),
-        // Two of three passes go forwards.
-        Layout::Tiles { .. } => (TILES_COST, 1.5),
+    let pass = match plan.layout {
+        Layout::Whole => Pass::Whole,
+        Layout::Bands { rows } => Pass::Bands { rows, height: scale.height },
+        Layout::Tiles { .. } => Pass::Tiles,
     };
-    (pixels as f64 * cost + packing(plan.sparing) * passes * tiles.len() as f64) * scale.iterations as f64
-}
-
-/// What bands of so many rows cost: their part runs forwards twice and backwards once, each time with the halo, where
-/// it ran once each way without. For 128 rows that is 1.23; 1.19 was measured (`docs/performance.md`).
-fn bands_cost(rows: f64) -> f64 {
-    1.0 + SHALLOW / 2.0 * (3.0 * (rows + HALO) / rows - 2.0)
+    let Cost { of_a_pixel, packings } = backend.cost(pass);
+    let packing = packing(plan.sparing, backend) * packings * tiles.len() as f64;
+    (pixels as f64 * of_a_pixel + packing) * scale.iterations as f64
 }
 
 /// What packing weights costs each time, in pixels.
-pub(super) fn packing(sparing: bool) -> f64 {
-    if sparing { PACKING_COST } else { 0.0 }
+pub(super) fn packing(sparing: bool, backend: &dyn Backend) -> f64 {
+    if sparing { backend.packing_cost() } else { 0.0 }
 }

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use impasto_nn::backend::{Backend, Tensor};
 use impasto_nn::vgg::Preprocessing;
 
-use super::checkpoint::{Keeper, Kept};
+use super::checkpoint::{Keeper, Kept, Snapshot};
 use super::finish::Finish;
 use super::state::{Average, State};
 use super::{PaintError, PaintEvent, Painting, Scale, Scene, start};
-use crate::device::{Cpu, Machine};
+use crate::device::Machine;
 use crate::job::{Context, Control, ControlState, End, Interruption, OnRelease, Stopped};
 use crate::memory::Plan;
 use crate::objective::{Losses, Objective, Protected, Weights};
-use crate::optimizer::{self, Optimizer, Outcome};
+use crate::optimizer::{self, Growth, Optimizer, Outcome};
 use crate::picture::Picture;
 use crate::settings::Settings;
 
@@ -26,10 +27,9 @@ pub(super) struct Run<'a> {
     plans: Vec<Plan>,
     objective: Objective,
     optimizer: Box<dyn Optimizer>,
-    cpu: Cpu,
+    backend: Arc<dyn Backend>,
     state: State,
     clock: Clock,
-    device: String,
     keeper: Option<Keeper>,
     save_snapshot: Option<SaveSnapshot<'a>>,
     finish: Arc<Finish>,
@@ -88,15 +88,14 @@ enum ScaleEnd {
 pub(super) struct Computing {
     /// An objective that has not looked at anything yet.
     pub(super) objective: Objective,
-    pub(super) cpu: Cpu,
-    pub(super) device: String,
+    pub(super) backend: Arc<dyn Backend>,
 }
 
 impl Computing {
     /// On a machine, under these weights.
     pub(super) fn new(machine: Machine, weights: &Weights) -> Self {
-        let (cpu, device) = (machine.cpu.clone(), machine.device.clone());
-        Self { objective: Objective::blank(machine, weights), cpu, device }
+        let backend = machine.backend.clone();
+        Self { objective: Objective::blank(machine, weights), backend }
     }
 }
 
@@ -104,19 +103,20 @@ impl<'a> Run<'a> {
     /// A run from its start, or from where it was kept.
     pub(super) fn new(setup: Setup<'a>, context: &'a Context<'a>) -> Result<Self, PaintError> {
         let Setup { scene, settings, scales, plans, computing, preprocessing, keeping, finish } = setup;
-        let Computing { objective, cpu, device } = computing;
+        let Computing { objective, backend } = computing;
         let Keeping { keeper, kept, save_snapshot } = keeping;
-        let mut optimizer = optimizer::optimizer(settings, cpu.clone());
+        let mut optimizer = optimizer::optimizer(settings, backend.clone());
         let (state, elapsed) = match kept {
-            Some(kept) => kept.state(optimizer.as_mut())?,
+            Some(kept) => kept.state(optimizer.as_mut(), &*backend)?,
             None => {
                 let first = scene.at(scales[0], settings.style_scale);
-                (State::new(start(&first, settings, &preprocessing).into_data()), 0.0)
+                let start = start(&first, settings, &preprocessing);
+                (State::new(backend.upload(start.into_data())), 0.0)
             }
         };
         let clock = Clock::new(elapsed, context.control());
         let on_release = if keeper.is_some() { OnRelease::Abandon } else { OnRelease::Wait };
-        let interruption = Interruption::new(cpu.threads(), context.control(), on_release);
+        let interruption = Interruption::new(backend.host().threads(), context.control(), on_release);
         Ok(Self {
             scene,
             settings,
@@ -124,10 +124,9 @@ impl<'a> Run<'a> {
             plans,
             objective,
             optimizer,
-            cpu,
+            backend,
             state,
             clock,
-            device,
             keeper,
             save_snapshot,
             finish,
@@ -189,10 +188,15 @@ impl<'a> Run<'a> {
 
     /// The picture as it would be left now, with what is protected in its place.
     fn shown(&self) -> Picture {
+        let mut picture = self.state.shown(self.optimizer.as_ref(), &*self.backend);
+        self.objective.show(&mut picture);
+        self.picture(picture)
+    }
+
+    /// A picture of the size that is painted at, from the device.
+    fn picture(&self, picture: Tensor) -> Picture {
         let now = self.scale();
-        let mut picture = self.state.shown((now.height, now.width), self.optimizer.as_ref());
-        self.objective.show(picture.data_mut());
-        picture
+        Picture::from_planar(now.height, now.width, self.backend.take(picture))
     }
 
     fn scale(&self) -> Scale {
@@ -205,16 +209,16 @@ impl<'a> Run<'a> {
         let (scale, scales) = (self.state.scale + 1, self.scales.len());
         self.context.tell(PaintEvent::Scale { scale, scales, width, height, iterations });
         self.clock.begin_scale(self.state.iteration);
-        let mut gradient = vec![0.0; self.state.picture.len()];
+        let mut gradient = self.backend.zeros(self.state.picture.len());
         while self.state.iteration < iterations {
             if let Some(halt) = self.halt() {
                 return Ok(ScaleEnd::Halted(halt));
             }
-            let losses = self.objective.value_and_gradient(&self.state.picture, &mut gradient);
+            let losses = self.objective.value_and_gradient_of(&self.state.picture, &mut gradient);
             if self.interruption.take() {
                 continue;
             }
-            if self.state.history.is_empty() && !optimizer::is_finite(&self.cpu, losses.loss, &gradient) {
+            if self.state.history.is_empty() && !optimizer::is_finite(&*self.backend, losses.loss, &gradient) {
                 return Err(PaintError::NotFinite);
             }
             let outcome = self.optimizer.tell(&mut self.state.picture, losses.loss, &gradient);
@@ -238,8 +242,9 @@ impl<'a> Run<'a> {
     fn average(&mut self) {
         let decay = self.settings.average;
         if decay > 0.0 && !self.optimizer.keeps_best() {
-            let average = self.state.average.get_or_insert_with(|| Average::new(self.state.picture.len()));
-            average.add(&self.state.picture, decay, &self.cpu);
+            let (backend, len) = (&*self.backend, self.state.picture.len());
+            let average = self.state.average.get_or_insert_with(|| Average::new(len, backend));
+            average.add(&self.state.picture, decay, backend);
         }
     }
 
@@ -273,8 +278,15 @@ impl<'a> Run<'a> {
     /// Writes the checkpoint if it is time, or now; where that fails the one before it stays, and the run continues.
     fn keep(&mut self, now: bool) {
         let Some(keeper) = self.keeper.as_mut().filter(|keeper| now || keeper.due()) else { return };
-        let clock = (self.device.as_str(), self.clock.elapsed());
-        let written = keeper.keep(&self.state, self.optimizer.as_ref(), (&self.scales, &self.plans), clock);
+        let now = Snapshot {
+            state: &self.state,
+            optimizer: self.optimizer.as_ref(),
+            scales: &self.scales,
+            plans: &self.plans,
+            backend: &*self.backend,
+            elapsed: self.clock.elapsed(),
+        };
+        let written = keeper.keep(now);
         let event = match written {
             Ok(()) => PaintEvent::Checkpoint { iteration: self.state.history.len(), path: keeper.path().into() },
             Err(error) => PaintEvent::Warning { message: error.to_string() },
@@ -318,7 +330,8 @@ impl<'a> Run<'a> {
         self.objective.release();
         let (now, next) = (self.scale(), self.scales[self.state.scale + 1]);
         let (from, to) = ((now.height, now.width), (next.height, next.width));
-        let mut picture = self.state.shown(from, self.optimizer.as_ref()).resized(to.0, to.1).into_data();
+        let shown = self.state.shown(self.optimizer.as_ref(), &*self.backend);
+        let mut picture = self.picture(shown).resized(to.0, to.1).into_data();
         if self.settings.content_weight > 0.0 {
             let content = &self.scene.content;
             let small = content.resized(from.0, from.1).resized(to.0, to.1);
@@ -326,40 +339,38 @@ impl<'a> Run<'a> {
             let lost = large.data().iter().zip(small.data()).map(|(large, small)| large - small);
             picture.iter_mut().zip(lost).for_each(|(value, lost)| *value += lost);
         }
-        self.optimizer.enlarge(from, to);
-        self.state.grow(picture);
+        self.optimizer.enlarge(Growth { from, to });
+        self.state.grow(self.backend.upload(picture));
     }
 
     /// The best picture there is: that of the line search; or the average, where its loss is lower than that of the last.
     /// Of a run that was stopped nothing is evaluated any more.
     fn finish(mut self, end: End) -> Painting {
-        let now = self.scale();
-        let size = (now.height, now.width);
-        let mut picture = self.state.shown(size, self.optimizer.as_ref());
+        let mut picture = self.state.shown(self.optimizer.as_ref(), &*self.backend);
         let last_step = self.state.history.last().map(|(_, losses)| *losses).unwrap_or_default();
         let losses = match self.state.best {
             Some(losses) => losses,
             None if end == End::Stopped => last_step,
             None => {
-                let losses = self.objective.value(picture.data());
-                let last = self.state.average.is_some().then(|| self.objective.value(&self.state.picture));
+                let losses = self.objective.value_of(&picture);
+                let last = self.state.average.is_some().then(|| self.objective.value_of(&self.state.picture));
                 match last.filter(|last| last.loss < losses.loss) {
                     _ if self.interruption.take() => last_step,
                     Some(last) => {
-                        picture = Picture::from_planar(size.0, size.1, std::mem::take(&mut self.state.picture));
+                        picture = std::mem::replace(&mut self.state.picture, self.backend.zeros(0));
                         last
                     }
                     None => losses,
                 }
             }
         };
-        if self.state.scale + 1 == self.scales.len() {
-            self.objective.show(picture.data_mut());
-            self.objective.release();
-        } else {
-            self.objective.release();
-            picture = self.enlarged(&picture);
+        let last = self.state.scale + 1 == self.scales.len();
+        if last {
+            self.objective.show(&mut picture);
         }
+        self.objective.release();
+        let picture = self.picture(picture);
+        let picture = if last { picture } else { self.enlarged(&picture) };
         let (iteration, elapsed) = (self.state.history.len(), self.clock.elapsed());
         self.context.tell(PaintEvent::Finished { iteration, elapsed, end: end.clone(), losses });
         Painting { picture, losses, history: self.state.history, begun: self.state.begun, end }
@@ -374,7 +385,10 @@ impl Run<'_> {
         let mut picture = picture.resized(height, width);
         let content = self.scene.content.resized(height, width);
         if let Some(stays) = self.scene.masks.regions(&content).protect {
-            Protected::new(&content, stays).lay_over(picture.data_mut());
+            let backend = &self.backend;
+            let mut shown = backend.upload(picture.into_data());
+            Protected::new(backend.clone(), &content, stays).lay_over(&mut shown);
+            picture = Picture::from_planar(height, width, backend.take(shown));
         }
         picture
     }

@@ -1,19 +1,19 @@
 //! Everything that the next step of a painting depends on, but what the optimiser knows.
 
-use crate::device::Cpu;
+use impasto_nn::backend::{Backend, Tensor};
+
 use crate::objective::Losses;
 use crate::optimizer::Optimizer;
-use crate::picture::Picture;
 
 /// A painting between two evaluations.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug)]
 pub(super) struct State {
     /// The index of the size that is painted at.
     pub(super) scale: usize,
     /// The evaluations made at this size.
     pub(super) iteration: usize,
     /// The picture that is evaluated next.
-    pub(super) picture: Vec<f32>,
+    pub(super) picture: Tensor,
     /// The losses of the best picture evaluated at this size, which the optimiser knows: the answer of a line search.
     pub(super) best: Option<Losses>,
     /// The average of the pictures at this size, where the settings want one.
@@ -26,8 +26,9 @@ pub(super) struct State {
 
 impl State {
     /// Before the first step.
-    pub(super) fn new(picture: Vec<f32>) -> Self {
-        Self { picture, begun: vec![0], ..Self::default() }
+    pub(super) fn new(picture: Tensor) -> Self {
+        let (history, begun) = (Vec::new(), vec![0]);
+        Self { scale: 0, iteration: 0, picture, best: None, average: None, history, begun }
     }
 
     /// Keeps the losses that an optimiser was just told if their picture has become its best.
@@ -38,15 +39,14 @@ impl State {
         }
     }
 
-    /// The picture as it would be left now, of so many rows and columns.
-    pub(super) fn shown(&self, (height, width): (usize, usize), optimizer: &dyn Optimizer) -> Picture {
-        let average = || self.average.as_ref().map(Average::picture);
-        let data = optimizer.best().or_else(average).unwrap_or_else(|| self.picture.clone());
-        Picture::from_planar(height, width, data)
+    /// The picture as it would be left now.
+    pub(super) fn shown(&self, optimizer: &dyn Optimizer, backend: &dyn Backend) -> Tensor {
+        let average = || self.average.as_ref().map(|average| average.picture(backend));
+        optimizer.best().or_else(average).unwrap_or_else(|| self.picture.clone())
     }
 
-    /// Goes on to the next size with this picture.
-    pub(super) fn grow(&mut self, picture: Vec<f32>) {
+    /// Begins the next size with this picture.
+    pub(super) fn grow(&mut self, picture: Tensor) {
         self.scale += 1;
         self.iteration = 0;
         self.begun.push(self.history.len());
@@ -57,44 +57,51 @@ impl State {
 }
 
 /// An exponential moving average of pictures, without the pull to 0 that its start would have.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) struct Average {
     /// `Σ (1 − decay) · decay^(n−i) · xᵢ`.
-    pub(super) sum: Vec<f32>,
+    pub(super) sum: Tensor,
     /// The sum of these factors.
     pub(super) weight: f64,
 }
 
 impl Average {
-    pub(super) fn new(len: usize) -> Self {
-        Self { sum: vec![0.0; len], weight: 0.0 }
+    pub(super) fn new(len: usize, backend: &dyn Backend) -> Self {
+        Self { sum: backend.zeros(len), weight: 0.0 }
     }
 
     /// Takes one more picture in.
-    pub(super) fn add(&mut self, picture: &[f32], decay: f64, cpu: &Cpu) {
-        cpu.scale(&mut self.sum, decay);
-        cpu.add_scaled(&mut self.sum, 1.0 - decay, picture);
+    pub(super) fn add(&mut self, picture: &Tensor, decay: f64, backend: &dyn Backend) {
+        backend.scale(&mut self.sum, decay);
+        backend.add_scaled(&mut self.sum, 1.0 - decay, picture);
         self.weight = decay * self.weight + (1.0 - decay);
     }
 
     /// The average.
-    pub(super) fn picture(&self) -> Vec<f32> {
-        let factor = (1.0 / self.weight) as f32;
-        self.sum.iter().map(|sum| sum * factor).collect()
+    pub(super) fn picture(&self, backend: &dyn Backend) -> Tensor {
+        let mut picture = self.sum.clone();
+        backend.scale(&mut picture, 1.0 / self.weight);
+        picture
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::cpu_backend;
 
     #[test]
     fn an_average_is_that_of_what_came_last() {
-        let mut average = Average::new(2);
-        average.add(&[8.0, -4.0], 0.9, &Cpu::new(1));
-        assert!(average.picture().iter().zip([8.0, -4.0]).all(|(a, b): (&f32, f32)| (a - b).abs() < 1e-5));
-        average.add(&[0.0, -4.0], 0.9, &Cpu::new(1));
+        let backend = &*cpu_backend();
+        let mut average = Average::new(2, backend);
+        let near = |average: &Average, expected: [f32; 2], tolerance: f32| {
+            let picture = backend.take(average.picture(backend));
+            assert!(picture.iter().zip(expected).all(|(a, b)| (a - b).abs() < tolerance), "{picture:?}");
+        };
+        average.add(&backend.upload(vec![8.0, -4.0]), 0.9, backend);
+        near(&average, [8.0, -4.0], 1e-5);
+        average.add(&backend.upload(vec![0.0, -4.0]), 0.9, backend);
         // 8 · 0.9 / 1.9.
-        assert!(average.picture().iter().zip([3.78947, -4.0]).all(|(a, b): (&f32, f32)| (a - b).abs() < 1e-4));
+        near(&average, [3.78947, -4.0], 1e-4);
     }
 }

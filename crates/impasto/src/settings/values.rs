@@ -116,11 +116,13 @@ named! {
 
 named! {
     /// What computes.
-    Device, "device", "`auto` or `cpu`", {
+    Device, "device", "`auto`, `cpu` or `reference`", {
         /// The fastest there is.
         Auto = "auto",
         /// The processor.
         Cpu = "cpu",
+        /// Plain loops in double precision, very slow: what the others are tested against.
+        Reference = "reference",
     }
 }
 

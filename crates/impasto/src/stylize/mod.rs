@@ -14,10 +14,11 @@ mod job;
 mod outputs;
 mod settings;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use impasto_nn::kernels::{LEAST_SIDE, StyleNet, StyleNetError};
+use impasto_nn::backend::{Backend, StyleNetwork};
+use impasto_nn::kernels::{LEAST_SIDE, StyleNetError};
 
 use crate::colors;
 use crate::device::{self, DeviceError};
@@ -85,10 +86,10 @@ pub struct Stylized {
 
 /// A style, ready to paint. Several threads may share it; their passes take turns, since each uses all threads.
 pub struct Stylizer {
-    net: StyleNet,
+    net: Box<dyn StyleNetwork>,
+    backend: Arc<dyn Backend>,
     shares: Vec<f32>,
     settings: StylizeSettings,
-    device: String,
     allowance: Allowance,
     turn: Mutex<()>,
 }
@@ -100,20 +101,21 @@ impl Stylizer {
     /// If a setting is out of its range, or the network does not run here.
     pub fn new(blend: &Blend, settings: &StylizeSettings) -> Result<Self, StylizeError> {
         settings.check()?;
-        let (net, device) = device::style_net(&blend.model, settings.device, settings.threads)?;
+        let backend = device::backend(settings.device, settings.threads)?;
+        let net = backend.style_net(blend.model.shape, &blend.model.parameters)?;
         Ok(Self {
             net,
+            backend,
             shares: blend.shares.clone(),
             settings: settings.clone(),
-            device,
             allowance: Allowance::new(settings.memory.map(|memory| memory.0)),
             turn: Mutex::new(()),
         })
     }
 
     /// What computes, for people, such as `cpu, avx512, 2 threads`.
-    pub fn device(&self) -> &str {
-        &self.device
+    pub fn device(&self) -> String {
+        self.backend.name()
     }
 
     /// Paints a photograph.
@@ -201,7 +203,7 @@ impl Stylizer {
         begins(photo.height(), photo.width());
         context.control().wait()?;
         let mut painted = vec![0.0; seen.data().len()];
-        let interruption = Interruption::new(self.net.threads(), context.control(), OnRelease::Wait);
+        let interruption = Interruption::new(self.backend.host().threads(), context.control(), OnRelease::Wait);
         let begun = Instant::now();
         self.net.run(seen.data(), height, width, &self.shares, budget, &mut painted).map_err(|error| match error {
             StyleNetError::Interrupted => Stopped.into(),

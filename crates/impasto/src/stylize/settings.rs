@@ -39,7 +39,7 @@ declare! {
         /// The most pixels of a picture to read, such as `500MP` [default: 200MP].
         #[arg(value_name = "N")]
         value max_pixels: MaxPixels;
-        /// The device to compute on: `auto` or `cpu`.
+        /// The device to compute on: `auto`, `cpu` or `reference` (plain loops, very slow, to check the others).
         value device: Device;
         /// Threads of the CPU [default: all cores].
         #[arg(value_name = "N", allow_negative_numbers = true)]

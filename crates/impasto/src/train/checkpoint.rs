@@ -14,8 +14,10 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use impasto_files::{FileError, names};
+use impasto_nn::backend::{Backend, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
@@ -73,17 +75,19 @@ pub(super) struct Progress {
 }
 
 /// A run, as it stands between two steps.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) struct State {
+    /// What the tensors are on.
+    pub(super) backend: Arc<dyn Backend>,
     pub(super) progress: Progress,
     /// Seconds, over all sessions.
     pub(super) elapsed: f64,
-    pub(super) parameters: Vec<f32>,
+    pub(super) parameters: Tensor,
     /// The parameters whose loss was last found finite.
-    pub(super) good: Vec<f32>,
+    pub(super) good: Tensor,
     pub(super) moments: Moments,
     /// The best parameters by validation.
-    pub(super) best: Vec<f32>,
+    pub(super) best: Tensor,
     /// Seconds and losses of every step.
     pub(super) history: Vec<(f64, Losses)>,
     /// Step, seconds and losses of every validation.
@@ -92,13 +96,15 @@ pub(super) struct State {
 
 impl State {
     /// Before the first step.
-    pub(super) fn new(parameters: Vec<f32>) -> Self {
+    pub(super) fn new(parameters: Vec<f32>, backend: Arc<dyn Backend>) -> Self {
+        let parameters = backend.upload(parameters);
         Self {
             progress: Progress::default(),
             elapsed: 0.0,
             good: parameters.clone(),
             best: parameters.clone(),
-            moments: Moments::new(parameters.len()),
+            moments: Moments::new(parameters.len(), &*backend),
+            backend,
             parameters,
             history: Vec::new(),
             validations: Vec::new(),
@@ -135,7 +141,7 @@ impl State {
             last.iter().map(|(_, losses)| losses.loss).sum::<f64>() / last.len() as f64
         };
         if step > best_step && (best_step == 0 || mean(step) <= mean(best_step)) {
-            self.best.copy_from_slice(&self.parameters);
+            self.backend.copy(&self.parameters, &mut self.best);
             self.progress.best_step = step;
         }
     }
@@ -155,12 +161,15 @@ impl State {
         let history: Vec<f64> = self.history.iter().flat_map(row).collect();
         let row = |(step, seconds, l): &(usize, f64, Losses)| [&[*step as f64, *seconds][..], &l.numbers()].concat();
         let validations: Vec<f64> = self.validations.iter().flat_map(row).collect();
+        let Moments { first, second, .. } = &self.moments;
+        let floats = [&self.parameters, &self.good, &self.best, first, second];
+        let [parameters, good, best, first, second] = &floats.map(|tensor| self.backend.download(tensor));
         let tensors = [
-            ("parameters", Values::Floats(&self.parameters)),
-            ("good", Values::Floats(&self.good)),
-            ("best", Values::Floats(&self.best)),
-            ("adam.first", Values::Floats(&self.moments.first)),
-            ("adam.second", Values::Floats(&self.moments.second)),
+            ("parameters", Values::Floats(parameters)),
+            ("good", Values::Floats(good)),
+            ("best", Values::Floats(best)),
+            ("adam.first", Values::Floats(first)),
+            ("adam.second", Values::Floats(second)),
             ("history", Values::Doubles(&history)),
             ("validations", Values::Doubles(&validations)),
             ("elapsed", Values::Doubles(&[self.elapsed])),
@@ -218,13 +227,16 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If anything is missing or has the wrong size.
-    pub(super) fn state(mut self, parameters: usize) -> Result<State, TrainError> {
+    pub(super) fn state(mut self, parameters: usize, backend: Arc<dyn Backend>) -> Result<State, TrainError> {
         let reason = "it is damaged or of another network; start again under another name".into();
-        self.try_state(parameters).ok_or(TrainError::Checkpoint { path: self.path, reason })
+        self.try_state(parameters, backend).ok_or(TrainError::Checkpoint { path: self.path, reason })
     }
 
-    fn try_state(&mut self, parameters: usize) -> Option<State> {
-        let mut floats = |name: &str| self.tensors.floats(name).filter(|values| values.len() == parameters);
+    fn try_state(&mut self, parameters: usize, backend: Arc<dyn Backend>) -> Option<State> {
+        let mut floats = |name: &str| {
+            let values = self.tensors.floats(name).filter(|values| values.len() == parameters)?;
+            Some(backend.upload(values))
+        };
         let moments =
             Moments { steps: self.progress.adam_steps, first: floats("adam.first")?, second: floats("adam.second")? };
         let (parameters, good, best) = (floats("parameters")?, floats("good")?, floats("best")?);
@@ -235,19 +247,31 @@ impl Checkpoint {
         let validations = validations.chunks_exact(6).map(of_row).collect();
         let elapsed = *self.tensors.doubles("elapsed")?.first()?;
         let progress = Some(self.progress.clone()).filter(|progress| progress.step == history.len())?;
-        Some(State { progress, elapsed, parameters, good, moments, best, history, validations })
+        Some(State { backend, progress, elapsed, parameters, good, moments, best, history, validations })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::cpu_backend;
     use crate::train::TrainSettings;
 
+    /// All that is in a state.
+    fn content(state: &State) -> (String, Vec<f32>) {
+        let State { progress, elapsed, history, validations, .. } = state;
+        let rest = format!("{progress:?} {elapsed:?} {history:?} {validations:?} {}", state.moments.steps);
+        let Moments { first, second, .. } = &state.moments;
+        let tensors = [&state.parameters, &state.good, &state.best, first, second];
+        (rest, tensors.into_iter().flat_map(|tensor| state.backend.download(tensor).into_owned()).collect())
+    }
+
     fn state() -> State {
-        let mut state = State::new(vec![1.0, -2.5, 3e-30]);
+        let mut state = State::new(vec![1.0, -2.5, 3e-30], cpu_backend());
         state.progress = Progress { step: 2, sample: 9, adam_steps: 2, best_step: 1, ..Progress::default() };
-        state.moments = Moments { steps: 2, first: vec![0.1; 3], second: vec![0.2; 3] };
+        let backend = cpu_backend();
+        let (first, second) = (backend.upload(vec![0.1; 3]), backend.upload(vec![0.2; 3]));
+        state.moments = Moments { steps: 2, first, second };
         let losses = Losses { loss: 0.1 + 0.2, content: 0.1, style: 0.2, total_variation: 0.0 };
         state.history = vec![(1.0 / 3.0, losses), (0.7, losses * 0.5)];
         state.validations = vec![(0, 0.1, losses), (1, 0.5, losses * 0.25)];
@@ -264,10 +288,10 @@ mod tests {
         state().save(&path, &settings).unwrap();
         let checkpoint = Checkpoint::read(&path).unwrap();
         assert_eq!(checkpoint.settings, settings);
-        let back = checkpoint.state(3).unwrap();
-        assert_eq!(back, state());
+        let back = checkpoint.state(3, cpu_backend()).unwrap();
+        assert_eq!(content(&back), content(&state()));
         assert_eq!(back.best_losses(), Some(state().validations[1].2));
-        assert!(Checkpoint::read(&path).unwrap().state(4).is_err());
+        assert!(Checkpoint::read(&path).unwrap().state(4, cpu_backend()).is_err());
     }
 
     #[test]
@@ -278,7 +302,7 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         for len in [0, 7, 50, whole.len() / 2, whole.len() - 1] {
             std::fs::write(&path, &whole[..len]).unwrap();
-            let error = Checkpoint::read(&path).and_then(|checkpoint| checkpoint.state(3)).unwrap_err();
+            let error = Checkpoint::read(&path).and_then(|checkpoint| checkpoint.state(3, cpu_backend())).unwrap_err();
             assert!(error.to_string().starts_with("cannot resume from the checkpoint"), "{len}: {error}");
         }
         std::fs::remove_file(&path).unwrap();

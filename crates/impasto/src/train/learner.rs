@@ -3,16 +3,19 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use impasto_nn::kernels::{StyleNet, StyleNetShape, StyleNetTrainer, Threads, vector};
+use impasto_nn::backend::{AdamVectors, Backend, StyleTrainer, Tensor};
+use impasto_nn::kernels::{StyleNetShape, Threads, vector};
+use impasto_nn::trunk::Packing;
 use impasto_nn::vgg::Vgg;
 
 use super::TrainError;
 use super::muon::{self, Matrix};
 use super::settings::TrainSettings;
 use super::values::TrainOptimizer;
-use crate::device::{Cpu, Machine};
+use crate::device::{self, DeviceError, Machine};
 use crate::objective::{ContentTarget, Losses, Perceptual, StyleTarget, Weights};
 use crate::picture::Picture;
+use crate::settings::Device;
 
 /// Adam's constants (Kingma & Ba 2015).
 const BETA1: f32 = 0.9;
@@ -20,46 +23,46 @@ const BETA2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 
 /// The optimiser's state for a network's parameters.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Moments {
     /// Steps that are in them.
     pub(super) steps: u32,
     /// Of the gradient.
-    pub(super) first: Vec<f32>,
+    pub(super) first: Tensor,
     /// Of its squares, where Adam moves the parameter.
-    pub(super) second: Vec<f32>,
+    pub(super) second: Tensor,
 }
 
 impl Moments {
     /// Of no step.
-    pub(super) fn new(parameters: usize) -> Self {
-        Self { steps: 0, first: vec![0.0; parameters], second: vec![0.0; parameters] }
+    pub(super) fn new(parameters: usize, backend: &dyn Backend) -> Self {
+        Self { steps: 0, first: backend.zeros(parameters), second: backend.zeros(parameters) }
     }
 }
 
 /// The network that is trained and what it is trained under.
 pub(super) struct Learner {
-    trainer: StyleNetTrainer,
+    trainer: Box<dyn StyleTrainer>,
     /// The parameters that are moved as matrices, ascending.
     matrices: Vec<Matrix>,
     perceptual: Perceptual,
-    cpu: Cpu,
+    backend: Arc<dyn Backend>,
     styles: Vec<StyleTarget>,
     size: usize,
     shape: StyleNetShape,
     /// What the network painted last, planar `3 × size × size`.
-    painted: Vec<f32>,
+    painted: Tensor,
     /// The gradient with respect to it.
-    painted_gradient: Vec<f32>,
+    painted_gradient: Tensor,
     /// The gradient of all parameters.
-    gradient: Vec<f32>,
-    /// For people.
-    pub(super) device: String,
+    gradient: Tensor,
 }
 
 impl Learner {
-    /// A network of this shape under the losses of the settings, with each painting and the weight of its style.
+    /// A network of this shape on a device, under the losses of the settings, with each painting and the weight of its
+    /// style.
     pub(super) fn new(
+        backend: Arc<dyn Backend>,
         settings: &TrainSettings,
         network: Arc<Vgg>,
         shape: StyleNetShape,
@@ -67,46 +70,38 @@ impl Learner {
     ) -> Result<Self, TrainError> {
         let paint = settings.to_paint();
         let weights = Weights::new(&paint, network.kind)?;
-        let machine = Machine::new(&network, &paint, &weights.taps())?;
+        let machine = Machine::on(backend.clone(), &network, &paint, &weights.taps(), Packing::Kept);
+        let machine = machine.map_err(DeviceError::from)?;
         // The trunk has its own copy, packed.
         drop(network);
-        let (cpu, device, size) = (machine.cpu.clone(), machine.device.clone(), settings.image_size);
+        let size = settings.image_size;
         let mut perceptual = Perceptual::new(machine, &weights);
         let styles = paintings.iter().map(|painting| perceptual.style(std::slice::from_ref(painting))).collect();
-        let trainer = StyleNetTrainer::new(cpu.isa(), cpu.threads().clone(), shape, size, size)?;
+        let trainer = backend.style_trainer(shape, size, size)?;
         let pixels = 3 * size * size;
-        let gradient = vec![0.0; shape.parameter_count()];
-        let (painted, painted_gradient) = (vec![0.0; pixels], vec![0.0; pixels]);
+        let gradient = backend.zeros(shape.parameter_count());
+        let (painted, painted_gradient) = (backend.zeros(pixels), backend.zeros(pixels));
         let matrices = match settings.optimizer {
             TrainOptimizer::Muon => muon::matrices(shape),
             TrainOptimizer::Adam => Vec::new(),
         };
-        Ok(Self {
-            trainer,
-            matrices,
-            perceptual,
-            cpu,
-            styles,
-            size,
-            shape,
-            painted,
-            painted_gradient,
-            gradient,
-            device,
-        })
+        Ok(Self { trainer, matrices, perceptual, backend, styles, size, shape, painted, painted_gradient, gradient })
     }
 
     /// The parameters that are used from here on.
-    pub(super) fn set_parameters(&mut self, parameters: &[f32]) -> Result<(), TrainError> {
+    pub(super) fn set_parameters(&mut self, parameters: &Tensor) -> Result<(), TrainError> {
         Ok(self.trainer.set_parameters(parameters)?)
     }
 
     /// Something that paints a photograph in a style with these parameters, on one thread, beside the training; nothing
     /// comes of it where the network does not run.
-    pub(super) fn painter(&self, parameters: &[f32]) -> impl FnOnce(&Picture, usize) -> Option<Picture> + Send + use<> {
-        let (isa, shape, parameters) = (self.cpu.isa(), self.shape, parameters.to_vec());
+    pub(super) fn painter(
+        &self,
+        parameters: &Tensor,
+    ) -> impl FnOnce(&Picture, usize) -> Option<Picture> + Send + use<> {
+        let (shape, parameters) = (self.shape, self.backend.download(parameters).into_owned());
         move |photo, style| {
-            let net = StyleNet::new(isa, Threads::new(1), shape, &parameters).ok()?;
+            let net = device::backend(Device::Cpu, Some(1)).ok()?.style_net(shape, &parameters).ok()?;
             let (height, width) = (photo.height(), photo.width());
             let shares: Vec<f32> = (0..shape.styles).map(|s| f32::from(u8::from(s == style))).collect();
             let mut painted = vec![0.0; photo.data().len()];
@@ -117,7 +112,7 @@ impl Learner {
 
     /// The threads that everything is computed on.
     pub(super) fn threads(&self) -> &Threads {
-        self.cpu.threads()
+        self.backend.host().threads()
     }
 
     /// Looks at a photograph as a content.
@@ -128,7 +123,7 @@ impl Learner {
     /// Paints a photograph in a style.
     pub(super) fn paint(&mut self, photo: &Picture, style: usize) -> Picture {
         self.trainer.forward(photo.data(), style, &mut self.painted);
-        Picture::from_planar(self.size, self.size, self.painted.clone())
+        Picture::from_planar(self.size, self.size, self.backend.download(&self.painted).into_owned())
     }
 
     /// The losses of a photograph in a style, without a gradient.
@@ -152,7 +147,7 @@ impl Learner {
         let losses = self.perceptual.value_and_gradient(&self.painted, &content, target, &mut self.painted_gradient);
         target.share = 1.0;
         if losses.loss > 0.0 {
-            self.cpu.scale(&mut self.painted_gradient, 1.0 / losses.loss);
+            self.backend.scale(&mut self.painted_gradient, 1.0 / losses.loss);
         }
         self.trainer.backward(&self.painted_gradient);
         let style = losses.style / share;
@@ -162,50 +157,41 @@ impl Learner {
     /// Ends a batch of so many photographs; the norm of the gradient of their mean loss.
     pub(super) fn end_batch(&mut self, photographs: usize) -> f64 {
         self.trainer.take_gradient(1.0 / photographs as f32, &mut self.gradient);
-        self.cpu.dot(&self.gradient, &self.gradient).sqrt()
+        self.backend.dot(&self.gradient, &self.gradient).sqrt()
     }
 
     /// A step along the gradient of the last batch.
     pub(super) fn step(
         &mut self,
         learning_rate: f64,
-        parameters: &mut [f32],
+        parameters: &mut Tensor,
         moments: &mut Moments,
     ) -> Result<(), TrainError> {
         moments.steps += 1;
         let (step, learning_rate) = (moments.steps, learning_rate as f32);
         let adam = vector::Adam { step, learning_rate, beta1: BETA1, beta2: BETA2, epsilon: EPSILON };
-        let Moments { first, second, .. } = moments;
+        let gradient = self.backend.download(&self.gradient);
         let mut at = 0;
         for matrix in &self.matrices {
-            let (before, own) = (at..matrix.range.start, matrix.range.clone());
-            at = own.end;
-            let (values, first) = (&mut *parameters, &mut *first);
-            self.adam_step(adam, before, values, (first, second));
-            matrix.step(learning_rate, &self.gradient[own.clone()], &mut values[own.clone()], &mut first[own]);
+            self.adam_step(adam, at..matrix.range.start, parameters, moments);
+            at = matrix.range.end;
+            matrix.step_on(&*self.backend, learning_rate, &gradient, parameters, &mut moments.first);
         }
-        self.adam_step(adam, at..parameters.len(), parameters, (first, second));
+        self.adam_step(adam, at..parameters.len(), parameters, moments);
         self.set_parameters(parameters)
     }
-}
 
-impl Learner {
     /// A step of Adam for some parameters.
-    fn adam_step(
-        &self,
-        adam: vector::Adam,
-        range: Range<usize>,
-        parameters: &mut [f32],
-        (first, second): (&mut [f32], &mut [f32]),
-    ) {
-        let (gradient, values) = (&self.gradient[range.clone()], &mut parameters[range.clone()]);
-        self.cpu.adam_step(adam, gradient, values, &mut first[range.clone()], &mut second[range]);
+    fn adam_step(&self, adam: vector::Adam, range: Range<usize>, values: &mut Tensor, moments: &mut Moments) {
+        let Moments { first, second, .. } = moments;
+        self.backend.adam_step(adam, range, AdamVectors { gradient: &self.gradient, values, first, second });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::cpu_backend;
     use crate::network::network;
     use crate::train::start;
 
@@ -221,17 +207,18 @@ mod tests {
         let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2 };
         let settings = TrainSettings { image_size: 32, threads: Some(2), tv_weight: 2.0, ..TrainSettings::default() };
         let paintings = [(example("starry-night.jpg", 40), 1.0), (example("coffee.png", 40), 2.0)];
-        let mut learner = Learner::new(&settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
+        let mut learner = Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
         let photos = [example("chelsea.png", 32), example("rocket.jpg", 32)];
         let contents = [learner.content(&photos[0]), learner.content(&photos[1])];
         let parameters = start::fresh(shape, 1);
-        learner.set_parameters(&parameters).unwrap();
+        let backend = cpu_backend();
+        learner.set_parameters(&backend.upload(parameters.clone())).unwrap();
         let told: Vec<f64> = (0..2).map(|i| learner.look(&photos[i], i, 1.0).loss.ln()).collect();
         learner.end_batch(2);
-        let gradient = learner.gradient.clone();
+        let gradient = backend.download(&learner.gradient).into_owned();
         let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
         let mut value = |moved: &[f32]| {
-            learner.set_parameters(moved).unwrap();
+            learner.set_parameters(&backend.upload(moved.to_vec())).unwrap();
             (0..2).map(|i| learner.value(&photos[i], &contents[i], i).loss.ln()).sum::<f64>() / 2.0
         };
         assert_eq!(value(&parameters), (told[0] + told[1]) / 2.0, "with and without a gradient the same loss");
@@ -257,13 +244,14 @@ mod tests {
         let shape = StyleNetShape { width: 16, residual_blocks: 2, styles: 2 };
         let settings = TrainSettings { image_size: 64, threads: Some(2), ..TrainSettings::default() };
         let paintings = [(example("starry-night.jpg", 40), 1.0), (example("coffee.png", 40), 1.0)];
-        let mut learner = Learner::new(&settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
+        let mut learner = Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
         let mut parameters = start::fresh(shape, 5);
         // The two styles differ.
         parameters.iter_mut().enumerate().for_each(|(i, p)| *p *= 1.0 + 0.2 * (i as f32 * 0.7).sin());
-        learner.set_parameters(&parameters).unwrap();
+        let backend = cpu_backend();
+        learner.set_parameters(&backend.upload(parameters.clone())).unwrap();
         let photo = example("chelsea.png", 64);
-        let net = StyleNet::new(learner.cpu.isa(), learner.cpu.threads().clone(), shape, &parameters).unwrap();
+        let net = backend.style_net(shape, &parameters).unwrap();
         let run = |weights: &[f32]| {
             let mut out = vec![0.0; photo.data().len()];
             net.run(photo.data(), 64, 64, weights, usize::MAX, &mut out).unwrap();

@@ -41,6 +41,9 @@ mod start;
 mod validation;
 mod values;
 
+use std::sync::Arc;
+
+use impasto_nn::backend::Backend;
 use impasto_nn::kernels::StyleNetShape;
 use impasto_nn::style_model::{ModelCard, StyleCard, StyleDtype, StyleModel};
 use sha2::{Digest, Sha256};
@@ -58,6 +61,7 @@ pub use values::{Every, Schedule, TrainOptimizer, TrainStyle};
 
 use crate::bytes::hexadecimal;
 use crate::curve;
+use crate::device;
 use crate::job::{Context, End, Interruption, Job, OnRelease};
 use crate::network::network;
 use crate::objective::Losses;
@@ -119,7 +123,7 @@ impl Job for TrainJob {
         let ahead = BATCHES_AHEAD * settings.batch;
         let reading = Reading { size: settings.image_size, limits: settings.read_limits() };
         let samples = Samples::start(photos.training.clone(), reading, settings.seed, state.progress.sample, ahead);
-        context.tell(started(self, &photos, &validation, &state, shape, &learner.device));
+        context.tell(started(self, &photos, &validation, &state, shape, &state.backend.name()));
         for skipped in skipped {
             if !state.progress.skipped.contains(&skipped) {
                 context.tell(TrainEvent::Skipped(skipped.clone()));
@@ -162,11 +166,12 @@ impl Ready {
             let photos = Photos::find(&owned.photos, &[&owned.preview, &owned.curve])?;
             Ok::<_, TrainError>((paintings, photos))
         })??;
-        let state = begin(job, shape, &names, &photos, &paintings)?;
+        let backend = device::backend(job.settings.device, job.settings.threads)?;
+        let state = begin(job, shape, &names, &photos, &paintings, backend.clone())?;
         let (settings, pictures) = (job.settings.clone(), paintings.pictures.clone());
         let (found, parameters) = (photos.clone(), state.parameters.clone());
         let (learner, validation, skipped) = context.abandonable(move || {
-            let mut learner = Learner::new(&settings, network(&settings.network)?, shape, &pictures)?;
+            let mut learner = Learner::new(backend, &settings, network(&settings.network)?, shape, &pictures)?;
             learner.set_parameters(&parameters)?;
             let (validation, skipped) = Validation::read(&found, &mut learner, names, &pictures, &settings)?;
             Ok::<_, TrainError>((learner, validation, skipped))
@@ -182,12 +187,13 @@ fn begin(
     names: &[String],
     photos: &Photos,
     paintings: &Paintings,
+    backend: Arc<dyn Backend>,
 ) -> Result<State, TrainError> {
     if job.resume {
         let path = checkpoint_path(&job.output);
         let checkpoint = Checkpoint::read(&path)?;
         let was = checkpoint.settings.settings();
-        let mut state = checkpoint.state(shape.parameter_count())?;
+        let mut state = checkpoint.state(shape.parameter_count(), backend)?;
         if (was.steps, was.minutes) != (job.settings.steps, job.settings.minutes) {
             state.change_length(&job.settings);
         }
@@ -208,7 +214,7 @@ fn begin(
         Some(path) => start::from_model(path, &StyleModel::load(path)?, shape, names)?,
         None => start::fresh(shape, job.settings.seed),
     };
-    let mut state = State::new(parameters);
+    let mut state = State::new(parameters, backend);
     state.progress.pace = Pace::of_steps(&job.settings);
     state.progress.photos.clone_from(&photos.fingerprint);
     state.progress.style_hashes.clone_from(&paintings.hashes);
@@ -252,7 +258,8 @@ fn finish(
     let losses = state.best_losses().unwrap_or_default();
     let progress = &state.progress;
     let card = card(job, &state, paintings, losses);
-    let model = StyleModel { shape, parameters: state.best, card };
+    let parameters = state.backend.take(state.best);
+    let model = StyleModel { shape, parameters, card };
     context.tell(TrainEvent::Finished {
         step: progress.step,
         elapsed: state.elapsed,

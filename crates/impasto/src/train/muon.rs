@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use impasto_matrix::orthogonal_part;
+use impasto_nn::backend::{Backend, Tensor};
 use impasto_nn::kernels::{Parameter, StyleNetShape};
 
 /// How much of the momentum a step keeps; Nesterov's form, as theirs.
@@ -39,9 +40,27 @@ pub(super) fn matrices(shape: StyleNetShape) -> Vec<Matrix> {
 }
 
 impl Matrix {
+    /// A step along a gradient on a device; all three hold the values of all parameters. The matrix itself is moved on the
+    /// host.
+    pub(super) fn step_on(
+        &self,
+        backend: &dyn Backend,
+        learning_rate: f32,
+        gradient: &[f32],
+        values: &mut Tensor,
+        momentum: &mut Tensor,
+    ) {
+        let gradient = &gradient[self.range.clone()];
+        backend.on_host(momentum, self.range.clone(), &mut |momentum| {
+            backend.on_host(values, self.range.clone(), &mut |values| {
+                self.step(learning_rate, gradient, values, momentum);
+            });
+        });
+    }
+
     /// A step along a gradient; all three slices are the matrix' own. Where the momentum is nothing, or is no number,
     /// nothing moves.
-    pub(super) fn step(&self, learning_rate: f32, gradient: &[f32], values: &mut [f32], momentum: &mut [f32]) {
+    fn step(&self, learning_rate: f32, gradient: &[f32], values: &mut [f32], momentum: &mut [f32]) {
         let toward = |(momentum, gradient): (&mut f32, &f32)| {
             *momentum += (1.0 - MOMENTUM) * (gradient - *momentum);
             *momentum + (1.0 - MOMENTUM) * (gradient - *momentum)

@@ -208,7 +208,7 @@ impl Run<'_> {
             return Ok(Pass::Whole);
         }
         let learning_rate = self.learning_rate(progress);
-        self.state.good.copy_from_slice(&self.state.parameters);
+        self.state.backend.copy(&self.state.parameters, &mut self.state.good);
         self.learner.step(learning_rate, &mut self.state.parameters, &mut self.state.moments)?;
         self.clock.remember_step(begun.elapsed().as_secs_f64());
         self.tell_step(losses, learning_rate, norm);
@@ -290,8 +290,8 @@ impl Run<'_> {
         progress.setbacks += 1;
         progress.halvings += 1;
         progress.good_steps = 0;
-        state.parameters.copy_from_slice(&state.good);
-        state.moments = Moments::new(state.parameters.len());
+        state.backend.copy(&state.good, &mut state.parameters);
+        state.moments = Moments::new(state.parameters.len(), &*state.backend);
         self.learner.set_parameters(&state.parameters)?;
         let rate = settings.learning_rate * 0.5f64.powi(progress.halvings as i32);
         let (step, reason) = (progress.step + 1, format!("the learning rate is at most {rate} from here on"));
@@ -323,7 +323,7 @@ impl Run<'_> {
             return Err(TrainError::NotFiniteStart);
         }
         if best {
-            self.state.best.copy_from_slice(&self.state.parameters);
+            self.state.backend.copy(&self.state.parameters, &mut self.state.best);
             self.state.progress.best_step = step;
         }
         self.state.validations.push((step, elapsed, losses));

@@ -111,7 +111,7 @@ declare! {
         /// The network of the losses: `vgg19` (built in), `vgg16`, or a weight file (.mat, .pth, .safetensors).
         #[arg(value_name = "NAME|FILE")]
         value network: String;
-        /// The device to compute on: `auto` or `cpu`.
+        /// The device to compute on: `auto`, `cpu` or `reference` (plain loops, very slow, to check the others).
         value device: Device;
         /// Threads of the CPU [default: all cores].
         #[arg(value_name = "N", allow_negative_numbers = true)]

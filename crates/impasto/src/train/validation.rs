@@ -133,6 +133,7 @@ mod tests {
     use impasto_nn::kernels::StyleNetShape;
 
     use super::*;
+    use crate::device::cpu_backend;
     use crate::network::network;
     use crate::train::TrainSettings;
 
@@ -159,7 +160,7 @@ mod tests {
         let settings = TrainSettings { image_size: 32, threads: Some(2), ..TrainSettings::default() };
         let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 1 };
         let paintings = [(Picture::from_rgb8(32, 32, &[99; 32 * 32 * 3]), 1.0)];
-        let mut learner = Learner::new(&settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
+        let mut learner = Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
         let mut read = || Validation::read(&photos, &mut learner, vec!["a".into()], &paintings, &settings);
         std::fs::write(&photos.validation[1], b"broken").unwrap();
         let (validation, skipped) = read().unwrap();
