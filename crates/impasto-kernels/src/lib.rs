@@ -36,7 +36,7 @@
 //! ```
 //! use impasto_kernels::{Isa, StyleNet, StyleNetShape, Threads};
 //!
-//! let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2 };
+//! let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2, ..StyleNetShape::JOHNSON };
 //! let parameters = vec![0.01; shape.parameter_count()];
 //! let net = StyleNet::new(Isa::best(), Threads::new(2), shape, &parameters)?;
 //! let (picture, mut painted) = (vec![200.0; 3 * 20 * 30], vec![0.0; 3 * 20 * 30]);

@@ -130,8 +130,20 @@ impl PackedConvolution {
     }
 }
 
+/// The taps of a network with so many convolutions, ascending and each once.
+pub(crate) fn sorted_taps(taps: &[usize], convolutions: usize) -> Result<Vec<usize>, TrunkError> {
+    let mut taps = taps.to_vec();
+    taps.sort_unstable();
+    taps.dedup();
+    match taps.last() {
+        None => Err(TrunkError::NoTaps),
+        Some(&tap) if tap >= convolutions => Err(TrunkError::NoSuchTap { tap, convolutions }),
+        Some(_) => Ok(taps),
+    }
+}
+
 /// Checks that the layers make a trunk.
-fn check(layers: &[TrunkLayer]) -> Result<(), TrunkError> {
+pub(crate) fn check(layers: &[TrunkLayer]) -> Result<(), TrunkError> {
     let mut before: Option<usize> = None;
     let mut index = 0;
     let mut after_convolution = false;

@@ -18,7 +18,7 @@ fn burn_paints_what_the_kernels_paint() {
     let mut file = TensorFile::open(&path).unwrap();
     let photograph = file.find("content").map(|content| file.read(content)).unwrap().unwrap();
     let cases = [
-        (StyleNetShape { width: 16, residual_blocks: 1, styles: 3 }, vec![0.25, 0.5, 0.25]),
+        (StyleNetShape { width: 16, residual_blocks: 1, styles: 3, ..StyleNetShape::JOHNSON }, vec![0.25, 0.5, 0.25]),
         (StyleNetShape::johnson(1), vec![1.0]),
     ];
     for (shape, shares) in cases {
@@ -41,7 +41,7 @@ fn burn_paints_what_the_kernels_paint() {
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 1 };
+    let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 1, ..StyleNetShape::JOHNSON };
     let parameters = model(shape).parameters;
     let made = |shape, parameters: &[f32]| BurnStyleNet::cpu(shape, parameters).map(|_| ()).unwrap_err();
     assert!(matches!(made(shape, &parameters[1..]), StyleNetError::Parameters { .. }));

@@ -16,7 +16,7 @@ use impasto_nn::{
     style_model::{StyleModel, StyleModelError},
 };
 
-const SMALL: StyleNetShape = StyleNetShape { width: 16, residual_blocks: 1, styles: 3 };
+const SMALL: StyleNetShape = StyleNetShape { width: 16, residual_blocks: 1, styles: 3, ..StyleNetShape::JOHNSON };
 
 /// Sizes that leave every rest modulo 4 in each direction, from the least size up.
 const SIZES: [(usize, usize); 7] = [(16, 16), (17, 18), (19, 17), (18, 31), (46, 33), (64, 48), (93, 70)];

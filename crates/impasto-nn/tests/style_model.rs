@@ -10,7 +10,7 @@ use impasto_nn::{
     style_model::{StyleDtype, StyleModel, StyleModelError},
 };
 
-const SHAPE: StyleNetShape = StyleNetShape { width: 16, residual_blocks: 2, styles: 3 };
+const SHAPE: StyleNetShape = StyleNetShape { width: 16, residual_blocks: 2, styles: 3, ..StyleNetShape::JOHNSON };
 
 #[test]
 fn a_model_comes_back_as_it_was() {

@@ -59,7 +59,8 @@ fn files() -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(read).collect();
     files.sort();
     assert!(files.len() >= 9);
-    let own = common::styles::model(StyleNetShape { width: 16, residual_blocks: 1, styles: 2 });
+    let own =
+        common::styles::model(StyleNetShape { width: 16, residual_blocks: 1, styles: 2, ..StyleNetShape::JOHNSON });
     for dtype in [StyleDtype::F32, StyleDtype::F16] {
         files.push((format!("{dtype:?}"), own.to_bytes(dtype).unwrap()));
     }

@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 
 /// A network of so many styles, `one`, `two` and so on, that answers with strong colours.
 fn model(styles: usize) -> StyleModel {
-    let shape = StyleNetShape { width: 16, residual_blocks: 1, styles };
+    let shape = StyleNetShape { width: 16, residual_blocks: 1, styles, ..StyleNetShape::JOHNSON };
     let mut random = ChaCha8Rng::seed_from_u64(4);
     let mut parameters = vec![0.0; shape.parameter_count()];
     for parameter in shape.parameters() {

@@ -73,7 +73,7 @@ impl Studio {
 
     /// Writes a small style model whose weights are random, with styles of these names.
     pub(crate) fn model(&self, name: &str, styles: &[&str]) {
-        let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: styles.len() };
+        let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: styles.len(), ..StyleNetShape::JOHNSON };
         let mut state = 1u32;
         let mut random = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -15,7 +15,7 @@ mod window;
 
 use crate::profile::{Part, Profile, Timing};
 use crate::size::feature_fits;
-use crate::trunk::PackedTrunk;
+use crate::trunk::{PackedTrunk, sorted_taps};
 use crate::{Border, Features, Moments, Pooling, Shape, TapGradient, Threads, TrunkError};
 use backward::Flow;
 use banded::Banded;
@@ -71,15 +71,7 @@ impl Engine {
         scale: [f32; 3],
         taps: &[usize],
     ) -> Result<Self, TrunkError> {
-        let mut taps = taps.to_vec();
-        taps.sort_unstable();
-        taps.dedup();
-        let convolutions = trunk.convolutions();
-        match taps.last() {
-            None => return Err(TrunkError::NoTaps),
-            Some(&tap) if tap >= convolutions => return Err(TrunkError::NoSuchTap { tap, convolutions }),
-            Some(_) => {}
-        }
+        let taps = sorted_taps(taps, trunk.convolutions())?;
         let job = Job { trunk, threads, pooling, pooling_scale: 1.0, border: Border::Zero, mean, scale };
         Ok(Self { job, taps, bands: None, planned: None, kept: false, profile: Profile::default() })
     }

@@ -2,6 +2,8 @@
 
 mod plain;
 mod style_net;
+#[cfg(test)]
+mod tests;
 mod trunk;
 
 #[cfg(test)]

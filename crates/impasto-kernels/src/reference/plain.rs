@@ -210,7 +210,7 @@ fn convolve_replicated_back(convolution: &Convolution, gradient: &[f64], shape: 
     output
 }
 
-fn pooled(shape: Shape) -> Shape {
+pub(super) fn pooled(shape: Shape) -> Shape {
     Shape { channels: shape.channels, height: (shape.height / 2).max(1), width: (shape.width / 2).max(1) }
 }
 

@@ -51,12 +51,16 @@ pub struct ReferenceStyleNetTrainer {
 }
 
 impl ReferenceStyleNetTrainer {
-    /// A trainer for pictures of this size.
+    /// A trainer for pictures of this size, whose sides are multiples of 4.
     ///
     /// # Errors
     /// If the shape is not one that the kernels run, or the size does not fit.
     pub fn new(shape: StyleNetShape, height: usize, width: usize) -> Result<Self, StyleNetError> {
+        naive::check_shape(shape)?;
         naive::check_size(shape, height, width)?;
+        if !height.is_multiple_of(4) || !width.is_multiple_of(4) {
+            return Err(StyleNetError::NotFours { width, height });
+        }
         let sums = vec![0.0; shape.parameter_count()];
         Ok(Self { shape, size: [height, width], parameters: Vec::new(), style: 0, trace: Vec::new(), sums })
     }
@@ -77,10 +81,12 @@ impl ReferenceStyleNetTrainer {
     /// If there are no parameters yet, no such style, or a slice has the wrong length.
     pub fn forward(&mut self, picture: &[f32], style: usize, out: &mut [f32]) {
         let [height, width] = self.size;
+        assert!(style < self.shape.styles, "the network has {} styles", self.shape.styles);
+        assert!(!self.parameters.is_empty(), "parameters are set before the first pass");
+        assert_eq!(picture.len(), 3 * height * width, "a picture has three planes");
         (self.style, self.trace) = (style, Vec::new());
         let shape = self.shape;
         let painted = naive::forward(shape, &self.parameters, picture, self.size, style, &mut self.trace);
-        assert_eq!(painted.len(), 3 * height * width, "a picture has three planes");
         out.iter_mut().zip(painted).for_each(|(out, value)| *out = value as f32);
     }
 

@@ -7,6 +7,25 @@ pub enum StyleNetError {
     /// A width that does not fill whole blocks of sixteen channels.
     #[error("the network's width is {0} channels, but only multiples of 16 are supported")]
     Width(usize),
+    /// An order of layers that does not exist.
+    #[error(
+        "the network has {downsamplings} downsamplings and a first kernel of {edge_kernel}×{edge_kernel}, but only 0 to 2 \
+         and 3×3 or 9×9 are supported"
+    )]
+    Topology {
+        /// How often it halves the sides.
+        downsamplings: usize,
+        /// Side of the kernels of its first and last layer.
+        edge_kernel: usize,
+    },
+    /// An order of layers that the kernels of the processor do not run.
+    #[error(
+        "the network has {downsamplings} downsamplings, but the processor's kernels run 2: use `--device reference`"
+    )]
+    Kernels {
+        /// How often it halves the sides.
+        downsamplings: usize,
+    },
     /// A network without styles.
     #[error("the network has no styles, give it at least one")]
     NoStyles,

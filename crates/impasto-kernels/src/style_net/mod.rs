@@ -1,5 +1,6 @@
 //! The image transformation network: one pass from a photograph to a painting, and its training.
 
+mod embed;
 mod error;
 mod naive;
 mod naive_backward;
@@ -13,7 +14,7 @@ mod planes;
 mod rows;
 mod shape;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tiles;
 mod trainer;
 mod weight_gradient;
@@ -30,21 +31,25 @@ pub use trainer::StyleNetTrainer;
 pub(crate) mod reference {
     pub(crate) use super::naive::{LayerTrace, forward, run};
     pub(crate) use super::naive_backward::backward;
-    pub(crate) use super::{check, check_size};
+    pub(crate) use super::{check, check_shape, check_size};
 }
 
 /// The least side of a picture that passes through the network.
 pub const LEAST_SIDE: usize = 16;
 
-fn check_shape(shape: StyleNetShape) -> Result<(), StyleNetError> {
+pub(crate) fn check_shape(shape: StyleNetShape) -> Result<(), StyleNetError> {
     if shape.width == 0 || !shape.width.is_multiple_of(16) {
         return Err(StyleNetError::Width(shape.width));
+    }
+    let StyleNetShape { downsamplings, edge_kernel, .. } = shape;
+    if downsamplings > 2 || ![3, 9].contains(&edge_kernel) {
+        return Err(StyleNetError::Topology { downsamplings, edge_kernel });
     }
     if shape.styles == 0 {
         return Err(StyleNetError::NoStyles);
     }
     // All weights, with 9×9 for every kernel; all scales and shifts.
-    let StyleNetShape { width, residual_blocks, styles } = shape;
+    let StyleNetShape { width, residual_blocks, styles, .. } = shape;
     let layers = residual_blocks.saturating_mul(2).saturating_add(6);
     let weights = product(&[16 * 81 * size_of::<f32>(), width, width, layers]);
     let norms = product(&[8 * size_of::<f32>(), styles, width, layers]);

@@ -4,7 +4,7 @@ use super::pass::{Packed, Pass, Statistics};
 use super::plan::{Plan, Workspace, halo, strips};
 use super::shape::StyleNetShape;
 use super::weights::Weights;
-use super::{StyleNetError, check};
+use super::{StyleNetError, check, embed};
 use crate::{Isa, Shape, Threads};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -28,8 +28,10 @@ impl StyleNet {
     /// If the shape is not one that the kernels run, or there are not as many parameters as it needs.
     pub fn new(isa: Isa, threads: Threads, shape: StyleNetShape, parameters: &[f32]) -> Result<Self, StyleNetError> {
         check(shape, parameters)?;
-        let weights = Weights::new(isa, &threads, shape, parameters);
-        let (parameters, workspace) = (parameters.to_vec(), Mutex::default());
+        let parameters = embed::parameters(shape, parameters).into_owned();
+        let shape = embed::shape(shape)?;
+        let weights = Weights::new(isa, &threads, shape, &parameters);
+        let workspace = Mutex::default();
         Ok(Self { isa, threads, shape, weights, parameters, workspace })
     }
 

@@ -2,8 +2,11 @@
 
 use std::ops::Range;
 
-/// Which image transformation network: the one of Johnson et al. 2016 (supplementary material) with conditional
-/// instance normalisation (Dumoulin et al. 2017), so that one network holds several styles.
+/// Which image transformation network: one like that of Johnson et al. 2016 (supplementary material, [`JOHNSON`]) with
+/// conditional instance normalisation (Dumoulin et al. 2017), so that one network holds several styles. With two
+/// downsamplings and edges of 9 it is
+///
+/// [`JOHNSON`]: Self::JOHNSON
 ///
 /// ```text
 /// picture / 255 ─▶ down1 9×9 ─▶ down2 3×3, stride 2 ─▶ down3 3×3, stride 2 ─▶ residual blocks: x + conv2(conv1(x))
@@ -17,10 +20,15 @@ use std::ops::Range;
 /// without repeating its edge; `×2` repeats every pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StyleNetShape {
-    /// Channels `w` of the widest-resolution layers, a multiple of 16; Johnson's network has 32.
+    /// Channels `w` of the layers at full resolution, a multiple of 16; Johnson's network has 32.
     pub width: usize,
+    /// How often the sides are halved, with twice the channels each time, and enlarged again: 0 to 2; Johnson's network
+    /// has 2.
+    pub downsamplings: usize,
     /// Residual blocks; Johnson's network has 5.
     pub residual_blocks: usize,
+    /// Side of the kernels of the first and of the last layer, 3 or 9; Johnson's network has 9.
+    pub edge_kernel: usize,
     /// Styles it holds, at least 1.
     pub styles: usize,
 }
@@ -121,9 +129,12 @@ impl StyleNetLayer {
 }
 
 impl StyleNetShape {
+    /// Johnson's network with one style.
+    pub const JOHNSON: Self = Self { width: 32, downsamplings: 2, residual_blocks: 5, edge_kernel: 9, styles: 1 };
+
     /// Johnson's network with so many styles.
     pub fn johnson(styles: usize) -> Self {
-        Self { width: 32, residual_blocks: 5, styles }
+        Self { styles, ..Self::JOHNSON }
     }
 
     /// All convolutions in order.
@@ -136,16 +147,23 @@ impl StyleNetShape {
             start += layer.weight_len() + out_channels * if role.is_normalised() { 2 * self.styles } else { 1 };
             layers.push(layer);
         };
-        add("down1".into(), LayerRole::Input, 3, w, 9);
-        add("down2".into(), LayerRole::Down, w, 2 * w, 3);
-        add("down3".into(), LayerRole::Down, 2 * w, 4 * w, 3);
-        for block in 1..=self.residual_blocks {
-            add(format!("residual{block}.conv1"), LayerRole::ResidualFirst, 4 * w, 4 * w, 3);
-            add(format!("residual{block}.conv2"), LayerRole::ResidualSecond, 4 * w, 4 * w, 3);
+        let (edge, halvings) = (self.edge_kernel, self.downsamplings);
+        // Channels after so many halvings.
+        let channels = |halvings: usize| w << halvings;
+        add("down1".into(), LayerRole::Input, 3, w, edge);
+        for halving in 1..=halvings {
+            add(format!("down{}", halving + 1), LayerRole::Down, channels(halving - 1), channels(halving), 3);
         }
-        add("up1".into(), LayerRole::Up, 4 * w, 2 * w, 3);
-        add("up2".into(), LayerRole::Up, 2 * w, w, 3);
-        add("out".into(), LayerRole::Output, w, 3, 9);
+        let stream = channels(halvings);
+        for block in 1..=self.residual_blocks {
+            add(format!("residual{block}.conv1"), LayerRole::ResidualFirst, stream, stream, 3);
+            add(format!("residual{block}.conv2"), LayerRole::ResidualSecond, stream, stream, 3);
+        }
+        for halving in (1..=halvings).rev() {
+            let name = format!("up{}", halvings + 1 - halving);
+            add(name, LayerRole::Up, channels(halving), channels(halving - 1), 3);
+        }
+        add("out".into(), LayerRole::Output, w, 3, edge);
         layers
     }
 
@@ -181,7 +199,10 @@ mod tests {
 
     #[test]
     fn parameters_follow_each_other_and_fill_their_shapes() {
-        for shape in [StyleNetShape::johnson(1), StyleNetShape { width: 16, residual_blocks: 2, styles: 3 }] {
+        for shape in [
+            StyleNetShape::johnson(1),
+            StyleNetShape { width: 16, residual_blocks: 2, styles: 3, ..StyleNetShape::JOHNSON },
+        ] {
             let mut next = 0;
             for parameter in shape.parameters() {
                 assert_eq!(parameter.range.start, next, "{}", parameter.name);

@@ -49,7 +49,7 @@ fn an_engine_can_be_interrupted_at_every_point_and_used_again() {
 
 #[test]
 fn a_style_network_tells_that_it_was_interrupted_and_can_be_used_again() {
-    let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 1 };
+    let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 1, ..StyleNetShape::JOHNSON };
     let parameters: Vec<f32> = (0..shape.parameter_count()).map(|i| (i % 13) as f32 * 0.01 - 0.05).collect();
     let threads = Threads::new(2);
     let net = StyleNet::new(Isa::best(), threads.clone(), shape, &parameters).unwrap();

@@ -30,7 +30,7 @@ impl ReferenceDeviceTrunk {
             return Err(TrunkError::NoSuchTap { tap: deepest, convolutions });
         }
         let (layers, preprocessing) = (network.trunk_layers(deepest), network.preprocessing);
-        let mut trunk = ReferenceTrunk::new(layers, pooling, preprocessing.mean, preprocessing.scale);
+        let mut trunk = ReferenceTrunk::new(layers, pooling, preprocessing.mean, preprocessing.scale, taps)?;
         trunk.set_pooling_scale(pooling_scale);
         trunk.set_border(border);
         let values = |c: &impasto_kernels::Convolution| c.weight.len() + c.bias.len();
@@ -129,7 +129,7 @@ impl DeviceTrunk for ReferenceDeviceTrunk {
     }
 
     fn release(&mut self) {
-        self.trunk.release();
+        self.trunk.forget();
     }
 
     fn planned_bytes(&self, height: usize, width: usize, _: Option<usize>) -> usize {

@@ -11,6 +11,7 @@ use crate::formats::{Format, LoadError, ModelKind, TensorFile, shape_text};
 /// overflows.
 pub(super) const WIDEST: usize = 1024;
 pub(super) const MOST_BLOCKS: usize = 256;
+pub(super) const MOST_DOWNSAMPLINGS: usize = 2;
 pub(super) const MOST_STYLES: usize = 1 << 16;
 
 /// Reads the model that a file holds.
@@ -68,9 +69,9 @@ fn shape(file: &TensorFile) -> Result<StyleNetShape, StyleModelError> {
         found: found(tensor).map_or("missing".into(), shape_text),
         expected: expected.into(),
     };
-    let width = match found("down1.weight") {
-        Some(&[width @ 16..=WIDEST, 3, 9, 9]) if width.is_multiple_of(16) => width,
-        _ => return Err(wrong("down1.weight", "W×3×9×9 with W a multiple of 16")),
+    let (width, edge_kernel) = match found("down1.weight") {
+        Some(&[width @ 16..=WIDEST, 3, k @ (3 | 9), same]) if width.is_multiple_of(16) && k == same => (width, k),
+        _ => return Err(wrong("down1.weight", "W×3×9×9 or W×3×3×3 with W a multiple of 16")),
     };
     let styles = match found("down1.scale") {
         Some(&[styles @ 1..=MOST_STYLES, channels]) if channels == width => styles,
@@ -78,7 +79,9 @@ fn shape(file: &TensorFile) -> Result<StyleNetShape, StyleModelError> {
     };
     let is_there = |block: &usize| file.find(&format!("residual{block}.conv1.weight")).is_some();
     let residual_blocks = (1..=MOST_BLOCKS).take_while(is_there).count();
-    Ok(StyleNetShape { width, residual_blocks, styles })
+    let halves = |halving: &usize| file.find(&format!("down{}.weight", halving + 1)).is_some();
+    let downsamplings = (1..=MOST_DOWNSAMPLINGS).take_while(halves).count();
+    Ok(StyleNetShape { width, downsamplings, residual_blocks, edge_kernel, styles })
 }
 
 /// The number of every tensor, all of which are there and of the right shape, with none beside them.

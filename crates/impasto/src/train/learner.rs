@@ -204,7 +204,7 @@ mod tests {
     /// along the gradient itself.
     #[test]
     fn the_gradient_of_a_whole_batch_is_that_of_finite_differences() {
-        let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2 };
+        let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2, ..StyleNetShape::JOHNSON };
         let settings = TrainSettings { image_size: 32, threads: Some(2), tv_weight: 2.0, ..TrainSettings::default() };
         let paintings = [(example("starry-night.jpg", 40), 1.0), (example("coffee.png", 40), 2.0)];
         let mut learner = Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
@@ -241,7 +241,7 @@ mod tests {
     /// What a network is trained as is what it is run as.
     #[test]
     fn a_network_paints_the_same_in_training_and_out_of_it() {
-        let shape = StyleNetShape { width: 16, residual_blocks: 2, styles: 2 };
+        let shape = StyleNetShape { width: 16, residual_blocks: 2, styles: 2, ..StyleNetShape::JOHNSON };
         let settings = TrainSettings { image_size: 64, threads: Some(2), ..TrainSettings::default() };
         let paintings = [(example("starry-night.jpg", 40), 1.0), (example("coffee.png", 40), 1.0)];
         let mut learner = Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, &paintings).unwrap();

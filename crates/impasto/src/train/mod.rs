@@ -159,7 +159,7 @@ impl Ready {
     fn new(job: &TrainJob, context: &Context<'_>) -> Result<Self, TrainError> {
         let names: Vec<String> = job.styles.iter().map(|style| style.name.clone()).collect();
         let (width, residual_blocks) = (job.settings.width, job.settings.residual_blocks);
-        let shape = StyleNetShape { width, residual_blocks, styles: names.len() };
+        let shape = StyleNetShape { width, residual_blocks, styles: names.len(), ..StyleNetShape::JOHNSON };
         let owned = job.clone();
         let (paintings, photos) = context.abandonable(move || {
             let paintings = Paintings::read(&owned)?;

@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_matrices_are_the_small_convolutions() {
-        let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2 };
+        let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2, ..StyleNetShape::JOHNSON };
         let all = matrices(shape);
         let sizes: Vec<_> = all.iter().map(|matrix| (matrix.rows, matrix.columns)).collect();
         assert_eq!(sizes, [(32, 144), (64, 288), (64, 576), (64, 576), (32, 576), (16, 288)]);

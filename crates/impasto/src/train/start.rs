@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use impasto_nn::style_model::{ModelCard, StyleCard};
 
-    const SHAPE: StyleNetShape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2 };
+    const SHAPE: StyleNetShape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2, ..StyleNetShape::JOHNSON };
 
     fn parameter<'a>(shape: StyleNetShape, values: &'a [f32], name: &str) -> &'a [f32] {
         let parameters = shape.parameters();

@@ -158,7 +158,7 @@ mod tests {
         }
         let photos = Photos::find(&[folder.path().into()], &[]).unwrap();
         let settings = TrainSettings { image_size: 32, threads: Some(2), ..TrainSettings::default() };
-        let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 1 };
+        let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 1, ..StyleNetShape::JOHNSON };
         let paintings = [(Picture::from_rgb8(32, 32, &[99; 32 * 32 * 3]), 1.0)];
         let mut learner = Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
         let mut read = || Validation::read(&photos, &mut learner, vec!["a".into()], &paintings, &settings);

@@ -12,40 +12,61 @@ fn loss(shape: StyleNetShape, parameters: &[f64], picture: &[f32], size: (usize,
     out.iter().zip(factors).map(|(out, &factor)| out * f64::from(factor)).sum()
 }
 
-/// The gradient that the reference finds.
-fn reference(parameters: &[f32], picture: &[f32], (height, width): (usize, usize), factors: &[f32]) -> Vec<f32> {
-    let mut trainer = ReferenceStyleNetTrainer::new(SMALL, height, width).unwrap();
-    trainer.set_parameters(parameters).unwrap();
-    trainer.forward(picture, 1, &mut vec![0.0; picture.len()]);
-    trainer.backward(factors);
-    let mut gradient = vec![0.0; parameters.len()];
-    trainer.take_gradient(1.0, &mut gradient);
-    gradient
+/// What takes gradients: the reference, and the kernels where they run the shape.
+type Gradient = Box<dyn Fn(&[f32], &[f32], &[f32]) -> Vec<f32>>;
+
+fn by_the_reference(shape: StyleNetShape, (height, width): (usize, usize)) -> Gradient {
+    Box::new(move |parameters, picture, factors| {
+        let mut trainer = ReferenceStyleNetTrainer::new(shape, height, width).unwrap();
+        trainer.set_parameters(parameters).unwrap();
+        trainer.forward(picture, 1, &mut vec![0.0; picture.len()]);
+        trainer.backward(factors);
+        let mut gradient = vec![0.0; parameters.len()];
+        trainer.take_gradient(1.0, &mut gradient);
+        gradient
+    })
+}
+
+fn by_the_kernels(shape: StyleNetShape, (height, width): (usize, usize), isa: Isa, threads: usize) -> Gradient {
+    Box::new(move |parameters, picture, factors| {
+        let mut trainer = StyleNetTrainer::new(isa, Threads::new(threads), shape, height, width).unwrap();
+        trainer.set_parameters(parameters).unwrap();
+        trainer.forward(picture, 1, &mut vec![0.0; picture.len()]);
+        trainer.backward(factors);
+        let mut gradient = vec![0.0; parameters.len()];
+        trainer.take_gradient(1.0, &mut gradient);
+        gradient
+    })
 }
 
 #[test]
 fn gradients_are_finite_differences() {
-    let (height, width) = (20, 24);
-    let (parameters, picture) = (parameters(SMALL), cat(height, width));
+    for shape in [SMALL, StyleNetShape { edge_kernel: 3, residual_blocks: 1, ..SMALL }] {
+        let size = (20, 24);
+        let mut all = vec![("the reference".to_owned(), by_the_reference(shape, size))];
+        for (isa, threads) in Isa::available().into_iter().flat_map(|isa| [(isa, 1), (isa, 2)]) {
+            all.push((format!("{isa:?}, {threads} threads"), by_the_kernels(shape, size, isa, threads)));
+        }
+        check(shape, size, all);
+    }
+}
+
+#[test]
+fn gradients_of_other_shapes_are_finite_differences() {
+    let fewer = StyleNetShape { downsamplings: 0, residual_blocks: 3, edge_kernel: 3, ..SMALL };
+    for shape in [fewer, StyleNetShape { downsamplings: 1, residual_blocks: 1, ..SMALL }] {
+        check(shape, (16, 20), vec![("the reference".into(), by_the_reference(shape, (16, 20)))]);
+    }
+}
+
+fn check(shape: StyleNetShape, (height, width): (usize, usize), all: Vec<(String, Gradient)>) {
+    let (parameters, picture) = (parameters(shape), cat(height, width));
     let factors = Numbers::new(3).many(picture.len());
     let wide: Vec<f64> = parameters.iter().map(|&v| f64::from(v)).collect();
-    let trained = |isa, threads| {
-        let mut trainer = StyleNetTrainer::new(isa, Threads::new(threads), SMALL, height, width).unwrap();
-        trainer.set_parameters(&parameters).unwrap();
-        let mut out = vec![0.0; picture.len()];
-        trainer.forward(&picture, 1, &mut out);
-        trainer.backward(&factors);
-        let mut gradient = vec![0.0; parameters.len()];
-        trainer.take_gradient(1.0, &mut gradient);
-        gradient
-    };
-    let mut all = vec![("reference".to_owned(), reference(&parameters, &picture, (height, width), &factors))];
-    for (isa, threads) in Isa::available().into_iter().flat_map(|isa| [(isa, 1), (isa, 2)]) {
-        all.push((format!("{isa:?}, {threads} threads"), trained(isa, threads)));
-    }
+    let all: Vec<_> = all.into_iter().map(|(who, take)| (who, take(&parameters, &picture, &factors))).collect();
     let length_of = |values: &[f32]| values.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
     let mut numbers = Numbers::new(5);
-    for parameter in SMALL.parameters() {
+    for parameter in shape.parameters() {
         // Random directions through each parameter see every one of its values at once.
         let direction = numbers.many(parameter.range.len());
         let step = 1e-6;
@@ -53,7 +74,7 @@ fn gradients_are_finite_differences() {
             let mut moved = wide.clone();
             let values = moved[parameter.range.clone()].iter_mut().zip(&direction);
             values.for_each(|(value, &d)| *value += by * f64::from(d));
-            loss(SMALL, &moved, &picture, (height, width), &factors)
+            loss(shape, &moved, &picture, (height, width), &factors)
         };
         let expected = (moved(step) - moved(-step)) / (2.0 * step);
         for (who, gradient) in &all {
@@ -64,7 +85,7 @@ fn gradients_are_finite_differences() {
             assert!(
                 // Some gradients are zero but for rounding: a shift behind which everything is normalised again.
                 (found - expected).abs() < 1e-5 * length + 1e-6 * whole,
-                "{who}, {name}: {found} for {expected}, of length {length} in {whole}"
+                "{who}, {name} of {shape:?}: {found} for {expected}, of length {length} in {whole}"
             );
         }
     }

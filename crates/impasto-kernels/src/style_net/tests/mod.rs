@@ -8,7 +8,7 @@ use crate::tests::{Numbers, cat, distance};
 use crate::{Isa, Threads};
 
 /// A network of random weights that neither fade nor grow.
-fn parameters(shape: StyleNetShape) -> Vec<f32> {
+pub(crate) fn parameters(shape: StyleNetShape) -> Vec<f32> {
     let mut numbers = Numbers::new(11);
     let mut parameters = vec![0.0; shape.parameter_count()];
     for parameter in shape.parameters() {
@@ -25,11 +25,17 @@ fn parameters(shape: StyleNetShape) -> Vec<f32> {
     parameters
 }
 
-const SMALL: StyleNetShape = StyleNetShape { width: 16, residual_blocks: 2, styles: 2 };
+pub(crate) const SMALL: StyleNetShape =
+    StyleNetShape { width: 16, residual_blocks: 2, styles: 2, ..StyleNetShape::JOHNSON };
 
 #[test]
 fn the_trainers_forward_is_the_definition() {
-    for (shape, height, width) in [(SMALL, 16, 20), (SMALL, 36, 28), (StyleNetShape { width: 32, ..SMALL }, 20, 44)] {
+    for (shape, height, width) in [
+        (SMALL, 16, 20),
+        (SMALL, 36, 28),
+        (StyleNetShape { width: 32, ..SMALL }, 20, 44),
+        (StyleNetShape { edge_kernel: 3, ..SMALL }, 20, 24),
+    ] {
         let (parameters, picture) = (parameters(shape), cat(height, width));
         let expected = naive::run(shape, &parameters, &picture, height, width, &[0.0, 1.0]);
         let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
@@ -119,6 +125,8 @@ fn sizes_whose_product_overflows_are_refused() {
         StyleNetShape { width: HALF, ..SMALL },
         StyleNetShape { styles: HALF, ..SMALL },
         StyleNetShape { residual_blocks: usize::MAX, ..SMALL },
+        StyleNetShape { downsamplings: 3, ..SMALL },
+        StyleNetShape { edge_kernel: 5, ..SMALL },
         StyleNetShape { width: 1 << (usize::BITS / 2), ..SMALL },
     ] {
         let error = Some(StyleNetError::TooManyParameters);

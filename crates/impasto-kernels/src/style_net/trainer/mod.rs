@@ -8,7 +8,7 @@ use super::picture::PLANES;
 use super::shape::StyleNetShape;
 use super::weight_gradient;
 use super::weights::{BackwardWeights, DOWN, Weights};
-use super::{StyleNetError, check, check_shape, check_size};
+use super::{StyleNetError, check, check_shape, check_size, embed};
 use crate::{Isa, Threads};
 use state::{Backward, Forward};
 
@@ -28,6 +28,7 @@ impl StyleNetTrainer {
     ) -> Result<Self, StyleNetError> {
         check_shape(shape)?;
         check_size(shape, height, width)?;
+        let (own, shape) = (shape, embed::shape(shape)?);
         if !height.is_multiple_of(4) || !width.is_multiple_of(4) {
             return Err(StyleNetError::NotFours { width, height });
         }
@@ -36,7 +37,7 @@ impl StyleNetTrainer {
         let forward = Forward::new(shape, &layers, (height, width), workers);
         let backward = Backward::new(shape, &layers, (height, width), workers);
         let (style, parameters) = (0, Vec::new());
-        Ok(Self { isa, threads, shape, layers, height, width, style, parameters, packed: None, forward, backward })
+        Ok(Self { isa, threads, own, shape, layers, height, width, style, parameters, packed: None, forward, backward })
     }
 
     /// Packs new parameters; to be called before the first pass and after each step.
@@ -44,8 +45,9 @@ impl StyleNetTrainer {
     /// # Errors
     /// If there are not as many as the shape needs.
     pub fn set_parameters(&mut self, parameters: &[f32]) -> Result<(), StyleNetError> {
-        check(self.shape, parameters)?;
-        self.parameters = parameters.to_vec();
+        check(self.own, parameters)?;
+        self.parameters = embed::parameters(self.own, parameters).into_owned();
+        let parameters = &self.parameters[..];
         match &mut self.packed {
             Some((weights, backward)) => {
                 weights.set(self.isa, &self.threads, &self.layers, parameters);
@@ -97,7 +99,17 @@ impl StyleNetTrainer {
     /// # Panics
     /// If `gradient` has not as many values as there are parameters.
     pub fn take_gradient(&mut self, factor: f32, gradient: &mut [f32]) {
-        assert_eq!(gradient.len(), self.shape.parameter_count(), "one value for each parameter");
+        assert_eq!(gradient.len(), self.own.parameter_count(), "one value for each parameter");
+        if self.own == self.shape {
+            return self.take_all(factor, gradient);
+        }
+        let mut all = vec![0.0; self.shape.parameter_count()];
+        self.take_all(factor, &mut all);
+        embed::extract(self.own, &all, gradient);
+    }
+
+    /// The same for the shape that the kernels run.
+    fn take_all(&mut self, factor: f32, gradient: &mut [f32]) {
         for (value, &rest) in gradient.iter_mut().zip(&self.backward.rest) {
             *value = rest * factor;
         }

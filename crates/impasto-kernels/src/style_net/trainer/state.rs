@@ -14,6 +14,8 @@ use crate::{Isa, Shape, Threads, winograd};
 pub struct StyleNetTrainer {
     pub(super) isa: Isa,
     pub(super) threads: Threads,
+    /// The network's own shape, whose edges may be smaller than those that run.
+    pub(super) own: StyleNetShape,
     pub(super) shape: StyleNetShape,
     pub(super) layers: Vec<StyleNetLayer>,
     pub(super) height: usize,

@@ -10,10 +10,11 @@ use impasto_kernels::StyleNetShape;
 
 /// The file as bytes.
 pub(super) fn to_bytes(model: &StyleModel) -> Result<Vec<u8>, StyleModelError> {
-    let StyleNetShape { width, residual_blocks, .. } = model.shape;
+    let StyleNetShape { width, downsamplings, residual_blocks, edge_kernel, .. } = model.shape;
     if model.shape != StyleNetShape::johnson(1) {
         let detail = format!(
-            "pytorch/examples' network is 32 channels wide with 5 residual blocks, not {width} with {residual_blocks}"
+            "pytorch/examples' network is 32 channels wide with 5 residual blocks, not {width} with {residual_blocks}{}",
+            if (downsamplings, edge_kernel) == (2, 9) { "" } else { ", and halves the picture twice behind 9×9" }
         );
         return Err(StyleModelError::Unwritable { detail });
     }

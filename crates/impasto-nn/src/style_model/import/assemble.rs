@@ -10,9 +10,6 @@ use crate::{
 /// The kernels take widths that are multiples of this.
 const BLOCK: usize = 16;
 
-/// Layers that every network has: three down, two up, one out.
-const FIXED: usize = 6;
-
 /// Filling up a narrow network may make it this many times as large, or this large: a lying file must not become much
 /// memory.
 const MOST_FILLING: usize = 16;
@@ -34,13 +31,13 @@ pub(super) struct Layer {
     pub(super) shift: Vec<f32>,
 }
 
-/// The network with these layers, or what is wrong with them.
+/// The network with these layers, which halve the sides so often, or what is wrong with them.
 ///
 /// Ours is `255 · out(… norm(down1(x / 255)))`, theirs `out'(… norm(down1'(x)))`: so the weight of `down1` is theirs
 /// times 255, and weight and bias of `out` are theirs divided by 255. A width that is no multiple of 16 is filled up
 /// with channels of zeros, which stay zeros: their scale and shift are 0, and nothing reads them.
-pub(super) fn assemble(layers: Vec<Layer>) -> Result<(StyleNetShape, Vec<f32>), String> {
-    let shape = shape(&layers)?;
+pub(super) fn assemble(layers: Vec<Layer>, downsamplings: usize) -> Result<(StyleNetShape, Vec<f32>), String> {
+    let shape = shape(&layers, downsamplings)?;
     let mut parameters = vec![0.0; shape.parameter_count()];
     let mut places = shape.parameters().into_iter().map(|parameter| parameter.range);
     let mut place = || places.next().unwrap_or_default();
@@ -63,19 +60,23 @@ pub(super) fn assemble(layers: Vec<Layer>) -> Result<(StyleNetShape, Vec<f32>), 
 }
 
 /// The least network that they fit into, once they fit each other.
-fn shape(layers: &[Layer]) -> Result<StyleNetShape, String> {
-    let residual_blocks = match layers.len().checked_sub(FIXED) {
+fn shape(layers: &[Layer], downsamplings: usize) -> Result<StyleNetShape, String> {
+    // The first and the last; down and up.
+    let fixed = 2 + 2 * downsamplings;
+    let residual_blocks = match layers.len().checked_sub(fixed) {
         Some(inner) if inner.is_multiple_of(2) && inner / 2 <= MOST_BLOCKS => inner / 2,
-        _ => return Err(format!("it has {} convolutions, not 6 and 2 for each residual block", layers.len())),
+        _ => return Err(format!("it has {} convolutions, not {fixed} and 2 for each residual block", layers.len())),
     };
-    let plan = StyleNetShape { width: BLOCK, residual_blocks, styles: 1 }.layers();
+    let edge_kernel = layers.first().and_then(|layer| layer.shape.last()).filter(|k| **k == 3).map_or(9, |k| *k);
+    let least = StyleNetShape { width: BLOCK, downsamplings, residual_blocks, edge_kernel, styles: 1 };
+    let plan = least.layers();
     let mut channels = 3;
     let mut width = BLOCK;
     for (number, (layer, plan)) in layers.iter().zip(&plan).enumerate() {
         let outputs = check(layer, plan, channels)?;
         // Channels of this layer in a network of width 1.
         let share = (plan.out_channels / BLOCK).max(1);
-        let inside = (3..3 + 2 * residual_blocks).contains(&number);
+        let inside = (1 + downsamplings..1 + downsamplings + 2 * residual_blocks).contains(&number);
         if inside && outputs != channels || number + 1 == layers.len() && outputs != 3 {
             return Err(format!(
                 "`{}` gives {outputs} channels, not {}",
@@ -91,7 +92,7 @@ fn shape(layers: &[Layer]) -> Result<StyleNetShape, String> {
     if width > WIDEST {
         return Err(format!("it is {width} channels wide, more than {WIDEST}"));
     }
-    let shape = StyleNetShape { width, residual_blocks, styles: 1 };
+    let shape = StyleNetShape { width, ..least };
     let given: usize = layers.iter().map(|layer| layer.weight.len()).sum();
     if shape.parameter_count() > SMALL.max(given.saturating_mul(MOST_FILLING)) {
         return Err("its layers are of too different widths".into());

@@ -17,6 +17,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use impasto_kernels::StyleNetShape;
+
 use self::assemble::assemble;
 pub(super) use self::torch::layer_names;
 use super::{ModelCard, StyleCard, StyleModel, StyleModelError, read};
@@ -49,9 +51,12 @@ fn import(file: &mut TensorFile) -> Result<StyleModel, StyleModelError> {
     if read::is_own(file) {
         return Err(StyleModelError::AlreadyOwn { path });
     }
-    let layers = if file.format() == Format::Onnx { onnx::layers(file)? } else { torch::layers(file)? };
+    let (layers, downsamplings) = match file.format() {
+        Format::Onnx => onnx::layers(file)?,
+        _ => (torch::layers(file)?, StyleNetShape::JOHNSON.downsamplings),
+    };
     let (shape, parameters) =
-        assemble(layers).map_err(|detail| StyleModelError::Foreign { path: path.clone(), detail })?;
+        assemble(layers, downsamplings).map_err(|detail| StyleModelError::Foreign { path: path.clone(), detail })?;
     Ok(StyleModel { shape, parameters, card: card(&path) })
 }
 

@@ -12,7 +12,7 @@ use crate::{
         LoadError, TensorFile,
         onnx::{graph::Graph, proto::Node},
     },
-    style_model::StyleModelError,
+    style_model::{StyleModelError, read::MOST_DOWNSAMPLINGS},
 };
 
 /// ε of instance normalisation that is taken for ours, 1e-5: a smaller one matters where nothing is to be seen only.
@@ -21,8 +21,8 @@ const LARGEST_EPSILON: f32 = 1.001e-5;
 /// Operations that hand a tensor on as it is.
 const SAME: [&str; 2] = ["Identity", "Dropout"];
 
-/// Reads all layers in order.
-pub(super) fn layers(file: &TensorFile) -> Result<Vec<Layer>, StyleModelError> {
+/// Reads all layers in order, and how often they halve the sides.
+pub(super) fn layers(file: &TensorFile) -> Result<(Vec<Layer>, usize), StyleModelError> {
     let path = file.path().to_path_buf();
     let Some(graph) = file.graph() else {
         return Err(StyleModelError::NotImportable { path, what: "no ONNX file".into() });
@@ -31,11 +31,11 @@ pub(super) fn layers(file: &TensorFile) -> Result<Vec<Layer>, StyleModelError> {
     let steps = chain(graph).map_err(foreign)?;
     let chain: Vec<_> = steps.iter().map(|step| step.node).collect();
     let chain = without_own_padding(&chain);
-    check_order(graph, chain).map_err(foreign)?;
+    let downsamplings = check_order(graph, chain).map_err(foreign)?;
     check_links(&steps).map_err(foreign)?;
     let mut layers = Vec::new();
     for (number, node) in chain.iter().enumerate().filter(|(_, node)| node.op_type == "Conv") {
-        let stride = if (1..=2).contains(&layers.len()) { 2 } else { 1 };
+        let stride = if (1..=downsamplings).contains(&layers.len()) { 2 } else { 1 };
         check_convolution(graph, node, stride).map_err(foreign)?;
         let weight = node.input.get(1).map_or("", String::as_str);
         let pad = number.checked_sub(1).map_or(*node, |before| chain[before]);
@@ -43,7 +43,7 @@ pub(super) fn layers(file: &TensorFile) -> Result<Vec<Layer>, StyleModelError> {
         let norm = chain.get(number + 1).filter(|node| node.op_type == "InstanceNormalization");
         layers.push(layer(graph, node, norm).map_err(|e| e.into_error(&path))?);
     }
-    Ok(layers)
+    Ok((layers, downsamplings))
 }
 
 /// An operation on the picture's way.
@@ -114,17 +114,19 @@ fn without_own_padding<'a, 'g>(mut chain: &'a [&'g Node]) -> &'a [&'g Node] {
     chain
 }
 
-/// That the operations are those of the network, one by one.
-fn check_order(graph: &Graph, chain: &[&Node]) -> Result<(), String> {
+/// That the operations are those of the network, one by one; how often it enlarges the sides, and so halves them.
+fn check_order(graph: &Graph, chain: &[&Node]) -> Result<usize, String> {
+    let enlarges = |node: &&&Node| matches!(node.op_type.as_str(), "Resize" | "Upsample");
+    let downsamplings = chain.iter().filter(enlarges).count().min(MOST_DOWNSAMPLINGS);
     let convolutions = chain.iter().filter(|node| node.op_type == "Conv").count();
-    let blocks = convolutions.saturating_sub(6) / 2;
+    let blocks = convolutions.saturating_sub(2 + 2 * downsamplings) / 2;
     let norm = ["Pad", "Conv", "InstanceNormalization", "Relu"];
-    let mut expected = norm.repeat(3);
+    let mut expected = norm.repeat(1 + downsamplings);
     for _ in 0..blocks {
         expected.extend(norm);
         expected.extend(["Pad", "Conv", "InstanceNormalization", "Add"]);
     }
-    for _ in 0..2 {
+    for _ in 0..downsamplings {
         expected.push("Resize");
         expected.extend(norm);
     }
@@ -147,7 +149,8 @@ fn check_order(graph: &Graph, chain: &[&Node]) -> Result<(), String> {
         "Upsample" | "Resize" => check_resize(graph, node),
         "InstanceNormalization" => check_norm(node),
         _ => Ok(()),
-    })
+    })?;
+    Ok(downsamplings)
 }
 
 fn text(node: &Node, name: &str) -> Option<String> {
