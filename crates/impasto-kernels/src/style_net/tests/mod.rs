@@ -111,6 +111,16 @@ fn strips_leave_no_seam() {
     assert!(matches!(net.plan(15, 40, usize::MAX), Err(StyleNetError::TooSmall { .. })));
 }
 
+#[test]
+fn orders_of_layers_that_do_not_exist_are_refused() {
+    for shape in [StyleNetShape { downsamplings: 3, ..SMALL }, StyleNetShape { edge_kernel: 5, ..SMALL }] {
+        let StyleNetShape { downsamplings, edge_kernel, .. } = shape;
+        let error = Some(StyleNetError::Topology { downsamplings, edge_kernel });
+        assert_eq!(StyleNet::new(Isa::best(), Threads::new(1), shape, &[]).err(), error);
+        assert_eq!(StyleNetTrainer::new(Isa::best(), Threads::new(1), shape, 16, 16).err(), error);
+    }
+}
+
 /// Products of these wrap around to sizes that would fit.
 #[test]
 fn sizes_whose_product_overflows_are_refused() {
@@ -125,8 +135,6 @@ fn sizes_whose_product_overflows_are_refused() {
         StyleNetShape { width: HALF, ..SMALL },
         StyleNetShape { styles: HALF, ..SMALL },
         StyleNetShape { residual_blocks: usize::MAX, ..SMALL },
-        StyleNetShape { downsamplings: 3, ..SMALL },
-        StyleNetShape { edge_kernel: 5, ..SMALL },
         StyleNetShape { width: 1 << (usize::BITS / 2), ..SMALL },
     ] {
         let error = Some(StyleNetError::TooManyParameters);
