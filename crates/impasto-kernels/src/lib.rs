@@ -108,7 +108,7 @@ pub use style_net::{
     LEAST_SIDE, LayerRole, Parameter, StyleNet, StyleNetError, StyleNetLayer, StyleNetShape, StyleNetTrainer,
 };
 pub use threads::Threads;
-pub use trunk::PackedTrunk;
+pub use trunk::{PackedTrunk, sorted_taps};
 pub use types::{
     Border, ContentGradient, Convolution, FeatureGradient, Features, MomentGradient, Moments, Pooling, Shape,
     TapGradient, TrunkLayer,

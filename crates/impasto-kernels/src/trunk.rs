@@ -130,8 +130,11 @@ impl PackedConvolution {
     }
 }
 
-/// The taps of a network with so many convolutions, ascending and each once.
-pub(crate) fn sorted_taps(taps: &[usize], convolutions: usize) -> Result<Vec<usize>, TrunkError> {
+/// The taps in ascending order, each once.
+///
+/// # Errors
+/// If there are none, or one is beyond the network's number of convolutions.
+pub fn sorted_taps(taps: &[usize], convolutions: usize) -> Result<Vec<usize>, TrunkError> {
     let mut taps = taps.to_vec();
     taps.sort_unstable();
     taps.dedup();

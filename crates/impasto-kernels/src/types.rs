@@ -133,11 +133,11 @@ pub struct MomentGradient<'a> {
     pub weight: f64,
 }
 
-/// The gradient of a content loss: `∂L/∂F[:,p] = scale · w[p] · (F − target)[:,p]`.
-#[derive(Clone, Copy, Debug)]
-pub struct ContentGradient<'a> {
+/// The gradient of a content loss: `∂L/∂F[:,p] = scale · w[p] · (F − target)[:,p]`. `T` is what keeps a feature.
+#[derive(Debug)]
+pub struct ContentGradient<'a, T = Features> {
     /// The feature of the content picture, captured from the same trunk at the same size.
-    pub target: &'a Features,
+    pub target: &'a T,
     /// The factor.
     pub scale: f32,
     /// The weight of each position; 1 where none are given.
@@ -145,23 +145,38 @@ pub struct ContentGradient<'a> {
 }
 
 /// The gradient of a feature itself: `∂L/∂F[:,p] = scale · gradient[:,p]`.
-#[derive(Clone, Copy, Debug)]
-pub struct FeatureGradient<'a> {
-    /// As large as the feature of the whole picture, from [`Features::from_planar`].
-    pub gradient: &'a Features,
+#[derive(Debug)]
+pub struct FeatureGradient<'a, T = Features> {
+    /// As large as the feature of the whole picture, such as from [`Features::from_planar`].
+    pub gradient: &'a T,
     /// The factor.
     pub scale: f32,
 }
 
 /// What flows back into the trunk at one tap: the sum of all parts.
-#[derive(Clone, Copy, Debug)]
-pub struct TapGradient<'a> {
+#[derive(Debug)]
+pub struct TapGradient<'a, T = Features> {
     /// The tapped convolution, counted from 0.
     pub tap: usize,
     /// From the moments.
     pub moments: Option<MomentGradient<'a>>,
     /// From the content distance.
-    pub content: Option<ContentGradient<'a>>,
+    pub content: Option<ContentGradient<'a, T>>,
     /// From a loss that is a function of the feature itself.
-    pub features: Option<FeatureGradient<'a>>,
+    pub features: Option<FeatureGradient<'a, T>>,
 }
+
+// Derived, these would ask for a `T` that can be copied; only the reference to it is.
+macro_rules! copied {
+    ($($gradient:ident)*) => {$(
+        impl<T> Clone for $gradient<'_, T> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<T> Copy for $gradient<'_, T> {}
+    )*};
+}
+
+copied!(ContentGradient FeatureGradient TapGradient);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use impasto_kernels::{Convolution, TrunkLayer};
+use impasto_kernels::{Convolution, TrunkError, TrunkLayer, sorted_taps};
 use serde::Serialize;
 
 /// Which of the two networks.
@@ -105,6 +105,14 @@ pub struct Vgg {
 }
 
 impl Vgg {
+    /// The deepest of some taps, which count convolutions from 0.
+    ///
+    /// # Errors
+    /// If there are none, or one is beyond the network.
+    pub(crate) fn deepest(&self, taps: &[usize]) -> Result<usize, TrunkError> {
+        sorted_taps(taps, self.convolutions.len()).map(|taps| taps[taps.len() - 1])
+    }
+
     /// The convolutions up to and with number `deepest` (from 0), and the poolings between them.
     pub fn trunk_layers(&self, deepest: usize) -> Vec<TrunkLayer> {
         let mut layers = Vec::new();

@@ -13,7 +13,7 @@ impl ReferenceStyleNet {
     /// A network with these parameters, which lie as [`StyleNetShape::parameters`] says.
     ///
     /// # Errors
-    /// If the shape is not one that the kernels run, or has another number of parameters.
+    /// If there is no such network (see [`StyleNetShape`]), or it has another number of parameters.
     pub fn new(shape: StyleNetShape, parameters: &[f32]) -> Result<Self, StyleNetError> {
         naive::check(shape, parameters)?;
         Ok(Self { shape, parameters: parameters.to_vec() })
@@ -54,7 +54,7 @@ impl ReferenceStyleNetTrainer {
     /// A trainer for pictures of this size, whose sides are multiples of 4.
     ///
     /// # Errors
-    /// If the shape is not one that the kernels run, or the size does not fit.
+    /// If there is no such network (see [`StyleNetShape`]), or the size does not fit.
     pub fn new(shape: StyleNetShape, height: usize, width: usize) -> Result<Self, StyleNetError> {
         naive::check_shape(shape)?;
         naive::check_size(shape, height, width)?;

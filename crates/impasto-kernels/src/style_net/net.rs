@@ -28,8 +28,8 @@ impl StyleNet {
     /// If the shape is not one that the kernels run, or there are not as many parameters as it needs.
     pub fn new(isa: Isa, threads: Threads, shape: StyleNetShape, parameters: &[f32]) -> Result<Self, StyleNetError> {
         check(shape, parameters)?;
-        let parameters = embed::parameters(shape, parameters).into_owned();
-        let shape = embed::shape(shape)?;
+        let (own, shape) = (shape, embed::shape(shape)?);
+        let parameters = embed::parameters(own, parameters).into_owned();
         let weights = Weights::new(isa, &threads, shape, &parameters);
         let workspace = Mutex::default();
         Ok(Self { isa, threads, shape, weights, parameters, workspace })

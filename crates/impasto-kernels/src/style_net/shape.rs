@@ -2,11 +2,9 @@
 
 use std::ops::Range;
 
-/// Which image transformation network: one like that of Johnson et al. 2016 (supplementary material, [`JOHNSON`]) with
-/// conditional instance normalisation (Dumoulin et al. 2017), so that one network holds several styles. With two
-/// downsamplings and edges of 9 it is
-///
-/// [`JOHNSON`]: Self::JOHNSON
+/// Which image transformation network: one like that of Johnson et al. 2016 (supplementary material;
+/// [`JOHNSON`](Self::JOHNSON)) with conditional instance normalisation (Dumoulin et al. 2017), so that one network holds
+/// several styles. This is the one with two downsamplings and edges of 9×9:
 ///
 /// ```text
 /// picture / 255 ─▶ down1 9×9 ─▶ down2 3×3, stride 2 ─▶ down3 3×3, stride 2 ─▶ residual blocks: x + conv2(conv1(x))
@@ -148,7 +146,7 @@ impl StyleNetShape {
             layers.push(layer);
         };
         let (edge, halvings) = (self.edge_kernel, self.downsamplings);
-        // Channels after so many halvings.
+        // Channels after this number of halvings.
         let channels = |halvings: usize| w << halvings;
         add("down1".into(), LayerRole::Input, 3, w, edge);
         for halving in 1..=halvings {

@@ -270,11 +270,15 @@ impl Backend for CpuBackend {
     fn add_window(&self, window: &Tensor, at: Window<'_>, picture: &mut Tensor) {
         let [height, width] = at.picture;
         let across = at.columns.len();
+        let span = span(at.columns);
         let planes = floats_mut(picture).chunks_exact_mut(height * width);
         for (plane, window) in planes.zip(floats(window).chunks_exact(at.rows.len() * across)) {
             for (values, row) in window.chunks_exact(across).zip(at.rows) {
                 let target = &mut plane[row * width..][..width];
-                values.iter().zip(at.columns).for_each(|(value, column)| target[*column] += value);
+                match &span {
+                    Some(span) => target[span.clone()].iter_mut().zip(values).for_each(|(t, value)| *t += value),
+                    None => values.iter().zip(at.columns).for_each(|(value, column)| target[*column] += value),
+                }
             }
         }
     }
@@ -284,7 +288,7 @@ impl Backend for CpuBackend {
         let planes = floats_mut(picture).chunks_exact_mut(share.len()).zip(floats(over).chunks_exact(share.len()));
         for (plane, over) in planes {
             for ((value, over), share) in plane.iter_mut().zip(over).zip(share) {
-                // All of it, and nothing of it, exactly.
+                // A share of 1 gives `over` exactly, one of 0 the picture.
                 *value = if *share == 1.0 { *over } else { *value + share * (over - *value) };
             }
         }
@@ -352,8 +356,8 @@ impl Backend for CpuBackend {
     }
 }
 
-/// What bands of so many rows cost: their part runs forwards twice and backwards once, each time with the halo, where
-/// it ran once each way without. For 128 rows that is 1.23; 1.19 was measured (`docs/performance.md`).
+/// The cost of bands of `rows` rows: their part of the network runs forwards twice and backwards once, each time with the
+/// halo; without bands it runs once each way. For 128 rows that is 1.23; 1.19 was measured (`docs/performance.md`).
 fn bands_cost(rows: f64) -> f64 {
     1.0 + SHALLOW / 2.0 * (3.0 * (rows + HALO) / rows - 2.0)
 }

@@ -3,7 +3,7 @@
 use impasto_kernels::StyleNetError;
 
 use super::tensor::{Input, Tensor};
-use crate::trunk::{Border, MomentGradient, Moments, Packing, Pooling, Shape};
+use crate::trunk::{self, Border, Moments, Packing, Pooling, Shape};
 
 /// How a trunk is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -39,38 +39,14 @@ pub struct Feature {
     pub values: Tensor,
 }
 
-/// The gradient of a content loss: `∂L/∂F[:,p] = scale · w[p] · (F − target)[:,p]`.
-#[derive(Clone, Copy, Debug)]
-pub struct ContentGradient<'a> {
-    /// The feature of the content picture, captured from the same trunk at the same size.
-    pub target: &'a Feature,
-    /// The factor.
-    pub scale: f32,
-    /// The weight of each position; 1 where none are given.
-    pub weights: Option<&'a [f32]>,
-}
+/// [`trunk::ContentGradient`] with a target on a device, from [`DeviceTrunk::capture`].
+pub type ContentGradient<'a> = trunk::ContentGradient<'a, Feature>;
 
-/// The gradient of a feature itself: `∂L/∂F[:,p] = scale · gradient[:,p]`.
-#[derive(Clone, Copy, Debug)]
-pub struct FeatureGradient<'a> {
-    /// As large as the feature, from [`DeviceTrunk::upload`].
-    pub gradient: &'a Feature,
-    /// The factor.
-    pub scale: f32,
-}
+/// [`trunk::FeatureGradient`] with a gradient on a device, from [`DeviceTrunk::upload`].
+pub type FeatureGradient<'a> = trunk::FeatureGradient<'a, Feature>;
 
-/// What flows back into the trunk at one tap: the sum of all parts.
-#[derive(Clone, Copy, Debug)]
-pub struct TapGradient<'a> {
-    /// The tapped convolution, counted from 0.
-    pub tap: usize,
-    /// From the moments.
-    pub moments: Option<MomentGradient<'a>>,
-    /// From the content distance.
-    pub content: Option<ContentGradient<'a>>,
-    /// From a loss that is a function of the feature itself.
-    pub features: Option<FeatureGradient<'a>>,
-}
+/// [`trunk::TapGradient`] with features on a device.
+pub type TapGradient<'a> = trunk::TapGradient<'a, Feature>;
 
 /// A frozen VGG up to its deepest tap on a device. It keeps what its last [`forward`](Self::forward) found.
 ///
@@ -109,8 +85,7 @@ pub trait DeviceTrunk: Send {
     /// The gradient with respect to the picture of the last forward pass, written to `gradient`.
     fn backward(&mut self, gradients: &[TapGradient<'_>], gradient: &mut Tensor);
 
-    /// Runs the shallow part of the network in bands of about so many rows of the picture from here on, whole if
-    /// `None`: less memory for more time, the same results. A trunk that has no bands runs whole.
+    /// Runs the shallow part of the network in bands of about `rows` rows of the picture from here on, whole if `None`: less memory for more time, the same results. A trunk that has no bands runs whole.
     fn set_bands(&mut self, rows: Option<usize>) {
         let _ = rows;
     }
@@ -118,7 +93,7 @@ pub trait DeviceTrunk: Send {
     /// Drops what the last forward pass left, and the room for it.
     fn release(&mut self) {}
 
-    /// Bytes of the host's memory that the trunk's buffers take for pictures of this size in such bands.
+    /// Bytes of the host's memory that the trunk's buffers take for pictures of this size in bands of `bands` rows.
     fn planned_bytes(&self, height: usize, width: usize, bands: Option<usize>) -> usize;
 }
 

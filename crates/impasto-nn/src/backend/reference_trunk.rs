@@ -24,11 +24,7 @@ pub(super) struct ReferenceDeviceTrunk {
 impl ReferenceDeviceTrunk {
     pub(super) fn new(network: &Vgg, options: TrunkOptions<'_>) -> Result<Self, TrunkError> {
         let TrunkOptions { taps, pooling, pooling_scale, border, .. } = options;
-        let convolutions = network.convolutions.len();
-        let deepest = *taps.iter().max().ok_or(TrunkError::NoTaps)?;
-        if deepest >= convolutions {
-            return Err(TrunkError::NoSuchTap { tap: deepest, convolutions });
-        }
+        let deepest = network.deepest(taps)?;
         let (layers, preprocessing) = (network.trunk_layers(deepest), network.preprocessing);
         let mut trunk = ReferenceTrunk::new(layers, pooling, preprocessing.mean, preprocessing.scale, taps)?;
         trunk.set_pooling_scale(pooling_scale);

@@ -67,18 +67,3 @@ pub enum Input<'a> {
     /// On the device.
     Device(&'a Tensor),
 }
-
-impl Input<'_> {
-    /// How many values there are.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Host(values) => values.len(),
-            Self::Device(tensor) => tensor.len(),
-        }
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}

@@ -9,7 +9,7 @@ use burn::{
         ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions, PadMode},
     },
 };
-use impasto_kernels::{Convolution, TrunkLayer};
+use impasto_kernels::{Convolution, TrunkLayer, sorted_taps};
 
 use super::{
     Border, ContentGradient, Features, MomentGradient, Moments, Pooling, Shape, TapGradient, Trunk, TrunkError,
@@ -74,7 +74,7 @@ impl BurnTrunk {
     /// # Errors
     /// If there are no taps, or one is beyond the network.
     pub fn new(vgg: &Vgg, pooling: Pooling, taps: &[usize], device: Device) -> Result<Self, TrunkError> {
-        let taps = checked_taps(taps, vgg.convolutions.len())?;
+        let taps = sorted_taps(taps, vgg.convolutions.len())?;
         let device = device.without_autodiff();
         let layers = upload_layers(vgg.trunk_layers(taps[taps.len() - 1]), &device);
         let per_channel = |v: [f32; 3]| Tensor::from_data(TensorData::new(v.to_vec(), [1, 3, 1, 1]), &device);
@@ -186,18 +186,6 @@ impl BurnTrunk {
             Some(weights) => values * self.position_weights(weights, feature.shape),
             None => values,
         }
-    }
-}
-
-/// The taps in ascending order, each once, or why they cannot be had from a network of so many convolutions.
-fn checked_taps(taps: &[usize], convolutions: usize) -> Result<Vec<usize>, TrunkError> {
-    let mut taps = taps.to_vec();
-    taps.sort_unstable();
-    taps.dedup();
-    match taps.last() {
-        None => Err(TrunkError::NoTaps),
-        Some(&tap) if tap >= convolutions => Err(TrunkError::NoSuchTap { tap, convolutions }),
-        Some(_) => Ok(taps),
     }
 }
 

@@ -50,11 +50,7 @@ impl CpuTrunk {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn on(vgg: &Vgg, pooling: Pooling, taps: &[usize], cpu: &Cpu, packing: Packing) -> Result<Self, TrunkError> {
-        let convolutions = vgg.convolutions.len();
-        let deepest = *taps.iter().max().ok_or(TrunkError::NoTaps)?;
-        if deepest >= convolutions {
-            return Err(TrunkError::NoSuchTap { tap: deepest, convolutions });
-        }
+        let deepest = vgg.deepest(taps)?;
         let pack = match packing {
             Packing::Kept => PackedTrunk::new,
             Packing::Sparing => PackedTrunk::sparing,

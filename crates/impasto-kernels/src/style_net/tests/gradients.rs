@@ -7,42 +7,41 @@ use crate::tests::{Numbers, cat};
 use crate::{Isa, Threads};
 
 /// `Σ factor · out`, by the definition.
-fn loss(shape: StyleNetShape, parameters: &[f64], picture: &[f32], size: (usize, usize), factors: &[f32]) -> f64 {
-    let out = naive::run_wide(shape, parameters, picture, size.0, size.1, &[0.0, 1.0]);
+fn loss(shape: StyleNetShape, parameters: &[f64], picture: &[f32], size: [usize; 2], factors: &[f32]) -> f64 {
+    let out = naive::run_wide(shape, parameters, picture, size[0], size[1], &[0.0, 1.0]);
     out.iter().zip(factors).map(|(out, &factor)| out * f64::from(factor)).sum()
 }
 
 /// What takes gradients: the reference, and the kernels where they run the shape.
 type Gradient = Box<dyn Fn(&[f32], &[f32], &[f32]) -> Vec<f32>>;
 
-fn by_the_reference(shape: StyleNetShape, (height, width): (usize, usize)) -> Gradient {
-    Box::new(move |parameters, picture, factors| {
-        let mut trainer = ReferenceStyleNetTrainer::new(shape, height, width).unwrap();
-        trainer.set_parameters(parameters).unwrap();
-        trainer.forward(picture, 1, &mut vec![0.0; picture.len()]);
-        trainer.backward(factors);
-        let mut gradient = vec![0.0; parameters.len()];
-        trainer.take_gradient(1.0, &mut gradient);
-        gradient
-    })
+/// The gradient that a trainer finds. Trainers have the same methods, and no trait.
+macro_rules! gradient_by {
+    ($trainer:expr) => {
+        Box::new(move |parameters: &[f32], picture: &[f32], factors: &[f32]| {
+            let mut trainer = $trainer.unwrap();
+            trainer.set_parameters(parameters).unwrap();
+            trainer.forward(picture, 1, &mut vec![0.0; picture.len()]);
+            trainer.backward(factors);
+            let mut gradient = vec![0.0; parameters.len()];
+            trainer.take_gradient(1.0, &mut gradient);
+            gradient
+        })
+    };
 }
 
-fn by_the_kernels(shape: StyleNetShape, (height, width): (usize, usize), isa: Isa, threads: usize) -> Gradient {
-    Box::new(move |parameters, picture, factors| {
-        let mut trainer = StyleNetTrainer::new(isa, Threads::new(threads), shape, height, width).unwrap();
-        trainer.set_parameters(parameters).unwrap();
-        trainer.forward(picture, 1, &mut vec![0.0; picture.len()]);
-        trainer.backward(factors);
-        let mut gradient = vec![0.0; parameters.len()];
-        trainer.take_gradient(1.0, &mut gradient);
-        gradient
-    })
+fn by_the_reference(shape: StyleNetShape, [height, width]: [usize; 2]) -> Gradient {
+    gradient_by!(ReferenceStyleNetTrainer::new(shape, height, width))
+}
+
+fn by_the_kernels(shape: StyleNetShape, [height, width]: [usize; 2], isa: Isa, threads: usize) -> Gradient {
+    gradient_by!(StyleNetTrainer::new(isa, Threads::new(threads), shape, height, width))
 }
 
 #[test]
 fn gradients_are_finite_differences() {
     for shape in [SMALL, StyleNetShape { edge_kernel: 3, residual_blocks: 1, ..SMALL }] {
-        let size = (20, 24);
+        let size = [20, 24];
         let mut all = vec![("the reference".to_owned(), by_the_reference(shape, size))];
         for (isa, threads) in Isa::available().into_iter().flat_map(|isa| [(isa, 1), (isa, 2)]) {
             all.push((format!("{isa:?}, {threads} threads"), by_the_kernels(shape, size, isa, threads)));
@@ -55,11 +54,11 @@ fn gradients_are_finite_differences() {
 fn gradients_of_other_shapes_are_finite_differences() {
     let fewer = StyleNetShape { downsamplings: 0, residual_blocks: 3, edge_kernel: 3, ..SMALL };
     for shape in [fewer, StyleNetShape { downsamplings: 1, residual_blocks: 1, ..SMALL }] {
-        check(shape, (16, 20), vec![("the reference".into(), by_the_reference(shape, (16, 20)))]);
+        check(shape, [16, 20], vec![("the reference".into(), by_the_reference(shape, [16, 20]))]);
     }
 }
 
-fn check(shape: StyleNetShape, (height, width): (usize, usize), all: Vec<(String, Gradient)>) {
+fn check(shape: StyleNetShape, [height, width]: [usize; 2], all: Vec<(String, Gradient)>) {
     let (parameters, picture) = (parameters(shape), cat(height, width));
     let factors = Numbers::new(3).many(picture.len());
     let wide: Vec<f64> = parameters.iter().map(|&v| f64::from(v)).collect();
@@ -75,7 +74,7 @@ fn check(shape: StyleNetShape, (height, width): (usize, usize), all: Vec<(String
             let mut moved = wide.clone();
             let values = moved[parameter.range.clone()].iter_mut().zip(&direction);
             values.for_each(|(value, &d)| *value += by * f64::from(d));
-            loss(shape, &moved, &picture, (height, width), &factors)
+            loss(shape, &moved, &picture, [height, width], &factors)
         };
         let expected = (moved(step) - moved(-step)) / (2.0 * step);
         for (who, gradient) in &all {
