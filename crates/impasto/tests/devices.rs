@@ -7,9 +7,9 @@ use std::sync::Mutex;
 
 use impasto::job::{Context, Event, Job};
 use impasto::paint::{Mask, Masks};
-use impasto::settings::{BorderKind, Device, LayerWeights, OptimizerKind, StyleLossKind};
+use impasto::settings::{BorderKind, Device, LayerWeights, MemorySize, OptimizerKind, StyleLossKind};
 use impasto::styles::{Blend, StyleModel};
-use impasto::stylize::{StylizeSettings, Stylizer};
+use impasto::stylize::{StylizeError, StylizeSettings, Stylizer};
 use impasto::train::{Every, TrainEvent, TrainJob, TrainOptimizer, TrainOverrides, TrainSettings};
 use impasto::{Picture, Scene, Settings, network, paint};
 
@@ -91,6 +91,17 @@ fn a_picture_is_stylised_the_same() {
     };
     let (reference, cpu) = (on(Device::Reference), on(Device::Cpu));
     assert!(apart(&reference, &cpu) < 0.01 && apart(&cpu, &photo) > 5.0);
+}
+
+#[test]
+fn the_reference_keeps_to_the_memory_allowed() {
+    let model = StyleModel::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("styles/styles.safetensors")).unwrap();
+    let shares = vec![1.0 / model.shape.styles as f32; model.shape.styles];
+    let memory = Some(MemorySize(64 << 20));
+    let settings = StylizeSettings { device: Device::Reference, memory, ..StylizeSettings::default() };
+    let stylizer = Stylizer::new(&Blend { model: Cow::Owned(model), shares }, &settings).unwrap();
+    assert!(stylizer.check(40, 40).is_ok());
+    assert!(matches!(stylizer.check(2000, 2000), Err(StylizeError::Memory { .. })));
 }
 
 #[test]

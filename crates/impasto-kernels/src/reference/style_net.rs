@@ -19,6 +19,16 @@ impl ReferenceStyleNet {
         Ok(Self { shape, parameters: parameters.to_vec() })
     }
 
+    /// Bytes that painting a picture of this size takes, about: the input of a layer, what its convolution puts out, what
+    /// the layer puts out, and the input of a residual block, each as large as a feature at full resolution.
+    ///
+    /// # Errors
+    /// If a side is shorter than [`LEAST_SIDE`](crate::LEAST_SIDE), or a feature is larger than the address space.
+    pub fn bytes(&self, height: usize, width: usize) -> Result<usize, StyleNetError> {
+        naive::check_size(self.shape, height, width)?;
+        Ok(height.saturating_mul(width).saturating_mul(4 * self.shape.width * size_of::<f64>()))
+    }
+
     /// Paints a planar picture, `3 × height × width`, RGB 0–255, into `out`; `styles` has a share for each style.
     ///
     /// # Errors

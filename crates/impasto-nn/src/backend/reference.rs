@@ -5,16 +5,12 @@ use std::ops::Range;
 
 use impasto_kernels::reference::{ReferenceStyleNet, ReferenceStyleNetTrainer};
 use impasto_kernels::vector::Adam;
-use impasto_kernels::{LEAST_SIDE, StyleNetError, StyleNetShape, TrunkError};
+use impasto_kernels::{StyleNetError, StyleNetShape, TrunkError};
 
 use super::networks::{ReadyTrunk, StyleNetwork, StyleTrainer, TrunkOptions};
 use super::reference_trunk::ReferenceDeviceTrunk;
 use super::{AdamVectors, Backend, Cost, Cpu, Input, Numbers, Pass, Slice, Tensor, Values, Window};
 use crate::vgg::Vgg;
-
-/// Bytes that an image transformation network of the default width takes for a pixel: three features at full size, 32
-/// channels each.
-const BYTES_OF_A_PIXEL: usize = 8 * 3 * 32;
 
 /// Values in double precision: no other backend can read them.
 #[derive(Clone, Debug)]
@@ -245,11 +241,11 @@ impl Backend for ReferenceBackend {
 }
 
 impl StyleNetwork for ReferenceStyleNet {
-    fn plan(&self, height: usize, width: usize, _: usize) -> Result<usize, StyleNetError> {
-        if height.min(width) < LEAST_SIDE {
-            return Err(StyleNetError::TooSmall { width, height, least: LEAST_SIDE });
+    fn plan(&self, height: usize, width: usize, budget: usize) -> Result<usize, StyleNetError> {
+        match self.bytes(height, width)? {
+            needed if needed > budget => Err(StyleNetError::Budget { needed, budget }),
+            needed => Ok(needed),
         }
-        Ok(height.saturating_mul(width).saturating_mul(BYTES_OF_A_PIXEL))
     }
 
     fn run(
@@ -258,9 +254,10 @@ impl StyleNetwork for ReferenceStyleNet {
         height: usize,
         width: usize,
         styles: &[f32],
-        _: usize,
+        budget: usize,
         out: &mut [f32],
     ) -> Result<(), StyleNetError> {
+        self.plan(height, width, budget)?;
         Self::run(self, picture, height, width, styles, out)
     }
 }
