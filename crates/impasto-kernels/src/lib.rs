@@ -105,7 +105,8 @@ pub use memory::{let_go, return_large_blocks};
 pub use mix::mix;
 pub use profile::{Part, Timing, peak_flops};
 pub use style_net::{
-    LEAST_SIDE, LayerRole, Parameter, StyleNet, StyleNetError, StyleNetLayer, StyleNetShape, StyleNetTrainer,
+    LEAST_SIDE, LayerRole, Normalisation, Parameter, StyleNet, StyleNetError, StyleNetLayer, StyleNetShape,
+    StyleNetTrainer,
 };
 pub use threads::Threads;
 pub use trunk::{PackedTrunk, sorted_taps};

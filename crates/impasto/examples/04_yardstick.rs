@@ -27,7 +27,7 @@ use impasto::settings::{Init, OptimizerKind, Settings};
 use impasto::train::{ReportPhotos, TrainOverrides, TrainSettings, TrainStyle, report_photos};
 use impasto::{Picture, network};
 use impasto_nn::backend::Backend;
-use impasto_nn::kernels::{Isa, StyleNet, Threads};
+use impasto_nn::kernels::{Isa, Normalisation, StyleNet, Threads};
 use impasto_nn::style_model::StyleModel;
 use serde::Serialize;
 
@@ -188,8 +188,6 @@ fn measure(
     let weights = Weights::new(&paint, vgg.kind)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let net = StyleNet::new(Isa::best(), Threads::new(threads), model.shape, &model.parameters)?;
-    let mut blend = vec![0.0; model.shape.styles];
-    blend[style] = 1.0;
     let share = 1.0 / photos.len() as f64;
     let mut row = Row {
         style: model.card.styles[style].name.clone(),
@@ -204,7 +202,7 @@ fn measure(
         let backend = machine.backend.clone();
         let mut objective = Objective::new(machine, &weights, photo, std::slice::from_ref(&target));
         let mut painted = vec![0.0; photo.data().len()];
-        net.run(photo.data(), photo.height(), photo.width(), &blend, usize::MAX, &mut painted)?;
+        net.run(photo.data(), photo.height(), photo.width(), Normalisation::Style(style), usize::MAX, &mut painted)?;
         let painted = as_seen(Picture::from_planar(photo.height(), photo.width(), painted));
         row.network += objective.value(painted.data()) * share;
         row.untouched += objective.value(photo.data()) * share;

@@ -1,6 +1,6 @@
 //! The image transformation network.
 
-use crate::style_net::{StyleNetError, StyleNetShape, reference as naive};
+use crate::style_net::{Normalisation, StyleNetError, StyleNetShape, reference as naive};
 
 /// The image transformation network, to paint with.
 #[derive(Debug)]
@@ -29,23 +29,24 @@ impl ReferenceStyleNet {
         Ok(height.saturating_mul(width).saturating_mul(4 * self.shape.width * size_of::<f64>()))
     }
 
-    /// Paints a planar picture, `3 × height × width`, RGB 0–255, into `out`; `styles` has a share for each style.
+    /// Paints a planar picture, `3 × height × width`, RGB 0–255, into `out`.
     ///
     /// # Errors
     /// If a side is shorter than [`LEAST_SIDE`](crate::LEAST_SIDE).
     ///
     /// # Panics
-    /// If a slice has the wrong length.
+    /// If a slice has the wrong length, or there is no such style.
     pub fn run(
         &self,
         picture: &[f32],
         height: usize,
         width: usize,
-        styles: &[f32],
+        normalisation: Normalisation<'_>,
         out: &mut [f32],
     ) -> Result<(), StyleNetError> {
         naive::check_size(self.shape, height, width)?;
-        out.copy_from_slice(&naive::run(self.shape, &self.parameters, picture, height, width, styles));
+        normalisation.check(self.shape);
+        out.copy_from_slice(&naive::run(self.shape, &self.parameters, picture, [height, width], normalisation));
         Ok(())
     }
 }
@@ -55,7 +56,9 @@ pub struct ReferenceStyleNetTrainer {
     shape: StyleNetShape,
     size: [usize; 2],
     parameters: Vec<f64>,
-    style: usize,
+    shares: naive::StyleShares,
+    normalisation: Vec<f64>,
+    normalisation_gradient: Vec<f32>,
     trace: Vec<naive::LayerTrace>,
     sums: Vec<f64>,
 }
@@ -72,7 +75,16 @@ impl ReferenceStyleNetTrainer {
             return Err(StyleNetError::NotFours { width, height });
         }
         let sums = vec![0.0; shape.parameter_count()];
-        Ok(Self { shape, size: [height, width], parameters: Vec::new(), style: 0, trace: Vec::new(), sums })
+        Ok(Self {
+            shape,
+            size: [height, width],
+            parameters: Vec::new(),
+            shares: naive::StyleShares::default(),
+            normalisation: Vec::new(),
+            normalisation_gradient: Vec::new(),
+            trace: Vec::new(),
+            sums,
+        })
     }
 
     /// The parameters of the next pass.
@@ -85,23 +97,24 @@ impl ReferenceStyleNetTrainer {
         Ok(())
     }
 
-    /// Paints a planar picture, RGB 0–255, in one style into `out`, and keeps what [`backward`](Self::backward) needs.
+    /// Paints a planar picture, RGB 0–255, into `out`, and keeps what [`backward`](Self::backward) needs.
     ///
     /// # Panics
     /// If there are no parameters yet, no such style, or a slice has the wrong length.
-    pub fn forward(&mut self, picture: &[f32], style: usize, out: &mut [f32]) {
+    pub fn forward(&mut self, picture: &[f32], normalisation: Normalisation<'_>, out: &mut [f32]) {
         let [height, width] = self.size;
-        assert!(style < self.shape.styles, "the network has {} styles", self.shape.styles);
+        normalisation.check(self.shape);
         assert!(!self.parameters.is_empty(), "parameters are set before the first pass");
         assert_eq!(picture.len(), 3 * height * width, "a picture has three planes");
-        (self.style, self.trace) = (style, Vec::new());
-        let shape = self.shape;
-        let painted = naive::forward(shape, &self.parameters, picture, self.size, style, &mut self.trace);
+        let (shape, parameters) = (self.shape, &self.parameters);
+        (self.normalisation, self.trace) = (normalisation.values(shape, parameters), Vec::new());
+        self.shares = normalisation.shares();
+        let painted = naive::forward(shape, parameters, &self.normalisation, picture, self.size, &mut self.trace);
         out.iter_mut().zip(painted).for_each(|(out, value)| *out = value as f32);
     }
 
     /// From the gradient of a loss with respect to the last `out` to that of the parameters, which is added to what the
-    /// passes before it left.
+    /// passes before it left, and that of the normalisation's values, which is kept until the next pass.
     ///
     /// # Panics
     /// If there was no forward pass.
@@ -110,7 +123,16 @@ impl ReferenceStyleNetTrainer {
         let [height, width] = self.size;
         let last = self.trace.last().expect("a picture was painted");
         let flow = last.output.uncut(&gradient, height, width);
-        naive::backward(self.shape, &self.parameters, self.style, &self.trace, flow, &mut self.sums);
+        let (shape, sums) = (self.shape, &mut self.sums);
+        let found = naive::backward(shape, &self.parameters, &self.normalisation, &self.trace, flow, sums);
+        self.shares.add_gradient(shape, &found, sums);
+        self.normalisation_gradient = found.into_iter().map(|value| value as f32).collect();
+    }
+
+    /// The gradient of the last pass with respect to the [`Normalisation`]'s values, as they lie when they are given; empty
+    /// before the first [`backward`](Self::backward).
+    pub fn normalisation_gradient(&self) -> &[f32] {
+        &self.normalisation_gradient
     }
 
     /// Writes `factor` times the sum of all gradients since the last call, and begins a new sum.

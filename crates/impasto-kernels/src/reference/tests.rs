@@ -4,8 +4,8 @@ use super::{ReferenceStyleNet, ReferenceStyleNetTrainer, ReferenceTrunk};
 use crate::style_net::tests::{SMALL, parameters};
 use crate::tests::{Case, Numbers, cat, distance};
 use crate::{
-    Border, FeatureGradient, Features, Isa, Pooling, Shape, StyleNet, StyleNetError, StyleNetShape, StyleNetTrainer,
-    TapGradient, Threads, TrunkError,
+    Border, FeatureGradient, Features, Isa, Normalisation, Pooling, Shape, StyleNet, StyleNetError, StyleNetShape,
+    StyleNetTrainer, TapGradient, Threads, TrunkError,
 };
 
 const SIZE: (usize, usize) = (20, 24);
@@ -24,8 +24,8 @@ fn the_trainer_agrees_with_the_fast_one_over_a_batch() {
     fast.set_parameters(&parameters(SMALL)).unwrap();
     for style in [1, 0] {
         let (mut expected, mut found) = (vec![0.0; picture.len()], vec![0.0; picture.len()]);
-        slow.forward(&picture, style, &mut expected);
-        fast.forward(&picture, style, &mut found);
+        slow.forward(&picture, Normalisation::Style(style), &mut expected);
+        fast.forward(&picture, Normalisation::Style(style), &mut found);
         let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
         assert!(distance(&found, &expected) < 1e-5);
         let factors = numbers.many(picture.len());
@@ -54,9 +54,9 @@ fn the_style_net_agrees_with_the_fast_one() {
     let (parameters, picture) = (parameters(SMALL), cat(18, 23));
     let (mut expected, mut found) = (vec![0.0; picture.len()], vec![0.0; picture.len()]);
     let slow = ReferenceStyleNet::new(SMALL, &parameters).unwrap();
-    slow.run(&picture, 18, 23, &[0.3, 0.7], &mut expected).unwrap();
+    slow.run(&picture, 18, 23, Normalisation::Blend(&[0.3, 0.7]), &mut expected).unwrap();
     let fast = StyleNet::new(Isa::best(), Threads::new(2), SMALL, &parameters).unwrap();
-    fast.run(&picture, 18, 23, &[0.3, 0.7], usize::MAX, &mut found).unwrap();
+    fast.run(&picture, 18, 23, Normalisation::Blend(&[0.3, 0.7]), usize::MAX, &mut found).unwrap();
     let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
     assert!(distance(&found, &expected) < 1e-5);
 }
@@ -70,7 +70,7 @@ fn wrong_shapes_of_a_style_net_are_errors() {
     let odd = ReferenceStyleNetTrainer::new(SMALL, 18, 20).err();
     assert_eq!(odd, Some(StyleNetError::NotFours { width: 20, height: 18 }));
     let net = ReferenceStyleNet::new(SMALL, &parameters(SMALL)).unwrap();
-    let small = net.run(&[0.0; 3 * 15 * 16], 15, 16, &[1.0, 0.0], &mut [0.0; 3 * 15 * 16]);
+    let small = net.run(&[0.0; 3 * 15 * 16], 15, 16, Normalisation::Style(0), &mut [0.0; 3 * 15 * 16]);
     assert!(matches!(small, Err(StyleNetError::TooSmall { .. })));
     let mut trainer = ReferenceStyleNetTrainer::new(SMALL, 16, 16).unwrap();
     assert!(matches!(trainer.set_parameters(&[]), Err(StyleNetError::Parameters { .. })));

@@ -4,18 +4,14 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::StyleNetError;
 use super::shape::StyleNetShape;
 
 /// The side of the edges that the kernels run.
 const EDGE: usize = 9;
 
 /// The shape that the kernels run in place of this one.
-pub(super) fn shape(shape: StyleNetShape) -> Result<StyleNetShape, StyleNetError> {
-    match shape.downsamplings {
-        2 => Ok(StyleNetShape { edge_kernel: EDGE, ..shape }),
-        downsamplings => Err(StyleNetError::Kernels { downsamplings }),
-    }
+pub(super) fn shape(shape: StyleNetShape) -> StyleNetShape {
+    StyleNetShape { edge_kernel: EDGE, ..shape }
 }
 
 /// The parameters of that shape.

@@ -18,14 +18,6 @@ pub enum StyleNetError {
         /// Side of the kernels of its first and last layer.
         edge_kernel: usize,
     },
-    /// An order of layers that the kernels of the processor do not run.
-    #[error(
-        "the network has {downsamplings} downsamplings, but the processor's kernels run 2: use `--device reference`"
-    )]
-    Kernels {
-        /// How often it halves the sides.
-        downsamplings: usize,
-    },
     /// A network without styles.
     #[error("the network has no styles, give it at least one")]
     NoStyles,

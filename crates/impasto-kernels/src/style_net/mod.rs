@@ -6,6 +6,7 @@ mod naive;
 mod naive_backward;
 mod net;
 mod norm;
+mod normalisation;
 mod outer;
 mod pass;
 mod picture;
@@ -24,6 +25,7 @@ mod window;
 use crate::size::{feature_fits, product};
 pub use error::StyleNetError;
 pub use net::StyleNet;
+pub use normalisation::Normalisation;
 pub use shape::{LayerRole, Parameter, StyleNetLayer, StyleNetShape};
 pub use trainer::StyleNetTrainer;
 
@@ -31,6 +33,7 @@ pub use trainer::StyleNetTrainer;
 pub(crate) mod reference {
     pub(crate) use super::naive::{LayerTrace, forward, run};
     pub(crate) use super::naive_backward::backward;
+    pub(crate) use super::normalisation::StyleShares;
     pub(crate) use super::{check, check_shape, check_size};
 }
 

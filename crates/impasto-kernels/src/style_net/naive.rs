@@ -1,5 +1,6 @@
-//! The definition of the network: plain loops in double precision. `naive_backward` is the way back.
+//! The definition of the network: plain loops in double precision. `naive_backward` is the backward pass.
 
+use super::normalisation::{NormPlace, Normalisation};
 use super::shape::{LayerRole, StyleNetLayer, StyleNetShape};
 
 /// ε of instance normalisation.
@@ -25,42 +26,40 @@ pub(crate) fn run(
     shape: StyleNetShape,
     parameters: &[f32],
     picture: &[f32],
-    height: usize,
-    width: usize,
-    styles: &[f32],
+    size: [usize; 2],
+    normalisation: Normalisation<'_>,
 ) -> Vec<f32> {
     let parameters: Vec<f64> = parameters.iter().map(|&v| f64::from(v)).collect();
-    run_wide(shape, &parameters, picture, height, width, styles).into_iter().map(|v| v as f32).collect()
+    let normalisation = normalisation.values(shape, &parameters);
+    run_wide(shape, &parameters, &normalisation, picture, size).into_iter().map(|v| v as f32).collect()
 }
 
-/// Paints a picture, all in double precision.
+/// Paints a picture, all in double precision; the normalisation's values are given.
 pub(super) fn run_wide(
     shape: StyleNetShape,
     parameters: &[f64],
+    normalisation: &[f64],
     picture: &[f32],
-    height: usize,
-    width: usize,
-    styles: &[f32],
+    [height, width]: [usize; 2],
 ) -> Vec<f64> {
     let x = Feature::of_picture(picture, height, width);
-    run_layers(shape, parameters, styles, x, None).cut(height, width)
+    run_layers(shape, parameters, normalisation, x, None).cut(height, width)
 }
 
-/// Paints a picture in one style, and keeps what the way back needs.
+/// Paints a picture, and keeps what the backward pass needs; the normalisation's values are given.
 pub(crate) fn forward(
     shape: StyleNetShape,
     parameters: &[f64],
+    normalisation: &[f64],
     picture: &[f32],
     [height, width]: [usize; 2],
-    style: usize,
     trace: &mut Vec<LayerTrace>,
 ) -> Vec<f64> {
-    let shares: Vec<f32> = (0..shape.styles).map(|s| f32::from(u8::from(s == style))).collect();
     let picture = Feature::of_picture(picture, height, width);
-    run_layers(shape, parameters, &shares, picture, Some(trace)).cut(height, width)
+    run_layers(shape, parameters, normalisation, picture, Some(trace)).cut(height, width)
 }
 
-/// What a layer found, for the way back.
+/// What a layer found, for the backward pass.
 pub(crate) struct LayerTrace {
     pub(super) layer: StyleNetLayer,
     pub(super) input: Feature,
@@ -74,11 +73,12 @@ pub(crate) struct LayerTrace {
 fn run_layers(
     shape: StyleNetShape,
     parameters: &[f64],
-    styles: &[f32],
+    normalisation: &[f64],
     picture: Feature,
     mut trace: Option<&mut Vec<LayerTrace>>,
 ) -> Feature {
     let (mut x, mut block) = (picture, None);
+    let mut norms = shape.norm_places().into_iter();
     for layer in shape.layers() {
         if layer.role == LayerRole::ResidualFirst {
             block = Some(x.clone());
@@ -86,7 +86,8 @@ fn run_layers(
         let convolved = convolve(&layer, &parameters[layer.weight()], &x);
         let mut y = convolved.clone();
         if layer.role.is_normalised() {
-            normalise(shape, &layer, parameters, styles, &mut y);
+            let place = norms.next().expect("every layer but the last has a normalisation");
+            normalise(&place, normalisation, &mut y);
         } else {
             let positions = y.height * y.width;
             let bias = &parameters[layer.bias()];
@@ -163,15 +164,10 @@ fn convolve(layer: &StyleNetLayer, weight: &[f64], x: &Feature) -> Feature {
     Feature { height: out_height, width: out_width, data }
 }
 
-fn normalise(shape: StyleNetShape, layer: &StyleNetLayer, parameters: &[f64], styles: &[f32], x: &mut Feature) {
+fn normalise(place: &NormPlace, normalisation: &[f64], x: &mut Feature) {
     let positions = x.height * x.width;
-    for (channel, plane) in x.data.chunks_exact_mut(positions).enumerate() {
-        let blend = |range: &dyn Fn(usize) -> std::ops::Range<usize>| -> f64 {
-            let value = |(style, &weight): (usize, &f32)| f64::from(weight) * parameters[range(style)][channel];
-            styles.iter().enumerate().map(value).sum()
-        };
-        let scale = blend(&|style| layer.scale(style));
-        let shift = blend(&|style| layer.shift(style, shape.styles));
+    let (scales, shifts) = (&normalisation[place.scale.clone()], &normalisation[place.shift.clone()]);
+    for ((plane, scale), shift) in x.data.chunks_exact_mut(positions).zip(scales).zip(shifts) {
         let mean = plane.iter().sum::<f64>() / positions as f64;
         let variance = plane.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / positions as f64;
         let factor = scale / (variance + EPSILON).sqrt();

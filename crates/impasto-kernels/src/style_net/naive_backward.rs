@@ -3,18 +3,19 @@
 use super::naive::{EPSILON, Feature, LayerTrace, reflect};
 use super::shape::{LayerRole, StyleNetLayer, StyleNetShape};
 
-/// From the gradient of what came out, as large as the last layer's output, to that of all parameters, which is added to
-/// `sums`; the picture was painted in one style.
+/// From the gradient of what came out, as large as the last layer's output, to that of all weights and of the bias, which
+/// is added to `sums`, and that of the normalisation's values.
 pub(crate) fn backward(
     shape: StyleNetShape,
     parameters: &[f64],
-    style: usize,
+    normalisation: &[f64],
     trace: &[LayerTrace],
     gradient: Vec<f64>,
     sums: &mut [f64],
-) {
+) -> Vec<f64> {
     let (mut flow, mut block) = (gradient, None);
-    for LayerTrace { layer, input, convolved, output } in trace.iter().rev() {
+    let (places, mut of_norms) = (shape.norm_places(), vec![0.0; normalisation.len()]);
+    for (index, LayerTrace { layer, input, convolved, output }) in trace.iter().enumerate().rev() {
         if layer.role == LayerRole::ResidualSecond {
             block = Some(flow.clone());
         } else if layer.role.has_relu() {
@@ -22,13 +23,10 @@ pub(crate) fn backward(
         }
         let positions = convolved.height * convolved.width;
         if layer.role.is_normalised() {
-            let (scale, shift) = (layer.scale(style), layer.shift(style, shape.styles));
             for (channel, plane) in flow.chunks_exact_mut(positions).enumerate() {
-                let (scale, shift) = (scale.start + channel, shift.start + channel);
+                let (scale, shift) = (places[index].scale.start + channel, places[index].shift.start + channel);
                 let values = &convolved.data[channel * positions..][..positions];
-                let of_scale = normalise_back(parameters[scale], values, plane);
-                sums[scale] += of_scale.0;
-                sums[shift] += of_scale.1;
+                (of_norms[scale], of_norms[shift]) = normalise_back(normalisation[scale], values, plane);
             }
         } else {
             let sums = &mut sums[layer.bias()];
@@ -40,6 +38,7 @@ pub(crate) fn backward(
             flow.iter_mut().zip(beside).for_each(|(flow, beside)| *flow += beside);
         }
     }
+    of_norms
 }
 
 /// The gradients of scale and shift of one channel; `flow` becomes the gradient of `values`.

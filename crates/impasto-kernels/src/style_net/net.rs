@@ -1,5 +1,6 @@
 //! A network ready to paint.
 
+use super::normalisation::Normalisation;
 use super::pass::{Packed, Pass, Statistics};
 use super::plan::{Plan, Workspace, halo, strips};
 use super::shape::StyleNetShape;
@@ -25,10 +26,10 @@ impl StyleNet {
     /// Packs the parameters, which lie as [`StyleNetShape::parameters`] says.
     ///
     /// # Errors
-    /// If the shape is not one that the kernels run, or there are not as many parameters as it needs.
+    /// If there is no such network (see [`StyleNetShape`]), or it has another number of parameters.
     pub fn new(isa: Isa, threads: Threads, shape: StyleNetShape, parameters: &[f32]) -> Result<Self, StyleNetError> {
         check(shape, parameters)?;
-        let (own, shape) = (shape, embed::shape(shape)?);
+        let (own, shape) = (shape, embed::shape(shape));
         let parameters = embed::parameters(own, parameters).into_owned();
         let weights = Weights::new(isa, &threads, shape, &parameters);
         let workspace = Mutex::default();
@@ -51,7 +52,7 @@ impl StyleNet {
 
     /// Paints a planar picture, `3 × height × width`, RGB 0–255, into `out`, which has the same shape and may leave
     /// 0–255. Any size from [`LEAST_SIDE`](super::LEAST_SIDE) up; a side that is no multiple of 4 is continued by
-    /// reflection and cut off again. `styles` weighs the network's styles and should add up to 1.
+    /// reflection and cut off again.
     ///
     /// A picture that does not fit into `budget` bytes goes in strips: first the layers at full resolution alone, at
     /// about a sixth more time; then all of it, once for each of the normalisations, whose statistics are those of
@@ -62,23 +63,23 @@ impl StyleNet {
     /// if it was interrupted by its [`threads`](StyleNet::threads), in which case the values in `out` are unspecified.
     ///
     /// # Panics
-    /// If a slice has the wrong length.
+    /// If a slice has the wrong length, or there is no such style.
     pub fn run(
         &self,
         picture: &[f32],
         height: usize,
         width: usize,
-        styles: &[f32],
+        normalisation: Normalisation<'_>,
         budget: usize,
         out: &mut [f32],
     ) -> Result<(), StyleNetError> {
         assert_eq!(picture.len(), Shape { channels: 3, height, width }.len(), "a picture has three planes");
         assert_eq!(out.len(), picture.len(), "the result is as large as the picture");
-        assert_eq!(styles.len(), self.shape.styles, "one weight for each style");
+        normalisation.check(self.shape);
         let (plan, _) = Plan::new(self.shape, (height, width), self.threads.count(), budget)?;
         let mut workspace = std::mem::take(&mut *self.workspace.lock().unwrap_or_else(PoisonError::into_inner));
         let full = height.next_multiple_of(4);
-        let statistics = Statistics::new(self.shape, &self.parameters, styles);
+        let statistics = Statistics::new(self.shape, &normalisation.values(self.shape, &self.parameters));
         let mut pass = Pass::new(self.packed(), (picture, height, width), &mut workspace, statistics);
         match plan {
             Plan::Whole => pass.run(0..full, full, (out, 0..full)),

@@ -4,10 +4,10 @@ use super::norm::Norm;
 use super::picture::{PAD, reflect_twice};
 use super::plan::{Workspace, scratch_len, strips, take, take_canvas};
 use super::planes::{Field, Sums};
-use super::rows::{self, Before, Edge, InPlace, Join, MirrorRows, Shared, Squares};
-use super::shape::{StyleNetLayer, StyleNetShape};
+use super::rows::{self, Before, Edge, InPlace, Join, MirrorRows, Padded, Shared, Squares};
+use super::shape::{LayerRole, StyleNetLayer, StyleNetShape};
 use super::tiles::{Activate, Enlarged, Feature, Raw};
-use super::weights::{DOWN, Weights};
+use super::weights::Weights;
 use super::window::{Places, TAPS, Window};
 use crate::memory::{Buffer, View, ViewMut};
 use crate::winograd::{self, Source, Winograd};
@@ -17,7 +17,7 @@ use std::ops::{ControlFlow, Range};
 /// The normalisations of one picture, known or to be found.
 pub(super) struct Statistics {
     layers: Vec<StyleNetLayer>,
-    /// Scale and shift of each layer, the styles blended.
+    /// Scale and shift of each layer.
     affine: Vec<(Vec<f32>, Vec<f32>)>,
     norms: Vec<Norm>,
     /// How many of them are known before the pass.
@@ -30,22 +30,13 @@ pub(super) struct Statistics {
 }
 
 impl Statistics {
-    pub(super) fn new(shape: StyleNetShape, parameters: &[f32], styles: &[f32]) -> Self {
-        let layers = shape.layers();
-        let blend = |range: &dyn Fn(usize) -> Range<usize>, channels: usize| {
-            let mut values = vec![0.0; channels];
-            for (style, &weight) in styles.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
-                values.iter_mut().zip(&parameters[range(style)]).for_each(|(value, &p)| *value += weight * p);
-            }
-            values
-        };
-        let normalised = &layers[..layers.len() - 1];
-        let affine = normalised.iter().map(|layer| {
-            let channels = layer.out_channels;
-            (blend(&|s| layer.scale(s), channels), blend(&|s| layer.shift(s, shape.styles), channels))
-        });
-        let (affine, norms) = (affine.collect(), vec![Norm::default(); normalised.len()]);
-        Self { layers, affine, norms, known: 0, rows: None, found: Vec::new(), positions: 0 }
+    /// The scales and shifts of a pass, as they lie when they are given from outside.
+    pub(super) fn new(shape: StyleNetShape, normalisation: &[f32]) -> Self {
+        let places = shape.norm_places();
+        let values = |range: Range<usize>| normalisation[range].to_vec();
+        let norms = vec![Norm::default(); places.len()];
+        let affine = places.into_iter().map(|place| (values(place.scale), values(place.shift))).collect();
+        Self { layers: shape.layers(), affine, norms, known: 0, rows: None, found: Vec::new(), positions: 0 }
     }
 
     /// The next pass is for the sums of one layer over some rows of the picture.
@@ -146,26 +137,42 @@ impl<'a> Pass<'a> {
     pub(super) fn run(&mut self, rows: Range<usize>, band: usize, (out, wanted): (&mut [f32], Range<usize>)) {
         self.start = rows.start;
         let extent = Extent { height: rows.len(), band, width: self.size.1.next_multiple_of(4) };
-        let w = self.net.shape.width;
         let keep = !extent.many();
-        let mut half = take(&mut self.workspace.half, extent.shape(2 * w, 2), 0);
-        let mut quarters = std::mem::take(&mut self.workspace.quarters);
-        let ControlFlow::Continue(stream) = self.run_to_stream(&extent, &mut half, &mut quarters, keep) else {
-            self.workspace.half = Some(half);
-            self.workspace.quarters = quarters;
+        let has_half = self.net.shape.downsamplings == 2;
+        let half_shape = self.half_shape(&extent);
+        let mut half = has_half.then(|| take(&mut self.workspace.half, half_shape, 0));
+        let mut streams = std::mem::take(&mut self.workspace.streams);
+        let ControlFlow::Continue(stream) = self.run_to_stream(&extent, &mut half, &mut streams, keep) else {
+            self.workspace.half = half;
+            self.workspace.streams = streams;
             return;
         };
-        if self.run_up1(&stream, &mut half).is_continue() {
-            // In bands, memory is what counts: the stream goes before what is at full resolution comes.
-            quarters[0] = keep.then_some(stream);
-            let _ = self.run_up2(&extent, &half, out, wanted);
-        } else {
-            quarters[0] = Some(stream);
+        match &mut half {
+            Some(half) => {
+                let found = self.run_up1(&stream, half);
+                // In bands, memory counts: the stream is released before the features at full resolution are made.
+                streams[0] = keep.then_some(stream);
+                if found.is_continue() {
+                    let _ = self.run_last_up(&extent, half, (out, wanted));
+                }
+            }
+            None if self.net.shape.downsamplings == 1 => {
+                let _ = self.run_last_up(&extent, &stream, (out, wanted));
+                streams[0] = Some(stream);
+            }
+            None => {
+                self.run_out(&extent, &stream, (out, wanted));
+                streams[0] = Some(stream);
+            }
         }
         if keep {
-            self.workspace.half = Some(half);
-            self.workspace.quarters = quarters;
+            self.workspace.half = half;
+            self.workspace.streams = streams;
         }
+    }
+
+    fn half_shape(&self, extent: &Extent) -> Shape {
+        extent.shape(2 * self.net.shape.width, 2)
     }
 
     /// From the picture to what comes out of the last residual block. It breaks where the sums are found that the pass was
@@ -173,35 +180,49 @@ impl<'a> Pass<'a> {
     fn run_to_stream(
         &mut self,
         extent: &Extent,
-        half: &mut Field,
-        quarters: &mut [Option<Field>; 3],
+        half: &mut Option<Field>,
+        streams: &mut [Option<Field>; 3],
         keep: bool,
     ) -> ControlFlow<(), Field> {
-        self.run_down2(extent, half)?;
-        let shape = extent.shape(4 * self.net.shape.width, 4);
-        let mut stream = take(&mut quarters[0], shape, 0);
-        let found = self.run_down3(half, &mut stream);
+        if let Some(half) = half {
+            self.run_down2(extent, half)?;
+        }
+        let net = self.net.shape;
+        let shape = extent.shape(net.stream_channels(), net.stream_divisor());
+        let mut stream = take(&mut streams[0], shape, 0);
+        let found = match half {
+            Some(half) => self.run_down3(half, &mut stream),
+            None if net.downsamplings == 1 => self.run_down2(extent, &mut stream),
+            None => self.run_only_down(extent, &mut stream),
+        };
         if found.is_break() {
-            quarters[0] = Some(stream);
+            streams[0] = Some(stream);
             return ControlFlow::Break(());
         }
+        self.activate(net.stream_layer(), &mut stream, (0, shape.height), 0);
+        rows::fill_border(self.net.isa, self.net.threads, &mut stream, self.stream_edge(0));
         if !keep {
-            *half = Field::new(Shape { height: 0, ..half.shape }, 0);
+            *half = None;
         }
-        let (mut near, mut far) = (take(&mut quarters[1], shape, 0), take(&mut quarters[2], shape, 0));
-        let blocks = self.net.shape.residual_blocks;
+        let (mut near, mut far) = (take(&mut streams[1], shape, 0), take(&mut streams[2], shape, 0));
+        let blocks = net.residual_blocks;
         let found = (0..blocks).try_for_each(|block| self.run_block(block, &mut stream, &mut near, &mut far));
         if keep {
-            (quarters[1], quarters[2]) = (Some(near), Some(far));
+            (streams[1], streams[2]) = (Some(near), Some(far));
         } else {
             drop((near, far));
-            *half = Field::new(extent.shape(2 * self.net.shape.width, 2), 0);
+            *half = Some(Field::new(self.half_shape(extent), 0));
         }
         if found.is_break() {
-            quarters[0] = Some(stream);
+            streams[0] = Some(stream);
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(stream)
+    }
+
+    /// How the stream is continued beyond its edges in front of residual block `block`, or of what follows the last one.
+    fn stream_edge(&self, block: usize) -> Edge {
+        if block == self.net.shape.residual_blocks { Edge::Repeat } else { Edge::Reflect }
     }
 
     /// A layer's sums are there, in `sums` for the whole field; its normalisation follows if it is not known yet. Breaks if
@@ -235,11 +256,22 @@ impl<'a> Pass<'a> {
         rows::run(self.net.isa, self.net.threads, squares, shape, Some(&mut self.sums[layer]));
     }
 
+    /// The first layer, if it is the only one in front of the stream.
+    fn run_only_down(&mut self, extent: &Extent, stream: &mut Field) -> ControlFlow<()> {
+        self.run_down1(extent, 0..extent.height, (stream, (0, 0)));
+        self.settle(0, stream, 1)
+    }
+
     /// Rows `band` of the first layer's output, one more above where there is one, four columns inside `full`.
-    fn run_down1(&mut self, extent: &Extent, band: &Range<usize>, full: &mut Field) {
+    fn run_down1_of_band(&mut self, extent: &Extent, band: &Range<usize>, full: &mut Field) {
         let above = usize::from(band.start > 0);
-        let first = band.start - above;
-        let mut canvas = take_canvas(&mut self.workspace.canvas, band.end - first, extent.width);
+        self.run_down1(extent, band.start - above..band.end, (full, (PAD - above, PAD)));
+    }
+
+    /// Rows of the first layer's output, from `corner` of what the target holds on.
+    fn run_down1(&mut self, extent: &Extent, rows: Range<usize>, target: (&mut Field, (usize, usize))) {
+        let first = rows.start;
+        let mut canvas = take_canvas(&mut self.workspace.canvas, rows.len(), extent.width);
         let (start, height) = (self.start, extent.height);
         let inside = |i: usize| Edge::Reflect.source((first + i) as isize - PAD as isize, height) + start;
         canvas.fill_rows(self.picture, self.size, 1.0 / 255.0, |i| {
@@ -247,7 +279,7 @@ impl<'a> Pass<'a> {
         });
         let sums = (!extent.many()).then_some(&mut self.sums[0]);
         let net = self.net;
-        net.weights.down1.run(net.isa, net.threads, &canvas, (full, (PAD - above, PAD)), sums);
+        net.weights.down1.run(net.isa, net.threads, &canvas, target, sums);
         self.workspace.canvas = Some(canvas);
     }
 
@@ -256,12 +288,12 @@ impl<'a> Pass<'a> {
         take(&mut self.workspace.full, shape, PAD)
     }
 
-    /// The first two layers.
+    /// The first two layers; the second one puts out features at half the resolution.
     fn run_down2(&mut self, extent: &Extent, half: &mut Field) -> ControlFlow<()> {
         if extent.many() {
             for band in extent.bands() {
                 let mut full = self.take_full(extent, band.len());
-                self.run_down1(extent, &band, &mut full);
+                self.run_down1_of_band(extent, &band, &mut full);
                 self.add_rows(0, &full, 0..band.len());
                 self.workspace.full = Some(full);
             }
@@ -269,7 +301,7 @@ impl<'a> Pass<'a> {
         }
         for band in extent.bands() {
             let mut full = self.take_full(extent, band.len());
-            self.run_down1(extent, &band, &mut full);
+            self.run_down1_of_band(extent, &band, &mut full);
             let found = if extent.many() { ControlFlow::Continue(()) } else { self.settle(0, &full, 1) };
             if found.is_continue() {
                 self.activate(0, &mut full, (-isize::from(band.start > 0), band.len()), 1);
@@ -284,18 +316,14 @@ impl<'a> Pass<'a> {
         self.settle(1, half, 2)
     }
 
-    /// The third layer, normalised and activated.
+    /// The third layer.
     fn run_down3(&mut self, half: &mut Field, stream: &mut Field) -> ControlFlow<()> {
         self.activate(1, half, (0, half.shape.height), 0);
         rows::fill_border(self.net.isa, self.net.threads, half, Edge::Reflect);
         let (layout, height) = (half.layout, stream.shape.height);
         self.run_strided(2, |ky, kx| Places::bordered(layout, (ky, kx), 2), half, (stream, 0, height));
         self.sum_all(2, stream);
-        self.settle(2, stream, 4)?;
-        self.activate(2, stream, (0, height), 0);
-        let edge = if self.net.shape.residual_blocks == 0 { Edge::Repeat } else { Edge::Reflect };
-        rows::fill_border(self.net.isa, self.net.threads, stream, edge);
-        ControlFlow::Continue(())
+        self.settle(2, stream, 4)
     }
 
     fn run_strided(
@@ -338,22 +366,21 @@ impl<'a> Pass<'a> {
     /// One residual block: what it adds, added to the stream.
     fn run_block(&mut self, block: usize, stream: &mut Field, near: &mut Field, far: &mut Field) -> ControlFlow<()> {
         let (isa, threads) = (self.net.isa, self.net.threads);
-        let layer = DOWN + 2 * block;
+        let (layer, divisor) = (self.net.shape.stream_layer() + 1 + 2 * block, self.net.shape.stream_divisor());
         self.convolve(layer, Feature { plane: stream.plane(), activate: None }, near);
-        self.settle(layer, near, 4)?;
+        self.settle(layer, near, divisor)?;
         rows::fill_border(isa, threads, near, Edge::Reflect);
         let norm = &self.statistics.norms[layer];
         let activate = Some(Activate::new(&norm.factor, &norm.offset));
         let source = Feature { plane: near.plane(), activate };
         convolve(self.net, (layer + 1, &mut self.sums), source, far, &mut self.scratch);
-        self.settle(layer + 1, far, 4)?;
+        self.settle(layer + 1, far, divisor)?;
         let norm = &self.statistics.norms[layer + 1];
         let activate = Activate::new(&norm.factor, &norm.offset);
         let shape = (far.layout.blocks(), far.shape.height);
         let kernel = Join { before: Before::Target, source: Shared::of(far), activate, target: Shared::new(stream) };
         rows::run(isa, threads, kernel, shape, None);
-        let last = block + 1 == self.net.shape.residual_blocks;
-        rows::fill_border(isa, threads, stream, if last { Edge::Repeat } else { Edge::Reflect });
+        rows::fill_border(isa, threads, stream, self.stream_edge(block + 1));
         ControlFlow::Continue(())
     }
 
@@ -362,7 +389,7 @@ impl<'a> Pass<'a> {
         convolve(self.net, (layer, &mut self.sums), source, target, &mut self.scratch);
     }
 
-    /// The first enlarging layer.
+    /// The first of two enlarging layers.
     fn run_up1(&mut self, stream: &Field, half: &mut Field) -> ControlFlow<()> {
         let layer = self.statistics.layers.len() - 3;
         self.convolve(layer, Enlarged(Feature { plane: stream.plane(), activate: None }), half);
@@ -371,8 +398,32 @@ impl<'a> Pass<'a> {
         ControlFlow::Continue(())
     }
 
-    /// The second enlarging layer and the last one.
-    fn run_up2(&mut self, extent: &Extent, half: &Field, out: &mut [f32], wanted: Range<usize>) -> ControlFlow<()> {
+    /// The last layer, where no layer enlarges.
+    fn run_out(&mut self, extent: &Extent, stream: &Field, wanted: (&mut [f32], Range<usize>)) {
+        let mut full = self.take_full(extent, extent.height);
+        let shape = (full.layout.blocks(), full.layout.shape.height);
+        let target = Shared::new(&mut full);
+        let kernel = Padded { source: Shared::of(stream), activate: None, target, edge: Edge::Reflect };
+        rows::run(self.net.isa, self.net.threads, kernel, shape, None);
+        self.write(&full, &(0..extent.height), wanted);
+        self.workspace.full = Some(full);
+    }
+
+    /// The last layer over a band of rows, of which those `wanted` are written out.
+    fn write(&self, full: &Field, band: &Range<usize>, (out, wanted): (&mut [f32], Range<usize>)) {
+        let first = band.start + self.start;
+        let rows = wanted.start.max(first)..wanted.end.min(band.end + self.start);
+        let source = (full, rows.start - first..rows.end - first);
+        self.net.weights.out.run(self.net.isa, self.net.threads, source, (rows.start, 255.0), (out, self.size));
+    }
+
+    /// The last enlarging layer, from what comes out of the layer before it, and the last layer.
+    fn run_last_up(
+        &mut self,
+        extent: &Extent,
+        half: &Field,
+        (out, wanted): (&mut [f32], Range<usize>),
+    ) -> ControlFlow<()> {
         let layer = self.statistics.layers.len() - 2;
         if extent.many() {
             for band in extent.bands() {
@@ -393,11 +444,7 @@ impl<'a> Pass<'a> {
             if found.is_continue() {
                 self.activate(layer, &mut full, (-(above as isize), band.len() + below), PAD);
                 self.mirror(&mut full, PAD, [top, bottom]);
-                let here = band.start + self.start;
-                let rows = wanted.start.max(here)..wanted.end.min(band.end + self.start);
-                let target = (&mut *out, self.size);
-                let source = (&full, rows.start - here..rows.end - here);
-                self.net.weights.out.run(self.net.isa, self.net.threads, source, (rows.start, 255.0), target);
+                self.write(&full, &band, (&mut *out, wanted.clone()));
             }
             self.workspace.full = Some(full);
             found?;
@@ -405,11 +452,13 @@ impl<'a> Pass<'a> {
         ControlFlow::Continue(())
     }
 
-    /// Rows of the second enlarging layer's output, from row `first` of what `full` holds on.
+    /// Rows of the last enlarging layer's output, from row `first` of what `full` holds on.
     fn enlarge(&mut self, layer: usize, half: &Field, rows: &Range<usize>, (full, first): (&mut Field, usize)) {
         let plane = half.rows_from(rows.start / 2, rows.len() / 2);
         let norm = &self.statistics.norms[layer - 1];
-        let activate = Some(Activate::new(&norm.factor, &norm.offset));
+        // The stream is normalised already.
+        let is_raw = self.statistics.layers[layer - 1].role == LayerRole::Up;
+        let activate = is_raw.then(|| Activate::new(&norm.factor, &norm.offset));
         let source = Enlarged(Feature { plane, activate });
         let size = (rows.len(), full.shape.width);
         convolve_rows(self.net, (layer, &mut self.sums), source, (full, (first, PAD), size), &mut self.scratch);
@@ -443,6 +492,6 @@ fn convolve_rows(
     scratch: &mut [f32],
 ) {
     let sink = Raw { plane: target.plane_mut(), size, corner, sums: sums[layer].begin() };
-    let weights = &net.weights.winograd[layer - DOWN];
+    let weights = net.weights.winograd.layer(layer);
     winograd::run(net.isa, net.threads, &Winograd { weights, height: size.0, width: size.1, source, sink }, scratch);
 }

@@ -3,7 +3,7 @@
 use super::picture::{Canvas, PAD};
 use super::planes::Field;
 use super::shape::StyleNetShape;
-use super::weights::DOWN;
+use super::weights::winograd_layers;
 use super::{StyleNetError, check_size};
 use crate::layout::Layout;
 use crate::memory::Buffer;
@@ -13,10 +13,12 @@ use std::ops::Range;
 /// Rows of the picture in a strip of the layers at full resolution.
 const BAND: usize = 128;
 
-/// Rows beyond a strip that its own rows depend on: 4 for the first layer, 1 + 2 for the next two, 4 for each
-/// convolution of a residual block, 2 + 1 + 4 for the last three; in whole fours.
+/// Rows beyond a strip that its own rows depend on, in whole fours: 4 for the first and for the last layer, as many as
+/// the layer skips for each halving and enlarging one (1 at full resolution, 2 at half), and one row of the stream for
+/// each convolution of a residual block.
 pub(super) fn halo(shape: StyleNetShape) -> usize {
-    (14 + 8 * shape.residual_blocks).next_multiple_of(4)
+    let divisor = shape.stream_divisor();
+    (2 * PAD + 2 * (divisor - 1) + 2 * divisor * shape.residual_blocks).next_multiple_of(4)
 }
 
 /// What stays in memory while a picture goes through.
@@ -45,7 +47,7 @@ impl Plan {
         if whole <= budget {
             return Ok((Self::Whole, whole));
         }
-        let bands = band_bytes(shape, size, workers);
+        let bands = band_bytes(shape, size, workers).unwrap_or(whole);
         if bands <= budget && bands < whole {
             return Ok((Self::Bands(BAND), bands));
         }
@@ -78,8 +80,8 @@ fn scratch_bytes(shape: StyleNetShape, workers: usize) -> usize {
 /// Floats of scratch that each worker needs.
 pub(super) fn scratch_len(shape: StyleNetShape) -> usize {
     let layers = shape.layers();
-    let widest = layers[DOWN..layers.len() - 1].iter().map(|layer| layer.in_channels.max(layer.out_channels));
-    winograd::scratch_for(widest.max().unwrap_or(0))
+    let channels = layers[winograd_layers(shape)].iter().map(|layer| layer.in_channels.max(layer.out_channels));
+    winograd::scratch_for(channels.max().unwrap_or(0))
 }
 
 fn canvas_bytes((height, width): (usize, usize)) -> usize {
@@ -89,17 +91,26 @@ fn canvas_bytes((height, width): (usize, usize)) -> usize {
 /// Everything at once.
 fn whole_bytes(shape: StyleNetShape, size: (usize, usize), workers: usize) -> usize {
     let w = shape.width;
-    let fields = field(w, size, 1, PAD) + field(2 * w, size, 2, 0) + 3 * field(4 * w, size, 4, 0);
+    let half = if shape.downsamplings == 2 { field(2 * w, size, 2, 0) } else { 0 };
+    let fields = field(w, size, 1, PAD) + half + 3 * stream_bytes(shape, size);
     canvas_bytes(size) + fields + scratch_bytes(shape, workers)
 }
 
-/// The larger of a half and a quarter, and of three quarters; and a strip.
-fn band_bytes(shape: StyleNetShape, size: (usize, usize), workers: usize) -> usize {
+fn stream_bytes(shape: StyleNetShape, size: (usize, usize)) -> usize {
+    field(shape.stream_channels(), size, shape.stream_divisor(), 0)
+}
+
+/// The larger of a half and a quarter, and of three quarters; and a strip. Only networks with two downsamplings have so
+/// much less below full resolution that bands are worth it.
+fn band_bytes(shape: StyleNetShape, size: (usize, usize), workers: usize) -> Option<usize> {
+    if shape.downsamplings != 2 {
+        return None;
+    }
     let w = shape.width;
-    let (half, quarter) = (field(2 * w, size, 2, 0), field(4 * w, size, 4, 0));
+    let (half, quarter) = (field(2 * w, size, 2, 0), stream_bytes(shape, size));
     let strip = (BAND.min(size.0), size.1);
     let strip = canvas_bytes(strip) + field(w, strip, 1, PAD);
-    (half + quarter).max(3 * quarter) + strip + scratch_bytes(shape, workers)
+    Some((half + quarter).max(3 * quarter) + strip + scratch_bytes(shape, workers))
 }
 
 /// Features that are kept from picture to picture where sizes stay.
@@ -108,7 +119,8 @@ pub(super) struct Workspace {
     pub(super) canvas: Option<Canvas>,
     pub(super) full: Option<Field>,
     pub(super) half: Option<Field>,
-    pub(super) quarters: [Option<Field>; 3],
+    /// The stream and what a residual block makes of it.
+    pub(super) streams: [Option<Field>; 3],
     pub(super) scratch: Option<Buffer<f32>>,
 }
 

@@ -165,6 +165,21 @@ impl StyleNetShape {
         layers
     }
 
+    /// The index of the layer whose output, normalised and activated, is the stream that the residual blocks add to.
+    pub(crate) fn stream_layer(&self) -> usize {
+        self.downsamplings
+    }
+
+    /// Channels of that stream.
+    pub(crate) fn stream_channels(&self) -> usize {
+        self.width << self.downsamplings
+    }
+
+    /// By how much the sides of the stream are smaller than the picture's.
+    pub(crate) fn stream_divisor(&self) -> usize {
+        1 << self.downsamplings
+    }
+
     /// All parameters in order: each layer's `weight`, then `scale` and `shift`, or `bias`.
     pub fn parameters(&self) -> Vec<Parameter> {
         let mut parameters = Vec::new();

@@ -7,25 +7,50 @@ use crate::winograd::{self, Direction};
 use crate::{Convolution, Isa, Threads};
 use std::ops::Range;
 
-/// Layers in front of the residual blocks.
-pub(super) const DOWN: usize = 3;
-
 /// Packed for the forward pass.
 pub(super) struct Weights {
     pub(super) down1: FromPlanes,
-    /// The second and third layer's.
-    pub(super) strided: [window::Packed; 2],
-    /// The residual blocks' and the two enlarging layers'.
-    pub(super) winograd: Vec<winograd::Packed>,
+    /// The halving layers'.
+    pub(super) strided: Vec<window::Packed>,
+    /// The residual blocks' and the enlarging layers'.
+    pub(super) winograd: WinogradWeights,
     pub(super) out: ToPlanes,
 }
 
-/// Packed for the way back.
+/// Packed for the backward pass.
 pub(super) struct BackwardWeights {
-    /// For each of the second and third layer four windows: of even rows and columns, even rows and odd columns, …
-    pub(super) strided: [[window::Packed; 4]; 2],
-    pub(super) winograd: Vec<winograd::Packed>,
+    /// For each halving layer four windows: of even rows and columns, even rows and odd columns, …
+    pub(super) strided: Vec<[window::Packed; 4]>,
+    pub(super) winograd: WinogradWeights,
     pub(super) out: FromPlanes,
+}
+
+/// The layers that go through Winograd's convolution, packed in one direction.
+pub(super) struct WinogradWeights {
+    /// The first of them.
+    first: usize,
+    direction: Direction,
+    packed: Vec<winograd::Packed>,
+}
+
+impl WinogradWeights {
+    fn new(isa: Isa, threads: &Threads, shape: StyleNetShape, parameters: &[f32], direction: Direction) -> Self {
+        let layers = shape.layers();
+        let range = winograd_layers(shape);
+        let pack = |layer| winograd::Packed::new(isa, threads, &convolution(layer, parameters), direction);
+        Self { first: range.start, direction, packed: layers[range].iter().map(pack).collect() }
+    }
+
+    fn set(&mut self, isa: Isa, threads: &Threads, layers: &[StyleNetLayer], parameters: &[f32]) {
+        for (packed, layer) in self.packed.iter_mut().zip(&layers[self.first..]) {
+            packed.set(isa, threads, &convolution(layer, parameters), self.direction);
+        }
+    }
+
+    /// The weights of a layer of the network.
+    pub(super) fn layer(&self, index: usize) -> &winograd::Packed {
+        &self.packed[index - self.first]
+    }
 }
 
 /// The taps of a 3×3 kernel with stride 2 that reach rows (or columns) of one parity.
@@ -33,9 +58,15 @@ pub(super) fn taps_of_parity(parity: usize) -> &'static [usize] {
     if parity == 0 { &[0, 2] } else { &[1] }
 }
 
-/// The layers that go through Winograd's convolution.
-pub(super) fn winograd_layers(layers: usize) -> Range<usize> {
-    DOWN..layers - 1
+/// The layers that go through Winograd's convolution: residual and enlarging ones.
+pub(super) fn winograd_layers(shape: StyleNetShape) -> Range<usize> {
+    let first = shape.stream_layer() + 1;
+    first..first + 2 * shape.residual_blocks + shape.downsamplings
+}
+
+/// The halving layers.
+fn strided_layers(shape: StyleNetShape) -> Range<usize> {
+    1..shape.stream_layer() + 1
 }
 
 fn convolution(layer: &StyleNetLayer, parameters: &[f32]) -> Convolution {
@@ -51,13 +82,14 @@ impl Weights {
     /// Room for a network, and its parameters in it.
     pub(super) fn new(isa: Isa, threads: &Threads, shape: StyleNetShape, parameters: &[f32]) -> Self {
         let layers = shape.layers();
-        let strided = [1, 2].map(|i: usize| window::Packed::new(isa, 9, layers[i].in_channels, layers[i].out_channels));
-        let winograd = layers[winograd_layers(layers.len())].iter();
-        let winograd = winograd
-            .map(|layer| winograd::Packed::new(isa, threads, &convolution(layer, parameters), Direction::Forward))
-            .collect();
-        let mut weights =
-            Self { down1: FromPlanes::new(isa, shape.width), strided, winograd, out: ToPlanes::new(shape.width) };
+        let strided = &layers[strided_layers(shape)];
+        let strided = strided.iter().map(|layer| window::Packed::new(isa, 9, layer.in_channels, layer.out_channels));
+        let mut weights = Self {
+            down1: FromPlanes::new(isa, shape.width),
+            strided: strided.collect(),
+            winograd: WinogradWeights::new(isa, threads, shape, parameters, Direction::Forward),
+            out: ToPlanes::new(shape.width),
+        };
         weights.set_direct(&layers, parameters);
         weights
     }
@@ -65,9 +97,7 @@ impl Weights {
     /// Packs new parameters.
     pub(super) fn set(&mut self, isa: Isa, threads: &Threads, layers: &[StyleNetLayer], parameters: &[f32]) {
         self.set_direct(layers, parameters);
-        for (packed, layer) in self.winograd.iter_mut().zip(&layers[DOWN..]) {
-            packed.set(isa, threads, &convolution(layer, parameters), Direction::Forward);
-        }
+        self.winograd.set(isa, threads, layers, parameters);
     }
 
     fn set_direct(&mut self, layers: &[StyleNetLayer], parameters: &[f32]) {
@@ -91,15 +121,15 @@ impl BackwardWeights {
     /// Room for a network, and its parameters in it.
     pub(super) fn new(isa: Isa, threads: &Threads, shape: StyleNetShape, parameters: &[f32]) -> Self {
         let layers = shape.layers();
-        let strided = [1, 2].map(|i: usize| {
-            let (depth, channels) = (layers[i].out_channels, layers[i].in_channels);
+        let strided = layers[strided_layers(shape)].iter().map(|layer| {
+            let (depth, channels) = (layer.out_channels, layer.in_channels);
             [4, 2, 2, 1].map(|taps| window::Packed::new(isa, taps, depth, channels))
         });
-        let winograd = layers[winograd_layers(layers.len())].iter();
-        let winograd = winograd
-            .map(|layer| winograd::Packed::new(isa, threads, &convolution(layer, parameters), Direction::Backward))
-            .collect();
-        let mut weights = Self { strided, winograd, out: FromPlanes::new(isa, shape.width) };
+        let mut weights = Self {
+            strided: strided.collect(),
+            winograd: WinogradWeights::new(isa, threads, shape, parameters, Direction::Backward),
+            out: FromPlanes::new(isa, shape.width),
+        };
         weights.set_direct(&layers, parameters);
         weights
     }
@@ -107,9 +137,7 @@ impl BackwardWeights {
     /// Packs new parameters.
     pub(super) fn set(&mut self, isa: Isa, threads: &Threads, layers: &[StyleNetLayer], parameters: &[f32]) {
         self.set_direct(layers, parameters);
-        for (packed, layer) in self.winograd.iter_mut().zip(&layers[DOWN..]) {
-            packed.set(isa, threads, &convolution(layer, parameters), Direction::Backward);
-        }
+        self.winograd.set(isa, threads, layers, parameters);
     }
 
     fn set_direct(&mut self, layers: &[StyleNetLayer], parameters: &[f32]) {

@@ -1,7 +1,7 @@
 //! Passes that are abandoned in the middle: they end, they leave finite sums, and the next pass does not notice.
 
 use super::{Case, Pull, cat};
-use crate::{Isa, Pooling, StyleNet, StyleNetError, StyleNetShape, Threads};
+use crate::{Isa, Normalisation, Pooling, StyleNet, StyleNetError, StyleNetShape, Threads};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -59,7 +59,7 @@ fn a_style_network_tells_that_it_was_interrupted_and_can_be_used_again() {
     for budget in [whole, whole * 2 / 3] {
         let run = || {
             let mut out = vec![0.0; picture.len()];
-            net.run(&picture, height, width, &[1.0], budget, &mut out).map(|()| out)
+            net.run(&picture, height, width, Normalisation::Style(0), budget, &mut out).map(|()| out)
         };
         let painted = run().unwrap();
         for number in [0, 3, 40] {

@@ -1,7 +1,7 @@
 //! The networks of the kernels, as a backend gives them out.
 
 use impasto_kernels as kernels;
-use impasto_kernels::{StyleNet, StyleNetError, StyleNetTrainer};
+use impasto_kernels::{Normalisation, StyleNet, StyleNetError, StyleNetTrainer};
 
 use super::cpu::{floats, floats_mut, input};
 use super::networks::{DeviceTrunk, Feature, StyleNetwork, StyleTrainer, TapGradient};
@@ -104,11 +104,11 @@ impl StyleNetwork for StyleNet {
         picture: &[f32],
         height: usize,
         width: usize,
-        styles: &[f32],
+        normalisation: Normalisation<'_>,
         budget: usize,
         out: &mut [f32],
     ) -> Result<(), StyleNetError> {
-        Self::run(self, picture, height, width, styles, budget, out)
+        Self::run(self, picture, height, width, normalisation, budget, out)
     }
 }
 
@@ -117,12 +117,16 @@ impl StyleTrainer for StyleNetTrainer {
         Self::set_parameters(self, floats(parameters))
     }
 
-    fn forward(&mut self, picture: &[f32], style: usize, out: &mut Tensor) {
-        Self::forward(self, picture, style, floats_mut(out));
+    fn forward(&mut self, picture: &[f32], normalisation: Normalisation<'_>, out: &mut Tensor) {
+        Self::forward(self, picture, normalisation, floats_mut(out));
     }
 
     fn backward(&mut self, gradient: &Tensor) {
         Self::backward(self, floats(gradient));
+    }
+
+    fn normalisation_gradient(&self) -> &[f32] {
+        Self::normalisation_gradient(self)
     }
 
     fn take_gradient(&mut self, factor: f32, gradient: &mut Tensor) {

@@ -1,6 +1,6 @@
 //! The networks that a backend makes.
 
-use impasto_kernels::StyleNetError;
+use impasto_kernels::{Normalisation, StyleNetError};
 
 use super::tensor::{Input, Tensor};
 use crate::trunk::{self, Border, Moments, Packing, Pooling, Shape};
@@ -106,7 +106,7 @@ pub trait StyleNetwork: Send + Sync {
     fn plan(&self, height: usize, width: usize, budget: usize) -> Result<usize, StyleNetError>;
 
     /// Paints a planar picture of the host, `3 × height × width`, RGB 0–255, into `out`, which has the same shape and may
-    /// leave 0–255. `styles` has a share for each style of the network.
+    /// leave 0–255.
     ///
     /// # Errors
     /// As [`plan`](Self::plan); or if it was interrupted.
@@ -115,7 +115,7 @@ pub trait StyleNetwork: Send + Sync {
         picture: &[f32],
         height: usize,
         width: usize,
-        styles: &[f32],
+        normalisation: Normalisation<'_>,
         budget: usize,
         out: &mut [f32],
     ) -> Result<(), StyleNetError>;
@@ -129,11 +129,15 @@ pub trait StyleTrainer: Send {
     /// If there are not as many as the shape needs.
     fn set_parameters(&mut self, parameters: &Tensor) -> Result<(), StyleNetError>;
 
-    /// Paints a planar picture of the host in one style.
-    fn forward(&mut self, picture: &[f32], style: usize, out: &mut Tensor);
+    /// Paints a planar picture of the host.
+    fn forward(&mut self, picture: &[f32], normalisation: Normalisation<'_>, out: &mut Tensor);
 
     /// Adds the gradient with respect to the parameters, from that with respect to what was painted last.
     fn backward(&mut self, gradient: &Tensor);
+
+    /// The gradient of the last pass with respect to the normalisation's values, as they lie when they are given from
+    /// outside (see [`Normalisation::Given`]); the host's, since what predicts them is small.
+    fn normalisation_gradient(&self) -> &[f32];
 
     /// Writes `factor` times the sum of all gradients since the last call, and begins a new sum.
     fn take_gradient(&mut self, factor: f32, gradient: &mut Tensor);

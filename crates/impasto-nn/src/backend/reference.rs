@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use impasto_kernels::reference::{ReferenceStyleNet, ReferenceStyleNetTrainer};
 use impasto_kernels::vector::Adam;
-use impasto_kernels::{StyleNetError, StyleNetShape, TrunkError};
+use impasto_kernels::{Normalisation, StyleNetError, StyleNetShape, TrunkError};
 
 use super::networks::{ReadyTrunk, StyleNetwork, StyleTrainer, TrunkOptions};
 use super::reference_trunk::ReferenceDeviceTrunk;
@@ -253,12 +253,12 @@ impl StyleNetwork for ReferenceStyleNet {
         picture: &[f32],
         height: usize,
         width: usize,
-        styles: &[f32],
+        normalisation: Normalisation<'_>,
         budget: usize,
         out: &mut [f32],
     ) -> Result<(), StyleNetError> {
         self.plan(height, width, budget)?;
-        Self::run(self, picture, height, width, styles, out)
+        Self::run(self, picture, height, width, normalisation, out)
     }
 }
 
@@ -267,14 +267,18 @@ impl StyleTrainer for ReferenceStyleNetTrainer {
         Self::set_parameters(self, &narrow(doubles(parameters)))
     }
 
-    fn forward(&mut self, picture: &[f32], style: usize, out: &mut Tensor) {
+    fn forward(&mut self, picture: &[f32], normalisation: Normalisation<'_>, out: &mut Tensor) {
         let mut painted = vec![0.0; out.len()];
-        Self::forward(self, picture, style, &mut painted);
+        Self::forward(self, picture, normalisation, &mut painted);
         *doubles_mut(out) = wide(&painted);
     }
 
     fn backward(&mut self, gradient: &Tensor) {
         Self::backward(self, &narrow(doubles(gradient)));
+    }
+
+    fn normalisation_gradient(&self) -> &[f32] {
+        Self::normalisation_gradient(self)
     }
 
     fn take_gradient(&mut self, factor: f32, gradient: &mut Tensor) {

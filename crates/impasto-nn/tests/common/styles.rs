@@ -4,7 +4,7 @@ use std::path::Path;
 
 use impasto_nn::{
     formats::TensorFile,
-    kernels::{Isa, StyleNet, StyleNetShape, Threads},
+    kernels::{Isa, Normalisation, StyleNet, StyleNetShape, Threads},
     style_model::{ModelCard, StyleCard, StyleModel},
 };
 
@@ -68,7 +68,7 @@ impl Expected {
 pub(crate) fn paint(model: &StyleModel, picture: &[f32], height: usize, width: usize, styles: &[f32]) -> Vec<f32> {
     let net = StyleNet::new(Isa::best(), Threads::new(2), model.shape, &model.parameters).unwrap();
     let mut out = vec![0.0; picture.len()];
-    net.run(picture, height, width, styles, 1 << 30, &mut out).unwrap();
+    net.run(picture, height, width, Normalisation::Blend(styles), 1 << 30, &mut out).unwrap();
     out
 }
 

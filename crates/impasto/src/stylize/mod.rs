@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use impasto_nn::backend::{Backend, StyleNetwork};
-use impasto_nn::kernels::{LEAST_SIDE, StyleNetError};
+use impasto_nn::kernels::{LEAST_SIDE, Normalisation, StyleNetError};
 
 use crate::colors;
 use crate::device::{self, DeviceError};
@@ -205,7 +205,8 @@ impl Stylizer {
         let mut painted = vec![0.0; seen.data().len()];
         let interruption = Interruption::new(self.backend.host().threads(), context.control(), OnRelease::Wait);
         let begun = Instant::now();
-        self.net.run(seen.data(), height, width, &self.shares, budget, &mut painted).map_err(|error| match error {
+        let style = Normalisation::Blend(&self.shares);
+        self.net.run(seen.data(), height, width, style, budget, &mut painted).map_err(|error| match error {
             StyleNetError::Interrupted => Stopped.into(),
             error => StylizeError::from(error),
         })?;

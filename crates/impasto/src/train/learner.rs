@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use impasto_nn::backend::{AdamVectors, Backend, StyleTrainer, Tensor};
-use impasto_nn::kernels::{StyleNetShape, Threads, vector};
+use impasto_nn::kernels::{Normalisation, StyleNetShape, Threads, vector};
 use impasto_nn::trunk::Packing;
 use impasto_nn::vgg::Vgg;
 
@@ -103,9 +103,8 @@ impl Learner {
         move |photo, style| {
             let net = device::backend(Device::Cpu, Some(1)).ok()?.style_net(shape, &parameters).ok()?;
             let (height, width) = (photo.height(), photo.width());
-            let shares: Vec<f32> = (0..shape.styles).map(|s| f32::from(u8::from(s == style))).collect();
-            let mut painted = vec![0.0; photo.data().len()];
-            net.run(photo.data(), height, width, &shares, usize::MAX, &mut painted).ok()?;
+            let (style, mut painted) = (Normalisation::Style(style), vec![0.0; photo.data().len()]);
+            net.run(photo.data(), height, width, style, usize::MAX, &mut painted).ok()?;
             Some(Picture::from_planar(height, width, painted))
         }
     }
@@ -122,13 +121,13 @@ impl Learner {
 
     /// Paints a photograph in a style.
     pub(super) fn paint(&mut self, photo: &Picture, style: usize) -> Picture {
-        self.trainer.forward(photo.data(), style, &mut self.painted);
+        self.trainer.forward(photo.data(), Normalisation::Style(style), &mut self.painted);
         Picture::from_planar(self.size, self.size, self.backend.download(&self.painted).into_owned())
     }
 
     /// The losses of a photograph in a style, without a gradient.
     pub(super) fn value(&mut self, photo: &Picture, content: &ContentTarget, style: usize) -> Losses {
-        self.trainer.forward(photo.data(), style, &mut self.painted);
+        self.trainer.forward(photo.data(), Normalisation::Style(style), &mut self.painted);
         self.perceptual.value(&self.painted, content, &self.styles[style])
     }
 
@@ -141,7 +140,7 @@ impl Learner {
     /// The style loss counts with `share` in that gradient, and whole in the losses that are returned.
     pub(super) fn look(&mut self, photo: &Picture, style: usize, share: f64) -> Losses {
         let content = self.perceptual.content(photo);
-        self.trainer.forward(photo.data(), style, &mut self.painted);
+        self.trainer.forward(photo.data(), Normalisation::Style(style), &mut self.painted);
         let target = &mut self.styles[style];
         target.share = share;
         let losses = self.perceptual.value_and_gradient(&self.painted, &content, target, &mut self.painted_gradient);
@@ -254,7 +253,7 @@ mod tests {
         let net = backend.style_net(shape, &parameters).unwrap();
         let run = |weights: &[f32]| {
             let mut out = vec![0.0; photo.data().len()];
-            net.run(photo.data(), 64, 64, weights, usize::MAX, &mut out).unwrap();
+            net.run(photo.data(), 64, 64, Normalisation::Blend(weights), usize::MAX, &mut out).unwrap();
             out
         };
         let away = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

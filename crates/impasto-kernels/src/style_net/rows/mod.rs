@@ -169,11 +169,12 @@ impl<K: RowKernel> Op for Row<'_, '_, K> {
     }
 }
 
-/// Normalises and activates a feature into one that holds its continuation as far as its offset.
+/// Copies a feature into one that holds its continuation as far as its offset.
 #[derive(Clone, Copy)]
 pub(super) struct Padded<'a> {
     pub(super) source: ReadOnly<'a>,
-    pub(super) activate: Activate<'a>,
+    /// What normalises and activates it, if it is not copied as it is.
+    pub(super) activate: Option<Activate<'a>>,
     /// Rows count from the first one outside.
     pub(super) target: Shared<'a>,
     pub(super) edge: Edge,
@@ -188,12 +189,18 @@ impl RowKernel for Padded<'_> {
         let from = self.edge.source(y, height);
         // SAFETY: block and row exist; columns are brought inside.
         unsafe {
-            let (factor, shift) = self.activate.block(s, block);
+            let (factor, shift, least) = match self.activate {
+                Some(activate) => {
+                    let (factor, shift) = activate.block(s, block);
+                    (factor, shift, s.zero())
+                }
+                None => (s.splat(1.0), s.zero(), s.splat(f32::NEG_INFINITY)),
+            };
             let source = self.source.at(block, from, 0);
             let target = self.target.at(block, y, 0);
             let large = self.target.layout.is_large();
             for x in 0..width {
-                let value = s.max(s.mul_add(factor, s.load(source.add(x * LANES)), shift), s.zero());
+                let value = s.max(s.mul_add(factor, s.load(source.add(x * LANES)), shift), least);
                 if large {
                     s.stream(target.add(x * LANES), value);
                 } else {
@@ -202,7 +209,7 @@ impl RowKernel for Padded<'_> {
             }
             for x in (-pad..0).chain(width as isize..width as isize + pad) {
                 let value = s.load(source.add(self.edge.source(x, width) * LANES));
-                let value = s.max(s.mul_add(factor, value, shift), s.zero());
+                let value = s.max(s.mul_add(factor, value, shift), least);
                 s.store(self.target.at(block, y, x), value);
             }
         }

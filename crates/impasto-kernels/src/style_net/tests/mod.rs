@@ -3,7 +3,7 @@
 mod gradients;
 
 use super::plan::Plan;
-use super::{StyleNet, StyleNetError, StyleNetShape, StyleNetTrainer, naive};
+use super::{Normalisation, StyleNet, StyleNetError, StyleNetShape, StyleNetTrainer, naive};
 use crate::tests::{Numbers, cat, distance};
 use crate::{Isa, Threads};
 
@@ -35,9 +35,13 @@ fn the_trainers_forward_is_the_definition() {
         (SMALL, 36, 28),
         (StyleNetShape { width: 32, ..SMALL }, 20, 44),
         (StyleNetShape { edge_kernel: 3, ..SMALL }, 20, 24),
+        (StyleNetShape { downsamplings: 1, ..SMALL }, 16, 20),
+        (StyleNetShape { downsamplings: 1, residual_blocks: 0, edge_kernel: 3, ..SMALL }, 20, 24),
+        (StyleNetShape { downsamplings: 0, residual_blocks: 3, edge_kernel: 3, ..SMALL }, 16, 20),
+        (StyleNetShape { downsamplings: 0, residual_blocks: 0, ..SMALL }, 20, 24),
     ] {
         let (parameters, picture) = (parameters(shape), cat(height, width));
-        let expected = naive::run(shape, &parameters, &picture, height, width, &[0.0, 1.0]);
+        let expected = naive::run(shape, &parameters, &picture, [height, width], Normalisation::Style(1));
         let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
         for isa in Isa::available() {
             for threads in [1, 2, 3] {
@@ -45,7 +49,7 @@ fn the_trainers_forward_is_the_definition() {
                 trainer.set_parameters(&parameters).unwrap();
                 let mut out = vec![0.0; picture.len()];
                 for style in [0, 1] {
-                    trainer.forward(&picture, style, &mut out);
+                    trainer.forward(&picture, Normalisation::Style(style), &mut out);
                 }
                 let error = distance(&out, &expected);
                 assert!(error < 1e-5, "{isa:?}, {threads} threads, {height}×{width}: {error:e}");
@@ -59,56 +63,90 @@ fn plan_below(net: &StyleNet, size: (usize, usize), budget: usize) -> (Plan, usi
     Plan::new(net.shape, size, net.threads.count(), budget).unwrap()
 }
 
+/// Networks with fewer downsamplings than [`SMALL`], and one with none and no residual blocks.
+const FEWER: [StyleNetShape; 3] = [
+    StyleNetShape { downsamplings: 1, residual_blocks: 1, ..SMALL },
+    StyleNetShape { downsamplings: 0, residual_blocks: 3, edge_kernel: 3, ..SMALL },
+    StyleNetShape { downsamplings: 0, residual_blocks: 0, ..SMALL },
+];
+
 #[test]
 fn a_pass_is_the_definition_at_every_size() {
-    let parameters = parameters(SMALL);
-    let sizes = [(16, 16), (17, 16), (18, 23), (19, 33), (32, 21), (45, 30)];
-    for (height, width) in sizes {
-        let picture = cat(height, width);
-        let expected = naive::run(SMALL, &parameters, &picture, height, width, &[0.3, 0.7]);
+    let blend = Normalisation::Blend(&[0.3, 0.7]);
+    let sizes = [(16, 16), (17, 16), (18, 23), (19, 33), (32, 21), (45, 30)].map(|size| (SMALL, size));
+    let fewer = FEWER.iter().flat_map(|&shape| [(shape, (17, 16)), (shape, (19, 33))]);
+    for (shape, (height, width)) in sizes.into_iter().chain(fewer) {
+        let (parameters, picture) = (parameters(shape), cat(height, width));
+        let expected = naive::run(shape, &parameters, &picture, [height, width], blend);
         let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
         for isa in Isa::available() {
             for threads in [1, 2] {
-                let net = StyleNet::new(isa, Threads::new(threads), SMALL, &parameters).unwrap();
+                let net = StyleNet::new(isa, Threads::new(threads), shape, &parameters).unwrap();
                 let mut out = vec![0.0; picture.len()];
                 for _ in 0..2 {
-                    net.run(&picture, height, width, &[0.3, 0.7], usize::MAX, &mut out).unwrap();
+                    net.run(&picture, height, width, blend, usize::MAX, &mut out).unwrap();
                     let error = distance(&out, &expected);
-                    assert!(error < 1e-5, "{isa:?}, {threads} threads, {height}×{width}: {error:e}");
+                    assert!(error < 1e-5, "{isa:?}, {threads} threads, {height}×{width}, {shape:?}: {error:e}");
                 }
             }
         }
     }
 }
 
-#[test]
-fn strips_leave_no_seam() {
-    let parameters = parameters(SMALL);
-    let (height, width) = (602, 50);
+/// The plans that a pass has within less and less memory; each must paint the same picture as the first.
+fn plans(shape: StyleNetShape, [height, width]: [usize; 2], count: usize) -> Vec<Plan> {
+    let blend = Normalisation::Blend(&[0.5, 0.5]);
     let picture = cat(height, width);
-    let net = StyleNet::new(Isa::best(), Threads::new(2), SMALL, &parameters).unwrap();
+    let net = StyleNet::new(Isa::best(), Threads::new(2), shape, &parameters(shape)).unwrap();
     let mut whole = vec![0.0; picture.len()];
-    net.run(&picture, height, width, &[0.5, 0.5], usize::MAX, &mut whole).unwrap();
+    net.run(&picture, height, width, blend, usize::MAX, &mut whole).unwrap();
     let whole: Vec<f64> = whole.into_iter().map(f64::from).collect();
     let mut budget = usize::MAX;
     let mut kinds = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..count {
         let (plan, bytes) = plan_below(&net, (height, width), budget);
         kinds.push(plan);
         let mut out = vec![0.0; picture.len()];
-        net.run(&picture, height, width, &[0.5, 0.5], budget, &mut out).unwrap();
+        net.run(&picture, height, width, blend, budget, &mut out).unwrap();
         let largest = whole.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
         let worst = out.iter().zip(&whole).map(|(&a, &b)| (f64::from(a) - b).abs()).fold(0.0, f64::max);
         assert!(worst < 1e-5 * largest, "{plan:?}: {worst} of {largest}");
         // The next one has to do with less; strips get lower from budget to budget.
         budget = if matches!(plan, Plan::Strips(_)) { bytes * 3 / 4 } else { bytes - 1 };
     }
-    assert_eq!(kinds[0], Plan::Whole);
-    assert!(matches!(kinds[1], Plan::Bands(_)), "{kinds:?}");
-    assert!(matches!(kinds[2..], [Plan::Strips(_), Plan::Strips(_)]) && kinds[2] != kinds[3], "{kinds:?}");
     let error = net.plan(height, width, 1000).unwrap_err();
     assert!(matches!(error, StyleNetError::Budget { budget: 1000, .. }), "{error}");
     assert!(matches!(net.plan(15, 40, usize::MAX), Err(StyleNetError::TooSmall { .. })));
+    kinds
+}
+
+#[test]
+fn strips_leave_no_seam() {
+    let kinds = plans(SMALL, [602, 50], 4);
+    assert_eq!(kinds[0], Plan::Whole);
+    assert!(matches!(kinds[1], Plan::Bands(_)), "{kinds:?}");
+    assert!(matches!(kinds[2..], [Plan::Strips(_), Plan::Strips(_)]) && kinds[2] != kinds[3], "{kinds:?}");
+    for shape in FEWER {
+        let kinds = plans(shape, [202, 22], 3);
+        assert!(matches!(kinds[..], [Plan::Whole, Plan::Strips(_), Plan::Strips(_)]), "{shape:?}: {kinds:?}");
+    }
+}
+
+#[test]
+fn given_normalisations_are_those_of_a_style() {
+    let (parameters, picture) = (parameters(SMALL), cat(20, 24));
+    let given = Normalisation::Blend(&[0.3, 0.7]).values(SMALL, &parameters);
+    let given = Normalisation::Given(&given);
+    let net = StyleNet::new(Isa::best(), Threads::new(2), SMALL, &parameters).unwrap();
+    let paint = |normalisation| {
+        let mut out = vec![0.0; picture.len()];
+        net.run(&picture, 20, 24, normalisation, usize::MAX, &mut out).unwrap();
+        out
+    };
+    assert_eq!(paint(given), paint(Normalisation::Blend(&[0.3, 0.7])));
+    assert_eq!(paint(Normalisation::Style(1)), paint(Normalisation::Blend(&[0.0, 1.0])));
+    assert_ne!(paint(given), paint(Normalisation::Style(1)));
+    assert_eq!(SMALL.normalisation_len(), 2 * (16 + 32 + 64 + 4 * 64 + 32 + 16));
 }
 
 #[test]

@@ -1,15 +1,16 @@
-//! The way back, from the picture's gradient to those of all parameters.
+//! The backward pass, from the picture's gradient to those of all parameters.
 
 use super::super::norm::NormBackward;
+use super::super::normalisation::NormPlace;
 use super::super::picture::PAD;
 use super::super::planes::Field;
 use super::super::rows::{self, Edge, Fold, NormGradient, Shared};
 use super::super::shape::StyleNetLayer;
 use super::super::tiles::{Activate, Enlarged, Gradient, HalvedGradient};
 use super::super::weight_gradient::{self};
-use super::super::weights::{DOWN, taps_of_parity};
+use super::super::weights::taps_of_parity;
 use super::super::window::{self, Places, TAPS, Window};
-use super::state::{Backward, Forward, Indices, StyleNetTrainer};
+use super::state::{Backward, Forward, StyleNetTrainer};
 use crate::memory::{View, ViewMut};
 use crate::winograd::{self, Winograd};
 use crate::{Isa, Shape, Threads};
@@ -18,9 +19,9 @@ impl StyleNetTrainer {
     /// From the picture's gradient to that of the stream.
     pub(super) fn backward_up(&mut self, gradient: &[f32]) {
         let (isa, threads) = (self.isa, self.threads.clone());
-        let Indices { up1, up2, out } = self.indices();
+        let (out, ups) = (self.out_layer(), self.up_layers());
         let (_, weights) = self.packed.as_ref().expect("parameters are set before the first pass");
-        let Backward { canvas, up, down, weights: sums, rest, scratch, .. } = &mut self.backward;
+        let Backward { canvas, up, stream, weights: sums, rest, normalisation, scratch, .. } = &mut self.backward;
         let forward = &mut self.forward;
         canvas.fill_inside(gradient, 255.0);
         let positions = self.height * self.width;
@@ -28,74 +29,80 @@ impl StyleNetTrainer {
             let total: f64 = gradient[plane * positions..][..positions].iter().map(|&v| f64::from(v)).sum();
             *bias += (255.0 * total) as f32;
         }
-        weight_gradient::to_planes(isa, &threads, &forward.padded[2], canvas, &mut sums[out]);
-        weights.out.run(isa, &threads, canvas, (&mut up[1], (0, 0)), None);
+        weight_gradient::to_planes(isa, &threads, &forward.out_input, canvas, &mut sums[out]);
+        let of_input = up.last_mut().unwrap_or(&mut *stream);
+        weights.out.run(isa, &threads, canvas, (of_input, (0, 0)), None);
+        normalisation.fill(0.0);
         let mut step =
-            Step { isa, threads: &threads, layers: &self.layers, style: self.style, styles: self.shape.styles, rest };
-
-        step.through(up2, forward, &mut up[1], (Edge::Reflect, PAD));
-        let source = Enlarged(forward.inputs().activated(up1));
-        let depth = self.layers[up2].in_channels;
-        weight_gradient::winograd(isa, &threads, (source, depth), &up[1], &mut sums[up2], scratch);
-        let [first, second] = up;
-        step.halve(&weights.winograd[up2 - DOWN], second, first, &mut forward.scratch);
-
-        step.through(up1, forward, first, (Edge::Repeat, 1));
-        let source = Enlarged(forward.inputs().plain(self.shape.residual_blocks));
-        let depth = self.layers[up1].in_channels;
-        weight_gradient::winograd(isa, &threads, (source, depth), first, &mut sums[up1], scratch);
-        step.halve(&weights.winograd[up1 - DOWN], first, &mut down[2], &mut forward.scratch);
-        step.fold(up1 - 1, forward, &mut down[2], (Edge::Repeat, 1), None);
+            Step { isa, threads: &threads, layers: &self.layers, norm_places: &self.norm_places, normalisation };
+        let mut edge = (Edge::Reflect, PAD);
+        for (place, index) in ups.clone().enumerate().rev() {
+            let (before, here) = up.split_at_mut(place);
+            let gradient = &mut here[0];
+            step.through(index, forward, gradient, edge);
+            let inputs = forward.inputs();
+            let input = match place {
+                0 => inputs.plain(self.shape.residual_blocks),
+                _ => inputs.activated(index - 1),
+            };
+            let depth = self.layers[index].in_channels;
+            weight_gradient::winograd(isa, &threads, (Enlarged(input), depth), gradient, &mut sums[index], scratch);
+            let target = before.last_mut().unwrap_or(&mut *stream);
+            step.halve(weights.winograd.layer(index), gradient, target, &mut forward.scratch);
+            edge = (Edge::Repeat, 1);
+        }
+        step.fold(ups.start - 1, forward, stream, edge, None);
     }
 
     /// From the gradient of what comes out of a residual block, folded, to that of what goes in.
     pub(super) fn backward_block(&mut self, block: usize) {
         let (isa, threads) = (self.isa, self.threads.clone());
-        let first = Self::block_layer(block);
+        let first = self.block_layer(block);
         let (_, weights) = self.packed.as_ref().expect("parameters are set before the first pass");
-        let Backward { down, block: [near, far], weights: sums, rest, scratch, .. } = &mut self.backward;
+        let Backward { stream, block: [near, far], weights: sums, normalisation, scratch, .. } = &mut self.backward;
         let forward = &mut self.forward;
-        let stream = &mut down[2];
         let mut step =
-            Step { isa, threads: &threads, layers: &self.layers, style: self.style, styles: self.shape.styles, rest };
+            Step { isa, threads: &threads, layers: &self.layers, norm_places: &self.norm_places, normalisation };
         let depth = self.layers[first].in_channels;
 
         step.normalise(first + 1, forward, Some(stream), far);
         let source = forward.inputs().activated(first);
         weight_gradient::winograd(isa, &threads, (source, depth), far, &mut sums[first + 1], scratch);
-        step.back(&weights.winograd[first + 1 - DOWN], far, near, &mut forward.scratch);
+        step.back(weights.winograd.layer(first + 1), far, near, &mut forward.scratch);
 
         step.through(first, forward, near, (Edge::Reflect, 1));
         let source = forward.inputs().plain(block);
         weight_gradient::winograd(isa, &threads, (source, depth), near, &mut sums[first], scratch);
-        step.back(&weights.winograd[first - DOWN], near, far, &mut forward.scratch);
+        step.back(weights.winograd.layer(first), near, far, &mut forward.scratch);
         step.fold(first - 1, forward, far, (Edge::Reflect, 1), Some(stream));
     }
 
-    /// From the gradient of the stream, folded and closed by the third layer's ReLU, to the first layer.
+    /// From the gradient of the stream, folded and closed by the ReLU in front of it, to the first layer.
     pub(super) fn backward_down(&mut self) {
         let (isa, threads) = (self.isa, self.threads.clone());
         let (_, weights) = self.packed.as_ref().expect("parameters are set before the first pass");
-        let Backward { down, weights: sums, rest, .. } = &mut self.backward;
+        let Backward { down, stream, weights: sums, normalisation, .. } = &mut self.backward;
         let forward = &mut self.forward;
         let mut step =
-            Step { isa, threads: &threads, layers: &self.layers, style: self.style, styles: self.shape.styles, rest };
-        rows::clear_ring(isa, &threads, &mut down[2]);
-        step.normalise(DOWN - 1, forward, None, &mut down[2]);
-        for index in (1..DOWN).rev() {
+            Step { isa, threads: &threads, layers: &self.layers, norm_places: &self.norm_places, normalisation };
+        let last = self.shape.stream_layer();
+        rows::clear_ring(isa, &threads, stream);
+        step.normalise(last, forward, None, stream);
+        for index in (1..=last).rev() {
             let (before, after) = down.split_at_mut(index);
-            let (target, gradient) = (&mut before[index - 1], &after[0]);
-            weight_gradient::strided(isa, &threads, &forward.padded[index - 1], gradient, &mut sums[index]);
+            let (target, gradient) = (&mut before[index - 1], after.first().unwrap_or(&*stream));
+            weight_gradient::strided(isa, &threads, &forward.down_inputs[index - 1], gradient, &mut sums[index]);
             for (phase, packed) in weights.strided[index - 1].iter().enumerate() {
                 strided_back(isa, &threads, (phase / 2, phase % 2), packed, gradient, target);
             }
             step.through(index - 1, forward, target, (Edge::Reflect, 1));
         }
-        weight_gradient::from_planes(isa, &threads, &forward.canvas, &down[0], &mut sums[0]);
+        let of_first = down.first().unwrap_or(&*stream);
+        weight_gradient::from_planes(isa, &threads, &forward.canvas, of_first, &mut sums[0]);
     }
 }
 
-/// The way back through a convolution with stride 2, for rows and columns of one parity of its continued input.
+/// The backward pass of a convolution with stride 2, for rows and columns of one parity of its continued input.
 fn strided_back(
     isa: Isa,
     threads: &Threads,
@@ -131,9 +138,9 @@ struct Step<'a> {
     isa: Isa,
     threads: &'a Threads,
     layers: &'a [StyleNetLayer],
-    style: usize,
-    styles: usize,
-    rest: &'a mut [f32],
+    norm_places: &'a [NormPlace],
+    /// The gradient of the normalisation's values.
+    normalisation: &'a mut [f32],
 }
 
 impl Step<'_> {
@@ -170,11 +177,11 @@ impl Step<'_> {
 
     /// Back through a normalisation, from the sums that `fold` left; in place, or from `source` to `target`.
     fn normalise(&mut self, index: usize, forward: &Forward, source: Option<&Field>, target: &mut Field) {
-        let layer = &self.layers[index];
         let raw = &forward.raw[index];
-        // Scale and shift of a style lie one behind the other, in this order.
-        let (before, after) = self.rest.split_at_mut(layer.shift(self.style, self.styles).start);
-        let (scale, shift) = (&mut before[layer.scale(self.style)], &mut after[..layer.out_channels]);
+        let NormPlace { scale, shift } = self.norm_places[index].clone();
+        // The shift lies right behind the scale.
+        let (before, after) = self.normalisation.split_at_mut(shift.start);
+        let (scale, shift) = (&mut before[scale], &mut after[..shift.len()]);
         let norm = &forward.norms[index];
         let NormBackward { gradient, value, constant } =
             norm.backward(&forward.sums[index], raw.shape.positions(), scale, shift);

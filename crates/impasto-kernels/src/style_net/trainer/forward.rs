@@ -4,9 +4,8 @@ use super::super::norm::Norm;
 use super::super::planes::Field;
 use super::super::rows::{self, Before, Edge, Join, Padded, Shared};
 use super::super::tiles::{Activate, Enlarged, Raw};
-use super::super::weights::DOWN;
 use super::super::window::{Places, Window};
-use super::state::{Forward, Indices, Inputs, StyleNetTrainer};
+use super::state::{Forward, Inputs, StyleNetTrainer};
 use crate::memory::{View, ViewMut};
 use crate::winograd::{self, Winograd};
 use crate::{Isa, Shape, Threads};
@@ -14,14 +13,14 @@ use crate::{Isa, Shape, Threads};
 impl StyleNetTrainer {
     /// Makes the normalisation of a layer from its sums.
     fn normalise(&mut self, index: usize) {
-        let layer = &self.layers[index];
-        let scale = &self.parameters[layer.scale(self.style)];
-        let shift = &self.parameters[layer.shift(self.style, self.shape.styles)];
+        let place = &self.norm_places[index];
+        let scale = &self.normalisation[place.scale.clone()];
+        let shift = &self.normalisation[place.shift.clone()];
         let positions = self.forward.raw[index].shape.positions();
         self.forward.norms[index].set(&self.forward.sums[index].totals(), positions, scale, shift);
     }
 
-    /// The first three layers, and what goes into the first residual block.
+    /// The layers in front of the stream, and what goes into the first residual block.
     pub(super) fn run_down(&mut self) {
         let (isa, threads) = (self.isa, self.threads.clone());
         {
@@ -30,11 +29,11 @@ impl StyleNetTrainer {
             weights.down1.run(isa, &threads, canvas, (&mut raw[0], (0, 0)), Some(&mut sums[0]));
         }
         self.normalise(0);
-        for index in 1..DOWN {
+        for index in 1..=self.shape.stream_layer() {
             let (weights, _) = self.packed.as_ref().expect("parameters are set before the first pass");
-            let Forward { raw, norms, padded, sums, .. } = &mut self.forward;
-            pad(isa, &threads, &raw[index - 1], &norms[index - 1], &mut padded[index - 1]);
-            let input = &padded[index - 1];
+            let Forward { raw, norms, down_inputs, sums, .. } = &mut self.forward;
+            pad(isa, &threads, &raw[index - 1], Some(&norms[index - 1]), &mut down_inputs[index - 1]);
+            let input = &down_inputs[index - 1];
             let shape = raw[index].shape;
             Window {
                 weights: &weights.strided[index - 1],
@@ -50,9 +49,9 @@ impl StyleNetTrainer {
             rows::run(isa, &threads, squares, (raw[index].layout.blocks(), shape.height), Some(&mut sums[index]));
             self.normalise(index);
         }
+        let (last, edge) = (self.shape.stream_layer(), self.stream_edge(0));
         let Forward { raw, norms, stream, .. } = &mut self.forward;
-        join(isa, &threads, None, (&raw[DOWN - 1], &norms[DOWN - 1]), &mut stream[0]);
-        let edge = if self.shape.residual_blocks == 0 { Edge::Repeat } else { Edge::Reflect };
+        join(isa, &threads, None, (&raw[last], &norms[last]), &mut stream[0]);
         rows::fill_border(isa, &threads, &mut stream[0], edge);
     }
 
@@ -64,7 +63,7 @@ impl StyleNetTrainer {
     /// One residual block.
     pub(super) fn run_block(&mut self, block: usize) {
         let (isa, threads) = (self.isa, self.threads.clone());
-        let first = Self::block_layer(block);
+        let first = self.block_layer(block);
         self.convolve(first, Input::Stream(block));
         rows::fill_border(isa, &threads, &mut self.forward.raw[first], Edge::Reflect);
         self.convolve(first + 1, Input::Layer(first));
@@ -89,7 +88,7 @@ impl StyleNetTrainer {
         };
         let Shape { height, width, .. } = target.shape;
         let sink = Raw { plane: target.plane_mut(), size: (height, width), corner: (0, 0), sums: sums[index].begin() };
-        let weights = &weights.winograd[index - DOWN];
+        let weights = weights.winograd.layer(index);
         if self.layers[index].role.upsamples() {
             let job = Winograd { weights, height, width, source: Enlarged(source), sink };
             winograd::run(isa, &threads, &job, scratch);
@@ -102,15 +101,21 @@ impl StyleNetTrainer {
     /// The enlarging layers and the last one.
     pub(super) fn run_up(&mut self, out: &mut [f32]) {
         let (isa, threads) = (self.isa, self.threads.clone());
-        let Indices { up1, up2, .. } = self.indices();
-        let last = self.shape.residual_blocks;
-        self.convolve(up1, Input::Stream(last));
-        rows::fill_border(isa, &threads, &mut self.forward.raw[up1], Edge::Repeat);
-        self.convolve(up2, Input::Layer(up1));
-        let Forward { raw, norms, padded, .. } = &mut self.forward;
-        pad(isa, &threads, &raw[up2], &norms[up2], &mut padded[2]);
+        let mut input = Input::Stream(self.shape.residual_blocks);
+        for index in self.up_layers() {
+            self.convolve(index, input);
+            if index + 1 < self.out_layer() {
+                rows::fill_border(isa, &threads, &mut self.forward.raw[index], Edge::Repeat);
+            }
+            input = Input::Layer(index);
+        }
+        let Forward { raw, norms, stream, out_input, .. } = &mut self.forward;
+        match input {
+            Input::Layer(index) => pad(isa, &threads, &raw[index], Some(&norms[index]), out_input),
+            Input::Stream(block) => pad(isa, &threads, &stream[block], None, out_input),
+        }
         let out = (out, (self.height, self.width));
-        let source = (&self.forward.padded[2], 0..self.height);
+        let source = (&self.forward.out_input, 0..self.height);
         self.weights().out.run(isa, &threads, source, (0, 255.0), out);
     }
 }
@@ -124,11 +129,11 @@ enum Input {
     Layer(usize),
 }
 
-/// Normalises, activates and continues a feature.
-fn pad(isa: Isa, threads: &Threads, raw: &Field, norm: &Norm, target: &mut Field) {
-    let rows = (raw.layout.blocks(), target.layout.shape.height);
-    let activate = Activate::new(&norm.factor, &norm.offset);
-    let kernel = Padded { source: Shared::of(raw), activate, target: Shared::new(target), edge: Edge::Reflect };
+/// Continues a feature, normalised and activated where there is a normalisation.
+fn pad(isa: Isa, threads: &Threads, feature: &Field, norm: Option<&Norm>, target: &mut Field) {
+    let rows = (feature.layout.blocks(), target.layout.shape.height);
+    let activate = norm.map(|norm| Activate::new(&norm.factor, &norm.offset));
+    let kernel = Padded { source: Shared::of(feature), activate, target: Shared::new(target), edge: Edge::Reflect };
     rows::run(isa, threads, kernel, rows, None);
 }
 

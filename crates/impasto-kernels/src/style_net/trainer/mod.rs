@@ -4,10 +4,11 @@ mod backward;
 mod forward;
 mod state;
 
+use super::normalisation::{Normalisation, StyleShares};
 use super::picture::PLANES;
-use super::shape::StyleNetShape;
+use super::shape::{LayerRole, StyleNetShape};
 use super::weight_gradient;
-use super::weights::{BackwardWeights, DOWN, Weights};
+use super::weights::{BackwardWeights, Weights};
 use super::{StyleNetError, check, check_shape, check_size, embed};
 use crate::{Isa, Threads};
 use state::{Backward, Forward};
@@ -18,7 +19,7 @@ impl StyleNetTrainer {
     /// A trainer for pictures of this size, whose sides are multiples of 4 and at least [`LEAST_SIDE`](crate::style_net::LEAST_SIDE).
     ///
     /// # Errors
-    /// If the shape is not one that the kernels run, or the size does not fit.
+    /// If there is no such network (see [`StyleNetShape`]), or the size does not fit.
     pub fn new(
         isa: Isa,
         threads: Threads,
@@ -28,7 +29,7 @@ impl StyleNetTrainer {
     ) -> Result<Self, StyleNetError> {
         check_shape(shape)?;
         check_size(shape, height, width)?;
-        let (own, shape) = (shape, embed::shape(shape)?);
+        let (own, shape) = (shape, embed::shape(shape));
         if !height.is_multiple_of(4) || !width.is_multiple_of(4) {
             return Err(StyleNetError::NotFours { width, height });
         }
@@ -36,8 +37,22 @@ impl StyleNetTrainer {
         let workers = threads.count();
         let forward = Forward::new(shape, &layers, (height, width), workers);
         let backward = Backward::new(shape, &layers, (height, width), workers);
-        let (style, parameters) = (0, Vec::new());
-        Ok(Self { isa, threads, own, shape, layers, height, width, style, parameters, packed: None, forward, backward })
+        Ok(Self {
+            isa,
+            threads,
+            own,
+            shape,
+            layers,
+            height,
+            width,
+            shares: StyleShares::default(),
+            norm_places: shape.norm_places(),
+            normalisation: Vec::new(),
+            parameters: Vec::new(),
+            packed: None,
+            forward,
+            backward,
+        })
     }
 
     /// Packs new parameters; to be called before the first pass and after each step.
@@ -62,15 +77,17 @@ impl StyleNetTrainer {
         Ok(())
     }
 
-    /// Paints a planar picture, RGB 0–255, in one style into `out`, and keeps what [`backward`](Self::backward) needs.
+    /// Paints a planar picture, RGB 0–255, into `out`, and keeps what [`backward`](Self::backward) needs.
     ///
     /// # Panics
     /// If there are no parameters yet, no such style, or a slice has the wrong length.
-    pub fn forward(&mut self, picture: &[f32], style: usize, out: &mut [f32]) {
-        assert!(style < self.shape.styles, "the network has {} styles", self.shape.styles);
+    pub fn forward(&mut self, picture: &[f32], normalisation: Normalisation<'_>, out: &mut [f32]) {
+        normalisation.check(self.shape);
+        assert!(self.packed.is_some(), "parameters are set before the first pass");
         assert_eq!(picture.len(), PLANES * self.height * self.width, "a picture has three planes");
         assert_eq!(out.len(), picture.len(), "the result is as large as the picture");
-        self.style = style;
+        self.shares = normalisation.shares();
+        self.normalisation = normalisation.values(self.shape, &self.parameters);
         self.forward.canvas.fill(picture, (self.height, self.width), 1.0 / 255.0);
         self.run_down();
         for block in 0..self.shape.residual_blocks {
@@ -80,7 +97,7 @@ impl StyleNetTrainer {
     }
 
     /// From the gradient of a loss with respect to the last `out` to that of the parameters, which is added to what
-    /// the passes before it left.
+    /// the passes before it left, and that of the normalisation's values, which is kept until the next pass.
     ///
     /// # Panics
     /// If `gradient` has not the length of a picture, or there was no forward pass.
@@ -91,6 +108,14 @@ impl StyleNetTrainer {
             self.backward_block(block);
         }
         self.backward_down();
+        let Backward { normalisation, rest, .. } = &mut self.backward;
+        self.shares.add_gradient(self.shape, normalisation, rest);
+    }
+
+    /// The gradient of the last pass with respect to the [`Normalisation`]'s values, as they lie when they are given; zeros
+    /// before the first [`backward`](Self::backward).
+    pub fn normalisation_gradient(&self) -> &[f32] {
+        &self.backward.normalisation
     }
 
     /// Writes the gradient of all parameters that the passes since the last call added up, times `factor`, and begins
@@ -113,22 +138,21 @@ impl StyleNetTrainer {
         for (value, &rest) in gradient.iter_mut().zip(&self.backward.rest) {
             *value = rest * factor;
         }
-        let last = self.layers.len() - 1;
-        for (index, (layer, sums)) in self.layers.iter().zip(&mut self.backward.weights).enumerate() {
+        for (layer, sums) in self.layers.iter().zip(&mut self.backward.weights) {
             let target = &mut gradient[layer.weight()];
             let (i, o, kernel) = (layer.in_channels, layer.out_channels, layer.kernel * layer.kernel);
             let found = sums.gather(&self.threads);
-            if index == last {
+            if layer.role == LayerRole::Output {
                 for (at, value) in target.iter_mut().enumerate() {
                     let (plane, channel, tap) = (at / kernel / i, at / kernel % i, at % kernel);
                     let place = (channel / 16 * kernel + tap) * PLANES + plane;
                     *value = found[place * 16 + channel % 16] * factor;
                 }
-            } else if index < DOWN {
+            } else if matches!(layer.role, LayerRole::Input | LayerRole::Down) {
                 // `[tap][in][out]` for the strided ones, `[in][tap][out]` for the first one.
                 for (at, value) in target.iter_mut().enumerate() {
                     let (channel, input, tap) = (at / kernel / i, at / kernel % i, at % kernel);
-                    let row = if index == 0 { input * kernel + tap } else { tap * i + input };
+                    let row = if layer.role == LayerRole::Input { input * kernel + tap } else { tap * i + input };
                     *value = found[row * o + channel] * factor;
                 }
             } else {

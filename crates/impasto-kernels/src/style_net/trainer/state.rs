@@ -1,14 +1,17 @@
 //! What a trainer keeps between its passes.
 
 use super::super::norm::Norm;
+use super::super::normalisation::{NormPlace, StyleShares};
 use super::super::picture::{Canvas, PAD};
 use super::super::planes::{Field, RING, Sums};
+use super::super::shape::LayerRole;
 use super::super::shape::{StyleNetLayer, StyleNetShape};
 use super::super::tiles::{Activate, Feature};
 use super::super::weight_gradient::{self, WeightSums};
-use super::super::weights::{BackwardWeights, DOWN, Weights};
+use super::super::weights::{BackwardWeights, Weights, winograd_layers};
 use crate::memory::Buffer;
 use crate::{Isa, Shape, Threads, winograd};
+use std::ops::Range;
 
 /// A network in training: forward and backward of one picture at a time, gradients added up over a batch.
 pub struct StyleNetTrainer {
@@ -20,30 +23,32 @@ pub struct StyleNetTrainer {
     pub(super) layers: Vec<StyleNetLayer>,
     pub(super) height: usize,
     pub(super) width: usize,
-    pub(super) style: usize,
+    /// The styles of the last forward pass.
+    pub(super) shares: StyleShares,
+    /// Where scales and shifts lie among the values of the normalisation.
+    pub(super) norm_places: Vec<NormPlace>,
+    /// The values of the last forward pass.
+    pub(super) normalisation: Vec<f32>,
     pub(super) parameters: Vec<f32>,
     pub(super) packed: Option<(Weights, BackwardWeights)>,
     pub(super) forward: Forward,
     pub(super) backward: Backward,
 }
 
-/// The indices of the layers that are not residual.
-#[derive(Clone, Copy)]
-pub(super) struct Indices {
-    pub(super) up1: usize,
-    pub(super) up2: usize,
-    pub(super) out: usize,
-}
-
 impl StyleNetTrainer {
-    pub(super) fn indices(&self) -> Indices {
-        let out = self.layers.len() - 1;
-        Indices { up1: out - 2, up2: out - 1, out }
+    /// The index of the last layer.
+    pub(super) fn out_layer(&self) -> usize {
+        self.layers.len() - 1
+    }
+
+    /// The enlarging layers.
+    pub(super) fn up_layers(&self) -> Range<usize> {
+        self.out_layer() - self.shape.downsamplings..self.out_layer()
     }
 
     /// The index of a residual block's first layer.
-    pub(super) fn block_layer(block: usize) -> usize {
-        DOWN + 2 * block
+    pub(super) fn block_layer(&self, block: usize) -> usize {
+        self.shape.stream_layer() + 1 + 2 * block
     }
 
     pub(super) fn weights(&self) -> &Weights {
@@ -57,8 +62,10 @@ pub(super) struct Forward {
     /// What comes out of each normalised layer's convolution.
     pub(super) raw: Vec<Field>,
     pub(super) norms: Vec<Norm>,
-    /// The inputs of the second and third layer, and of the last one.
-    pub(super) padded: Vec<Field>,
+    /// The inputs of the halving layers.
+    pub(super) down_inputs: Vec<Field>,
+    /// The input of the last layer.
+    pub(super) out_input: Field,
     /// What goes into each residual block, and what comes out of the last one.
     pub(super) stream: Vec<Field>,
     pub(super) sums: Vec<Sums>,
@@ -74,17 +81,18 @@ impl Forward {
     ) -> Self {
         let field = |channels, divisor, offset| smaller_field(channels, (height, width), divisor, offset);
         let normalised = &layers[..layers.len() - 1];
-        let raw = (0..normalised.len()).map(|i| field(layers[i].out_channels, divisor(i, layers.len()), 0)).collect();
+        let raw = normalised.iter().zip(divisors(layers)).map(|(layer, divisor)| field(layer.out_channels, divisor, 0));
         let w = shape.width;
-        let room = 0..=shape.residual_blocks;
-        let scratch =
-            normalised[DOWN..].iter().map(|layer| winograd::scratch_for(layer.in_channels.max(layer.out_channels)));
+        let streams = (0..=shape.residual_blocks).map(|_| field(shape.stream_channels(), shape.stream_divisor(), 0));
+        let scratch = layers[winograd_layers(shape)].iter();
+        let scratch = scratch.map(|layer| winograd::scratch_for(layer.in_channels.max(layer.out_channels)));
         Self {
             canvas: Canvas::new(height, width, PAD),
-            raw,
+            raw: raw.collect(),
             norms: normalised.iter().map(|_| Norm::default()).collect(),
-            padded: vec![field(w, 1, 1), field(2 * w, 2, 1), field(w, 1, PAD)],
-            stream: room.map(|_| field(4 * w, 4, 0)).collect(),
+            down_inputs: (0..shape.downsamplings).map(|halvings| field(w << halvings, 1 << halvings, 1)).collect(),
+            out_input: field(w, 1, PAD),
+            stream: streams.collect(),
             sums: normalised.iter().map(|layer| Sums::new(layer.out_channels, workers)).collect(),
             scratch: Buffer::new(scratch.max().unwrap_or(0) * workers),
         }
@@ -119,15 +127,19 @@ impl<'a> Inputs<'a> {
 /// What the backward pass needs.
 pub(super) struct Backward {
     pub(super) canvas: Canvas,
-    /// The gradients of the first and second layer's output, and of the stream.
-    pub(super) down: [Field; 3],
+    /// The gradients of the outputs of the layers in front of the stream.
+    pub(super) down: Vec<Field>,
+    /// The gradient of the stream.
+    pub(super) stream: Field,
     /// Two gradients inside a residual block.
     pub(super) block: [Field; 2],
     /// The gradients of the enlarging layers' outputs.
-    pub(super) up: [Field; 2],
+    pub(super) up: Vec<Field>,
     pub(super) weights: Vec<WeightSums>,
     /// Gradients of scales, shifts and the bias, where they lie among the parameters.
     pub(super) rest: Vec<f32>,
+    /// The gradient of the last pass's normalisation.
+    pub(super) normalisation: Vec<f32>,
     pub(super) scratch: Buffer<f32>,
 }
 
@@ -140,24 +152,29 @@ impl Backward {
     ) -> Self {
         let field = |channels, divisor, offset| smaller_field(channels, (height, width), divisor, offset);
         let w = shape.width;
-        let last = layers.len() - 1;
-        let weights = layers.iter().enumerate().map(|(index, layer)| {
-            let len = match index {
-                _ if index == 0 => weight_gradient::planes_len(layer.out_channels),
-                _ if index == last => weight_gradient::planes_len(layer.in_channels),
-                _ if index < DOWN => layer.weight_len(),
+        let weights = layers.iter().map(|layer| {
+            let len = match layer.role {
+                LayerRole::Input => weight_gradient::planes_len(layer.out_channels),
+                LayerRole::Output => weight_gradient::planes_len(layer.in_channels),
+                LayerRole::Down => layer.weight_len(),
                 _ => WeightSums::winograd_len(layer.in_channels, layer.out_channels),
             };
             WeightSums::new(len, workers)
         });
+        // The last layer's input has a ring as wide as its kernel reaches.
+        let after =
+            |halvings: usize, is_last: bool| field(w << halvings, 1 << halvings, if is_last { PAD } else { RING });
+        let (halvings, stream_channels) = (shape.downsamplings, shape.stream_channels());
         Self {
             canvas: Canvas::new(height, width, 2 * PAD),
-            down: [field(w, 1, RING), field(2 * w, 2, RING), field(4 * w, 4, RING)],
-            block: [field(4 * w, 4, RING), field(4 * w, 4, RING)],
-            up: [field(2 * w, 2, RING), field(w, 1, PAD)],
+            down: (0..halvings).map(|level| after(level, false)).collect(),
+            stream: after(halvings, halvings == 0),
+            block: [after(halvings, false), after(halvings, false)],
+            up: (0..halvings).rev().map(|level| after(level, level == 0)).collect(),
             weights: weights.collect(),
             rest: vec![0.0; shape.parameter_count()],
-            scratch: Buffer::new(weight_gradient::scratch_len(4 * w, 4 * w) * workers),
+            normalisation: vec![0.0; shape.normalisation_len()],
+            scratch: Buffer::new(weight_gradient::scratch_len(stream_channels, stream_channels) * workers),
         }
     }
 }
@@ -167,11 +184,14 @@ fn smaller_field(channels: usize, (height, width): (usize, usize), divisor: usiz
     Field::new(Shape { channels, height: height / divisor, width: width / divisor }, offset)
 }
 
-/// By how much a layer's output is smaller than the picture.
-fn divisor(index: usize, layers: usize) -> usize {
-    match (index, layers - index) {
-        (0, _) | (_, 2) => 1,
-        (1, _) | (_, 3) => 2,
-        _ => 4,
-    }
+/// By how much each layer's output is smaller than the picture.
+fn divisors(layers: &[StyleNetLayer]) -> impl Iterator<Item = usize> {
+    layers.iter().scan(1, |divisor, layer| {
+        match layer.role {
+            LayerRole::Down => *divisor *= 2,
+            LayerRole::Up => *divisor /= 2,
+            _ => {}
+        }
+        Some(*divisor)
+    })
 }
