@@ -6,6 +6,13 @@ use super::{LANES, Op, Simd};
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
+impl Portable {
+    #[expect(clippy::unnecessary_wraps, reason = "the other instruction sets may be missing")]
+    pub(crate) fn new() -> Option<Self> {
+        Some(Self)
+    }
+}
+
 /// Sixteen floats.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
