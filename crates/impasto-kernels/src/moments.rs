@@ -26,7 +26,7 @@ pub(crate) fn moments(
     scratch: &mut [f64],
 ) -> Moments {
     let shape = feature.layout.shape;
-    sum(isa, threads, feature, 0..shape.height, weights, (scratch, false));
+    sum(isa, threads, feature, 0..shape.height, weights, scratch, false);
     finish(threads, shape.channels, total(weights, shape.positions()), scratch)
 }
 
@@ -35,15 +35,15 @@ pub(crate) fn total(weights: Option<&[f32]>, positions: usize) -> f64 {
     weights.map_or(positions as f64, |weights| weights.iter().map(|&w| f64::from(w)).sum())
 }
 
-/// `Σ w·F` and `Σ w·F·Fᵀ` over some rows of a feature; the sums are added to what is in `scratch` if the caller says
-/// so. There are weights for all rows of the feature up to the last of these.
+/// `Σ w·F` and `Σ w·F·Fᵀ` over some rows of a feature; with `add` the sums are added to what is in `scratch`. There are weights for all rows of the feature up to the last of these.
 pub(crate) fn sum(
     isa: Isa,
     threads: &Threads,
     feature: Plane<'_>,
     rows: Range<usize>,
     weights: Option<&[f32]>,
-    (scratch, add): (&mut [f64], bool),
+    scratch: &mut [f64],
+    add: bool,
 ) {
     let shape = feature.layout.shape;
     let (count, share) = (threads.count(), scratch_len(shape.channels));
@@ -300,8 +300,10 @@ impl Op for First<'_> {
 pub(crate) fn squared_distance(
     isa: Isa,
     threads: &Threads,
-    (feature, rows): (Plane<'_>, Range<usize>),
-    (target, first_row): (Plane<'_>, usize),
+    feature: Plane<'_>,
+    rows: Range<usize>,
+    target: Plane<'_>,
+    first_row: usize,
     weights: Option<&[f32]>,
 ) -> f64 {
     let mask = weights.map(View::new);

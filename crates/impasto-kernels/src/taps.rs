@@ -153,7 +153,7 @@ impl Op for Segments<'_> {
             for first_block in (0..layout.blocks()).step_by(S::VECTORS) {
                 let blocks = S::VECTORS.min(layout.blocks() - first_block);
                 if let Some(moments) = self.of.moments {
-                    multiply(s, &self.of, moments, (y, &xs), first_block..first_block + blocks, self.scratch);
+                    multiply(s, &self.of, moments, y, &xs, first_block..first_block + blocks, self.scratch);
                 }
                 for block in 0..blocks {
                     let products = &self.scratch[block * xs.len() * LANES..][..xs.len() * LANES];
@@ -171,7 +171,8 @@ fn multiply<S: Simd>(
     s: S,
     of: &Inflow<'_>,
     moments: &PackedMoments<'_>,
-    (y, xs): (usize, &Range<usize>),
+    y: usize,
+    xs: &Range<usize>,
     blocks: Range<usize>,
     scratch: &mut [f32],
 ) {

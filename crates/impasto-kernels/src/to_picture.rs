@@ -85,7 +85,8 @@ impl<'a> ToPicture<'a> {
     /// Prepares the end of a backward pass; `out` and `scratch` are overwritten.
     pub(crate) fn new(
         weights: &'a Direct,
-        (layout, signs): (Layout, &'a [u16]),
+        layout: Layout,
+        signs: &'a [u16],
         taps: &'a [Inflow<'a>],
         end: End,
         out: &'a mut [f32],

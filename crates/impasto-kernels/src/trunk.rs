@@ -66,7 +66,7 @@ impl PackedTrunk {
                 TrunkLayer::Pool => convolutions.iter_mut().last().into_iter().for_each(|last| last.pool = true),
                 TrunkLayer::Convolution(convolution) => {
                     let first = convolutions.is_empty();
-                    convolutions.push(PackedConvolution::new(isa, threads, convolution, (first, most)));
+                    convolutions.push(PackedConvolution::new(isa, threads, convolution, first, most));
                 }
             }
         }
@@ -107,7 +107,7 @@ impl std::fmt::Debug for PackedTrunk {
 
 impl PackedConvolution {
     /// The first one of all, or another that is packed if it has at most so many floats then.
-    fn new(isa: Isa, threads: &Threads, convolution: &Convolution, (first, most): (bool, usize)) -> Self {
+    fn new(isa: Isa, threads: &Threads, convolution: &Convolution, first: bool, most: usize) -> Self {
         let mut bias = Buffer::new(convolution.out_channels);
         bias.copy_from_slice(&convolution.bias);
         let weights = if first {

@@ -38,9 +38,10 @@ impl Unpool<'_> {
     unsafe fn window<S: Simd, const POOLING: u8, const WHOLE: bool>(
         &self,
         s: S,
-        at: (usize, usize, usize),
+        block: usize,
+        py: usize,
+        px: usize,
     ) -> [S::V; 4] {
-        let (block, py, px) = at;
         let (layout, pooled) = (self.layout, self.gradient.layout);
         let present = if WHOLE { [true; 4] } else { present(layout.shape) };
         // SAFETY: the position exists, and of its window only what is present is read.
@@ -50,7 +51,7 @@ impl Unpool<'_> {
             let mut parts = match POOLING {
                 AVERAGE => [s.mul(gradient, s.splat(share(present))); 4],
                 MAX => self.largest(s, gradient, pooled.sign_at(block, py, px)),
-                _ => self.direction(s, gradient, present, at),
+                _ => self.direction(s, gradient, present, block, py, px),
             };
             for i in 0..4 {
                 parts[i] = if present[i] {
@@ -90,7 +91,9 @@ impl Unpool<'_> {
         s: S,
         gradient: S::V,
         present: [bool; 4],
-        (block, py, px): (usize, usize, usize),
+        block: usize,
+        py: usize,
+        px: usize,
     ) -> [S::V; 4] {
         let Some(feature) = self.feature else { unreachable!("L2 pooling keeps the feature") };
         // SAFETY: the caller's promise.
@@ -118,9 +121,9 @@ impl Unpool<'_> {
                 // SAFETY: the window exists; inside, the feature has more than one row and column.
                 let parts = unsafe {
                     if inside {
-                        self.window::<S, POOLING, true>(s, (block, py, px))
+                        self.window::<S, POOLING, true>(s, block, py, px)
                     } else if py < pooled.height && px < pooled.width {
-                        self.window::<S, POOLING, false>(s, (block, py, px))
+                        self.window::<S, POOLING, false>(s, block, py, px)
                     } else {
                         [s.zero(); 4]
                     }
@@ -202,11 +205,10 @@ impl Op for Spread<'_> {
                 // SAFETY: the position exists; the plane has room for whole windows, border included; the worker alone
                 // has this row of windows.
                 unsafe {
-                    let at = (block, py, px);
                     let parts = match self.source.pool.pooling {
-                        Pooling::Average => self.source.window::<S, AVERAGE, false>(s, at),
-                        Pooling::Max => self.source.window::<S, MAX, false>(s, at),
-                        Pooling::L2 => self.source.window::<S, L2, false>(s, at),
+                        Pooling::Average => self.source.window::<S, AVERAGE, false>(s, block, py, px),
+                        Pooling::Max => self.source.window::<S, MAX, false>(s, block, py, px),
+                        Pooling::L2 => self.source.window::<S, L2, false>(s, block, py, px),
                     };
                     for (i, part) in parts.into_iter().enumerate() {
                         let at = layout.at(block, 2 * py + i / 2, 2 * px + i % 2);

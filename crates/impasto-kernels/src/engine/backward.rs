@@ -235,7 +235,7 @@ impl<'g> Pass<'g> {
             let packed: Vec<_> = self.at(0).map(|tap| self.packed(&before, tap)).collect();
             let inflow = |(tap, packed)| self.inflow(&before, first, mask, tap, packed);
             let taps: Vec<_> = self.at(0).zip(&packed).map(inflow).collect();
-            let sink = ToPicture::new(self.direct(), (before.layout, mask), &taps, self.end(), out, to_picture);
+            let sink = ToPicture::new(self.direct(), before.layout, mask, &taps, self.end(), out, to_picture);
             self.convolve(weights, before.layout, input, sink, scratch);
             sink.finish(self.job.threads.count());
             return Arrived::Input;
@@ -274,17 +274,17 @@ impl<'g> Pass<'g> {
     fn first(&self, plan: &mut Plan, arrived: Arrived, out: &mut [f32]) -> Arrived {
         let Plan { layers, planes, signs, to_picture, .. } = plan;
         let layer = layers[0];
-        let (weights, mask) = (self.direct(), (layer.layout, &*signs[0]));
+        let (weights, layout, mask) = (self.direct(), layer.layout, &*signs[0]);
         if arrived == Arrived::Feature {
             let [gradient] = planes.several([layer.gradient]);
-            let end = ToPicture::new(weights, mask, &[], self.end(), out, to_picture);
+            let end = ToPicture::new(weights, layout, mask, &[], self.end(), out, to_picture);
             end.run(self.job.isa(), &self.job.threads, Plane::new(layer.layout, gradient));
         } else {
             let packed: Vec<_> = self.at(0).map(|tap| self.packed(&layer, tap)).collect();
             let [feature] = planes.several([layer.feature]);
             let inflow = |(tap, packed)| self.inflow(&layer, feature, &signs[0], tap, packed);
             let taps: Vec<_> = self.at(0).zip(&packed).map(inflow).collect();
-            let end = ToPicture::new(weights, mask, &taps, self.end(), out, to_picture);
+            let end = ToPicture::new(weights, layout, mask, &taps, self.end(), out, to_picture);
             end.run_taps(self.job.isa(), &self.job.threads);
         }
         Arrived::Input

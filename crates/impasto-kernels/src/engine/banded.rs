@@ -11,7 +11,7 @@ use super::backward::Flow;
 use super::job::Job;
 use super::masks::Masks;
 use super::plan::{Blueprint, Scope};
-use super::stretch::{OnLayer, Stretch, Wanted};
+use super::stretch::{OnLayer, Run, Stretch, Wanted};
 use super::window::{Window, Windows};
 use crate::layout::{Layout, Plane, PlaneMut, copy_rows};
 use crate::memory::{Buffer, ViewMut};
@@ -78,7 +78,8 @@ impl Banded {
         job: &Job,
         picture: &[f32],
         target: PlaneMut<'_>,
-        (keep, wanted): (bool, &[Wanted<'_>]),
+        keep: bool,
+        wanted: &[Wanted<'_>],
         profile: &mut Profile,
     ) -> Vec<Moments> {
         self.picture.copy_from_slice(picture);
@@ -89,8 +90,8 @@ impl Banded {
         let mut sums = self.sums(job, &all);
         let deepest = self.stretch.scope.convolutions.end - 1;
         let mut masks = std::mem::take(&mut self.masks);
-        self.sweep(job, (deepest, keep), profile, |stretch, window, made| {
-            add_moments(job, stretch, (window, made), &all, &mut sums);
+        self.sweep(job, Run { deepest, keep }, profile, |stretch, window, made| {
+            add_moments(job, stretch, window, made, &all, &mut sums);
             if made != deepest {
                 return;
             }
@@ -120,8 +121,8 @@ impl Banded {
             return known;
         }
         let mut sums = self.sums(job, &[wanted]);
-        self.sweep(job, (wanted.0, false), &mut Profile::default(), |stretch, window, made| {
-            add_moments(job, stretch, (window, made), &[wanted], &mut sums);
+        self.sweep(job, Run { deepest: wanted.0, keep: false }, &mut Profile::default(), |stretch, window, made| {
+            add_moments(job, stretch, window, made, &[wanted], &mut sums);
         });
         let Some(found) = self.finish(job, &[wanted], &sums).pop() else { unreachable!("one was asked for") };
         found
@@ -132,7 +133,7 @@ impl Banded {
         let layout = Layout::new(shape);
         let mut data = vec![0.0; layout.len()];
         let whole = PlaneMut::new(layout, &mut data);
-        self.sweep(job, (tap, false), &mut Profile::default(), |stretch, window, made| {
+        self.sweep(job, Run { deepest: tap, keep: false }, &mut Profile::default(), |stretch, window, made| {
             if made == tap {
                 stretch.copy_feature(job, window, tap, whole);
             }
@@ -149,9 +150,9 @@ impl Banded {
         weights: Option<&[f32]>,
     ) -> f64 {
         let mut sum = 0.0;
-        self.sweep(job, (tap, false), &mut Profile::default(), |stretch, window, made| {
+        self.sweep(job, Run { deepest: tap, keep: false }, &mut Profile::default(), |stretch, window, made| {
             if made == tap {
-                sum += stretch.squared_distance(job, window, (tap, target), weights);
+                sum += stretch.squared_distance(job, window, tap, target, weights);
             }
         });
         sum
@@ -174,7 +175,8 @@ impl Banded {
         for index in (0..self.windows.count).rev() {
             let window = self.windows.get(index);
             if self.held != Some(index) {
-                self.run(job, &window, (self.masks.deepest, true), (profile, Part::Again), &mut |_, _| ());
+                let run = Run { deepest: self.masks.deepest, keep: true };
+                self.run(job, &window, run, profile, Part::Again, &mut |_, _| ());
                 self.masks.load(&mut self.stretch.plan, &window);
             }
             let flow = Flow { gradients, window: &window, pooled };
@@ -184,35 +186,21 @@ impl Banded {
         }
     }
 
-    /// Runs all windows, each up to convolution `deepest`, and shows each convolution's feature as soon as it is made;
-    /// with `keep` also what going back needs is there in the end.
-    fn sweep(
-        &mut self,
-        job: &Job,
-        (deepest, keep): (usize, bool),
-        profile: &mut Profile,
-        mut see: impl FnMut(&Stretch, &Window, usize),
-    ) {
+    /// Runs all windows, and shows each convolution's feature as soon as it is made.
+    fn sweep(&mut self, job: &Job, run: Run, profile: &mut Profile, mut see: impl FnMut(&Stretch, &Window, usize)) {
         self.held = None;
         for index in 0..self.windows.count {
             let window = self.windows.get(index);
             let look = &mut |stretch: &mut Stretch, made| see(stretch, &window, made);
-            self.run(job, &window, (deepest, keep), (profile, Part::Forward), look);
-            self.held = keep.then_some(index);
+            self.run(job, &window, run, profile, Part::Forward, look);
+            self.held = run.keep.then_some(index);
         }
     }
 
     /// Runs a window.
-    fn run(
-        &mut self,
-        job: &Job,
-        window: &Window,
-        pass: (usize, bool),
-        profile: (&mut Profile, Part),
-        on_layer: OnLayer<'_>,
-    ) {
-        self.stretch.load(job, (&self.picture, self.shape), &window.rows);
-        self.stretch.forward(job, pass, profile, on_layer);
+    fn run(&mut self, job: &Job, window: &Window, run: Run, profile: &mut Profile, part: Part, on_layer: OnLayer<'_>) {
+        self.stretch.load(job, &self.picture, self.shape.height, &window.rows);
+        self.stretch.forward(job, run, profile, part, on_layer);
     }
 
     /// Zeros to add up moments in.
@@ -251,7 +239,8 @@ impl Banded {
 fn add_moments(
     job: &Job,
     stretch: &Stretch,
-    (window, made): (&Window, usize),
+    window: &Window,
+    made: usize,
     wanted: &[Wanted<'_>],
     sums: &mut [Vec<f64>],
 ) {

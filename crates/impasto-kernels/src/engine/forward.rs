@@ -19,8 +19,8 @@ pub(super) fn remake(plan: &mut Plan, job: &Job) {
     }
 }
 
-/// `x = (p − mean) · scale` of the rows of a picture of this height from `first` on, with its border around.
-pub(super) fn prepare(plan: &mut Plan, job: &Job, (picture, whole): (&[f32], usize), first: usize) {
+/// `x = (p − mean) · scale` of the rows of a picture of height `whole` from `first` on, with its border around.
+pub(super) fn prepare(plan: &mut Plan, job: &Job, picture: &[f32], whole: usize, first: usize) {
     let Shape { height, width, .. } = plan.input;
     let (mean, scale, count) = (job.mean, job.scale, job.threads.count());
     let target = ViewMut::new(&mut plan.picture);

@@ -88,9 +88,9 @@ impl Masks {
         for LayerMasks { convolution, signs, places } in &mut self.layers {
             let index = *convolution - plan.first;
             let Layer { level, layout, pooled, .. } = plan.layers[index];
-            signs.save(&plan.signs[index], (layout.shape.height, level), window);
+            signs.save(&plan.signs[index], layout.shape.height, level, window);
             if let (Some(places), Some(found), Some((pooled, _))) = (places, &plan.places[index], pooled) {
-                places.save(found, (pooled.shape.height, level + 1), window);
+                places.save(found, pooled.shape.height, level + 1, window);
             }
         }
     }
@@ -100,9 +100,9 @@ impl Masks {
         for LayerMasks { convolution, signs, places } in &self.layers {
             let index = convolution - plan.first;
             let Layer { level, layout, pooled, .. } = plan.layers[index];
-            signs.load(&mut plan.signs[index], (layout.shape.height, level), window);
+            signs.load(&mut plan.signs[index], layout.shape.height, level, window);
             if let (Some(places), Some(target), Some((pooled, _))) = (places, &mut plan.places[index], pooled) {
-                places.load(target, (pooled.shape.height, level + 1), window);
+                places.load(target, pooled.shape.height, level + 1, window);
             }
         }
     }
@@ -114,7 +114,7 @@ impl<T: Number> Rows<T> {
     }
 
     /// From a window whose feature has this height behind so many poolings.
-    fn save(&mut self, window_masks: &[T], (height, level): (usize, u32), window: &Window) {
+    fn save(&mut self, window_masks: &[T], height: usize, level: u32, window: &Window) {
         let (rows, first) = (window.interior(level, height), window.first_row(level));
         let (from, to) = (window_masks.chunks_exact(height * self.width), self.height * self.width);
         for (source, target) in from.zip(self.data.chunks_exact_mut(to)) {
@@ -124,7 +124,7 @@ impl<T: Number> Rows<T> {
     }
 
     /// To such a window.
-    fn load(&self, window_masks: &mut [T], (height, level): (usize, u32), window: &Window) {
+    fn load(&self, window_masks: &mut [T], height: usize, level: u32, window: &Window) {
         let start = window.first_row(level) * self.width;
         let (from, to) = (self.data.chunks_exact(self.height * self.width), height * self.width);
         for (source, target) in from.zip(window_masks.chunks_exact_mut(to)) {

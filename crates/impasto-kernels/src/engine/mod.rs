@@ -188,8 +188,8 @@ impl Engine {
         let (deep, shallow): (Vec<_>, Vec<_>) = wanted.iter().partition(|(tap, _)| rest.has(*tap));
         let mut of_shallow = Vec::new();
         match banded {
-            Some(banded) => of_shallow = banded.forward(job, picture, rest.source_mut(), (keep, &shallow), profile),
-            None => rest.load(job, (picture, rest.plan.input), &(0..height)),
+            Some(banded) => of_shallow = banded.forward(job, picture, rest.source_mut(), keep, &shallow, profile),
+            None => rest.load(job, picture, rest.plan.input.height, &(0..height)),
         }
         let of_deep = rest.forward_with_moments(job, keep, profile, &deep);
         let (mut of_shallow, mut of_deep) = (of_shallow.into_iter(), of_deep.into_iter());
@@ -244,7 +244,7 @@ impl Engine {
             Some(banded) if banded.has(tap) => banded.squared_distance(&self.job, tap, target, weights),
             _ => {
                 rest.look_at(&self.job, tap);
-                rest.squared_distance(&self.job, &Window::whole(*height), (tap, target), weights)
+                rest.squared_distance(&self.job, &Window::whole(*height), tap, target, weights)
             }
         }
     }

@@ -162,7 +162,7 @@ impl Blueprint {
         let mut layers = layers(trunk, scope, input);
         let taps: Vec<usize> = scope.taps.iter().map(|tap| tap - first).collect();
         let plane = (first > 0).then(|| Layout::new(input));
-        let (tenants, source) = tenants(&mut layers, &taps, (job.pooling, scope.lean), plane);
+        let (tenants, source) = tenants(&mut layers, &taps, job.pooling, scope.lean, plane);
         let channels = taps.iter().map(|&tap| layers[tap].layout.shape.channels).max().unwrap_or(0);
         let picture = plane.is_none();
         Self {
@@ -261,7 +261,8 @@ impl Plan {
 fn tenants(
     layers: &mut [Layer],
     taps: &[usize],
-    (pooling, lean): (Pooling, bool),
+    pooling: Pooling,
+    lean: bool,
     source: Option<Layout>,
 ) -> (Vec<Tenant>, Option<Source>) {
     let times = Times { layers: layers.len() };

@@ -59,18 +59,18 @@ impl Stretch {
         Plane::new(source.layout, self.plan.planes.plane(source.gradient))
     }
 
-    /// Takes some rows of a picture of this shape, as many as the stretch is planned for.
-    pub(super) fn load(&mut self, job: &Job, (picture, shape): (&[f32], Shape), rows: &Range<usize>) {
-        prepare(&mut self.plan, job, (picture, shape.height), rows.start);
+    /// Takes some rows of a picture of this height, as many as the stretch is planned for.
+    pub(super) fn load(&mut self, job: &Job, picture: &[f32], height: usize, rows: &Range<usize>) {
+        prepare(&mut self.plan, job, picture, height, rows.start);
     }
 
-    /// Runs the layers up to the convolution `deepest` on what was loaded or lies in the source plane. With `keep` it also
-    /// keeps what going back needs. `on_layer` is called as soon as each feature is made.
+    /// Runs layers on what was loaded or lies in the source plane. `on_layer` is called as soon as each feature is made.
     pub(super) fn forward(
         &mut self,
         job: &Job,
-        (deepest, keep): (usize, bool),
-        (profile, part): (&mut Profile, Part),
+        Run { deepest, keep }: Run,
+        profile: &mut Profile,
+        part: Part,
         on_layer: OnLayer<'_>,
     ) {
         self.held = Held::Kept;
@@ -99,7 +99,7 @@ impl Stretch {
         let (first, deepest) = (self.plan.first, self.scope.convolutions.end - 1);
         let remade = self.plan.layers[0].remade;
         let mut passed = Vec::new();
-        self.forward(job, (deepest, keep), (profile, Part::Forward), &mut |stretch, made| {
+        self.forward(job, Run { deepest, keep }, profile, Part::Forward, &mut |stretch, made| {
             if made == first && remade {
                 stretch.passed = Some(stretch.moments_there(job, (first, None)));
                 let weighted = wanted.iter().filter(|(tap, weights)| *tap == first && weights.is_some());
@@ -174,7 +174,7 @@ impl Stretch {
         let Shape { height, width, .. } = feature.layout.shape;
         let weights = weights.map(|weights| &weights[window.first_row(level) * width..]);
         let rows = window.interior(level, height);
-        moments::sum(job.isa(), &job.threads, feature, rows, weights, (sums, true));
+        moments::sum(job.isa(), &job.threads, feature, rows, weights, sums, true);
     }
 
     /// `Σ w[p] · (F − target)²` over what counts of a window; target and weights are the whole feature's.
@@ -182,7 +182,8 @@ impl Stretch {
         &self,
         job: &Job,
         window: &Window,
-        (tap, target): (usize, &Features),
+        tap: usize,
+        target: &Features,
         weights: Option<&[f32]>,
     ) -> f64 {
         let (feature, level) = self.feature(tap);
@@ -191,7 +192,7 @@ impl Stretch {
         let weights = weights.map(|weights| &weights[first_row * width..]);
         let target = Plane::new(Layout::new(target.shape), &target.data);
         let rows = window.interior(level, height);
-        moments::squared_distance(job.isa(), &job.threads, (feature, rows), (target, first_row), weights)
+        moments::squared_distance(job.isa(), &job.threads, feature, rows, target, first_row, weights)
     }
 
     /// Copies what counts of a window to where it belongs in the whole feature.
@@ -201,6 +202,15 @@ impl Stretch {
         let first = window.first_row(level) + rows.start;
         copy_rows(&job.threads, feature, rows, whole, first);
     }
+}
+
+/// How far a forward pass runs.
+#[derive(Clone, Copy)]
+pub(super) struct Run {
+    /// The last convolution.
+    pub(super) deepest: usize,
+    /// Whether to keep what the backward pass needs.
+    pub(super) keep: bool,
 }
 
 /// Called after each convolution of a pass, with the stretch and the number of the convolution.

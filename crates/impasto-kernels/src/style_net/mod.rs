@@ -14,6 +14,7 @@ mod plan;
 mod planes;
 mod rows;
 mod shape;
+mod statistics;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tiles;

@@ -1,9 +1,10 @@
 //! A network ready to paint.
 
 use super::normalisation::Normalisation;
-use super::pass::{Packed, Pass, Statistics};
+use super::pass::{Packed, Pass};
 use super::plan::{Plan, Workspace, halo, strips};
 use super::shape::StyleNetShape;
+use super::statistics::Statistics;
 use super::weights::Weights;
 use super::{StyleNetError, check, embed};
 use crate::{Isa, Shape, Threads};
@@ -80,10 +81,10 @@ impl StyleNet {
         let mut workspace = std::mem::take(&mut *self.workspace.lock().unwrap_or_else(PoisonError::into_inner));
         let full = height.next_multiple_of(4);
         let statistics = Statistics::new(self.shape, &normalisation.values(self.shape, &self.parameters));
-        let mut pass = Pass::new(self.packed(), (picture, height, width), &mut workspace, statistics);
+        let mut pass = Pass::new(self.packed(), picture, (height, width), &mut workspace, statistics);
         match plan {
-            Plan::Whole => pass.run(0..full, full, (out, 0..full)),
-            Plan::Bands(band) => pass.run(0..full, band, (out, 0..full)),
+            Plan::Whole => pass.run(0..full, full, out, 0..full),
+            Plan::Bands(band) => pass.run(0..full, band, out, 0..full),
             Plan::Strips(rows) => self.run_strips(&mut pass, rows, out, full),
         }
         drop(pass);
@@ -108,12 +109,12 @@ impl StyleNet {
         for layer in 0..normalised {
             for strip in strips(full, rows) {
                 pass.statistics.look_at(layer, strip.clone());
-                pass.run(window(&strip), usize::MAX, (out, strip));
+                pass.run(window(&strip), usize::MAX, out, strip);
             }
             pass.statistics.learn(layer);
         }
         for strip in strips(full, rows) {
-            pass.run(window(&strip), usize::MAX, (out, strip));
+            pass.run(window(&strip), usize::MAX, out, strip);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! One pass of a picture, or of some of its rows, through the network.
 
-use super::norm::Norm;
-use super::picture::{PAD, reflect_twice};
+use super::picture::{PAD, PlanesRows, reflect_twice};
 use super::plan::{Workspace, scratch_len, strips, take, take_canvas};
 use super::planes::{Field, Sums};
 use super::rows::{self, Before, Edge, InPlace, Join, MirrorRows, Padded, Shared, Squares};
-use super::shape::{LayerRole, StyleNetLayer, StyleNetShape};
+use super::shape::{LayerRole, StyleNetShape};
+use super::statistics::Statistics;
 use super::tiles::{Activate, Enlarged, Feature, Raw};
 use super::weights::Weights;
 use super::window::{Places, TAPS, Window};
@@ -13,67 +13,6 @@ use crate::memory::{Buffer, View, ViewMut};
 use crate::winograd::{self, Source, Winograd};
 use crate::{Isa, Shape, Threads};
 use std::ops::{ControlFlow, Range};
-
-/// The normalisations of one picture, known or to be found.
-pub(super) struct Statistics {
-    layers: Vec<StyleNetLayer>,
-    /// Scale and shift of each layer.
-    affine: Vec<(Vec<f32>, Vec<f32>)>,
-    norms: Vec<Norm>,
-    /// How many of them are known before the pass.
-    known: usize,
-    /// Where rows are looked at alone: which rows of the picture.
-    rows: Option<Range<usize>>,
-    /// What was found in rows so far, and over how many positions.
-    found: Vec<(f64, f64)>,
-    positions: usize,
-}
-
-impl Statistics {
-    /// The scales and shifts of a pass, as they lie when they are given from outside.
-    pub(super) fn new(shape: StyleNetShape, normalisation: &[f32]) -> Self {
-        let places = shape.norm_places();
-        let values = |range: Range<usize>| normalisation[range].to_vec();
-        let norms = vec![Norm::default(); places.len()];
-        let affine = places.into_iter().map(|place| (values(place.scale), values(place.shift))).collect();
-        Self { layers: shape.layers(), affine, norms, known: 0, rows: None, found: Vec::new(), positions: 0 }
-    }
-
-    /// The next pass is for the sums of one layer over some rows of the picture.
-    pub(super) fn look_at(&mut self, layer: usize, rows: Range<usize>) {
-        self.known = layer;
-        self.rows = Some(rows);
-    }
-
-    /// All rows of a layer have been looked at.
-    pub(super) fn learn(&mut self, layer: usize) {
-        self.conclude(layer);
-        self.known = layer + 1;
-        self.rows = None;
-    }
-
-    /// What was found is all there is of a layer.
-    fn conclude(&mut self, layer: usize) {
-        let (found, positions) = (std::mem::take(&mut self.found), std::mem::take(&mut self.positions));
-        self.set(layer, &found, positions);
-    }
-
-    fn set(&mut self, layer: usize, totals: &[(f64, f64)], positions: usize) {
-        let (scale, shift) = &self.affine[layer];
-        self.norms[layer].set(totals, positions, scale, shift);
-    }
-
-    fn add(&mut self, totals: Vec<(f64, f64)>, positions: usize) {
-        self.positions += positions;
-        if self.found.is_empty() {
-            self.found = totals;
-        } else {
-            for (sum, more) in self.found.iter_mut().zip(totals) {
-                *sum = (sum.0 + more.0, sum.1 + more.1);
-            }
-        }
-    }
-}
 
 /// A network whose weights are packed.
 #[derive(Clone, Copy)]
@@ -122,19 +61,20 @@ impl Extent {
 impl<'a> Pass<'a> {
     pub(super) fn new(
         net: Packed<'a>,
-        (picture, height, width): (&'a [f32], usize, usize),
+        picture: &'a [f32],
+        size: (usize, usize),
         workspace: &'a mut Workspace,
         statistics: Statistics,
     ) -> Self {
         let workers = net.threads.count();
         let sums = statistics.layers.iter().map(|layer| Sums::new(layer.out_channels, workers)).collect();
         let scratch = workspace.scratch.take().unwrap_or_else(|| Buffer::new(scratch_len(net.shape) * workers));
-        Self { net, picture, size: (height, width), workspace, statistics, sums, scratch, start: 0 }
+        Self { net, picture, size, workspace, statistics, sums, scratch, start: 0 }
     }
 
     /// Runs some rows of the picture, continued to whole fours, at most `band` of them at a time at full resolution,
     /// and writes `wanted` of them out. Where statistics are looked for, it ends when they are found.
-    pub(super) fn run(&mut self, rows: Range<usize>, band: usize, (out, wanted): (&mut [f32], Range<usize>)) {
+    pub(super) fn run(&mut self, rows: Range<usize>, band: usize, out: &mut [f32], wanted: Range<usize>) {
         self.start = rows.start;
         let extent = Extent { height: rows.len(), band, width: self.size.1.next_multiple_of(4) };
         let keep = !extent.many();
@@ -153,15 +93,15 @@ impl<'a> Pass<'a> {
                 // In bands, memory counts: the stream is released before the features at full resolution are made.
                 streams[0] = keep.then_some(stream);
                 if found.is_continue() {
-                    let _ = self.run_last_up(&extent, half, (out, wanted));
+                    let _ = self.run_last_up(&extent, half, out, wanted);
                 }
             }
             None if self.net.shape.downsamplings == 1 => {
-                let _ = self.run_last_up(&extent, &stream, (out, wanted));
+                let _ = self.run_last_up(&extent, &stream, out, wanted);
                 streams[0] = Some(stream);
             }
             None => {
-                self.run_out(&extent, &stream, (out, wanted));
+                self.run_out(&extent, &stream, out, wanted);
                 streams[0] = Some(stream);
             }
         }
@@ -199,7 +139,7 @@ impl<'a> Pass<'a> {
             streams[0] = Some(stream);
             return ControlFlow::Break(());
         }
-        self.activate(net.stream_layer(), &mut stream, (0, shape.height), 0);
+        self.activate(net.stream_layer(), &mut stream, 0, shape.height, 0);
         rows::fill_border(self.net.isa, self.net.threads, &mut stream, self.stream_edge(0));
         if !keep {
             *half = None;
@@ -245,41 +185,41 @@ impl<'a> Pass<'a> {
     fn add_rows(&mut self, layer: usize, field: &Field, rows: Range<usize>) {
         let width = field.shape.width;
         let squares = Squares { source: Shared::of(field), first: rows.start, width };
-        let shape = (field.layout.blocks(), rows.len());
-        rows::run(self.net.isa, self.net.threads, squares, shape, Some(&mut self.sums[layer]));
+        let blocks = field.layout.blocks();
+        rows::run(self.net.isa, self.net.threads, squares, blocks, rows.len(), Some(&mut self.sums[layer]));
         self.statistics.add(self.sums[layer].totals(), rows.len() * width);
     }
 
     fn sum_all(&mut self, layer: usize, field: &Field) {
         let squares = Squares { source: Shared::of(field), first: 0, width: field.shape.width };
-        let shape = (field.layout.blocks(), field.shape.height);
-        rows::run(self.net.isa, self.net.threads, squares, shape, Some(&mut self.sums[layer]));
+        let (blocks, height) = (field.layout.blocks(), field.shape.height);
+        rows::run(self.net.isa, self.net.threads, squares, blocks, height, Some(&mut self.sums[layer]));
     }
 
     /// The first layer, if it is the only one in front of the stream.
     fn run_only_down(&mut self, extent: &Extent, stream: &mut Field) -> ControlFlow<()> {
-        self.run_down1(extent, 0..extent.height, (stream, (0, 0)));
+        self.run_down1(extent, 0..extent.height, stream, (0, 0));
         self.settle(0, stream, 1)
     }
 
     /// Rows `band` of the first layer's output, one more above where there is one, four columns inside `full`.
     fn run_down1_of_band(&mut self, extent: &Extent, band: &Range<usize>, full: &mut Field) {
         let above = usize::from(band.start > 0);
-        self.run_down1(extent, band.start - above..band.end, (full, (PAD - above, PAD)));
+        self.run_down1(extent, band.start - above..band.end, full, (PAD - above, PAD));
     }
 
     /// Rows of the first layer's output, from `corner` of what the target holds on.
-    fn run_down1(&mut self, extent: &Extent, rows: Range<usize>, target: (&mut Field, (usize, usize))) {
+    fn run_down1(&mut self, extent: &Extent, rows: Range<usize>, target: &mut Field, corner: (usize, usize)) {
         let first = rows.start;
         let mut canvas = take_canvas(&mut self.workspace.canvas, rows.len(), extent.width);
         let (start, height) = (self.start, extent.height);
         let inside = |i: usize| Edge::Reflect.source((first + i) as isize - PAD as isize, height) + start;
-        canvas.fill_rows(self.picture, self.size, 1.0 / 255.0, |i| {
+        canvas.fill_rows(self.picture, self.size.0, self.size.1, 1.0 / 255.0, |i| {
             reflect_twice(inside(i) as isize, self.size.0.next_multiple_of(4), self.size.0)
         });
         let sums = (!extent.many()).then_some(&mut self.sums[0]);
         let net = self.net;
-        net.weights.down1.run(net.isa, net.threads, &canvas, target, sums);
+        net.weights.down1.run(net.isa, net.threads, &canvas, target, corner, sums);
         self.workspace.canvas = Some(canvas);
     }
 
@@ -304,10 +244,10 @@ impl<'a> Pass<'a> {
             self.run_down1_of_band(extent, &band, &mut full);
             let found = if extent.many() { ControlFlow::Continue(()) } else { self.settle(0, &full, 1) };
             if found.is_continue() {
-                self.activate(0, &mut full, (-isize::from(band.start > 0), band.len()), 1);
+                self.activate(0, &mut full, -isize::from(band.start > 0), band.len(), 1);
                 self.mirror(&mut full, 1, [band.start == 0, false]);
-                let places = |ky, kx| Places::new(full.layout, (PAD - 1 + ky, PAD - 1 + kx), 2);
-                self.run_strided(1, places, &full, (half, band.start / 2, band.len() / 2));
+                let places = |ky, kx| Places::new(full.layout, PAD - 1 + ky, PAD - 1 + kx, 2);
+                self.run_strided(1, places, &full, half, band.start / 2, band.len() / 2);
             }
             self.workspace.full = Some(full);
             found?;
@@ -318,10 +258,10 @@ impl<'a> Pass<'a> {
 
     /// The third layer.
     fn run_down3(&mut self, half: &mut Field, stream: &mut Field) -> ControlFlow<()> {
-        self.activate(1, half, (0, half.shape.height), 0);
+        self.activate(1, half, 0, half.shape.height, 0);
         rows::fill_border(self.net.isa, self.net.threads, half, Edge::Reflect);
         let (layout, height) = (half.layout, stream.shape.height);
-        self.run_strided(2, |ky, kx| Places::bordered(layout, (ky, kx), 2), half, (stream, 0, height));
+        self.run_strided(2, |ky, kx| Places::bordered(layout, ky, kx, 2), half, stream, 0, height);
         self.sum_all(2, stream);
         self.settle(2, stream, 4)
     }
@@ -331,7 +271,9 @@ impl<'a> Pass<'a> {
         layer: usize,
         places: impl Fn(usize, usize) -> Places,
         input: &Field,
-        (target, first, height): (&mut Field, usize, usize),
+        target: &mut Field,
+        first: usize,
+        height: usize,
     ) {
         let width = target.shape.width;
         let taps: [Places; TAPS] = std::array::from_fn(|tap| places(tap / 3, tap % 3));
@@ -339,7 +281,7 @@ impl<'a> Pass<'a> {
             weights: &self.net.weights.strided[layer - 1],
             input: View::new(&input.data),
             taps,
-            target: Places::new(target.layout, (first, 0), 1),
+            target: Places::new(target.layout, first, 0, 1),
             output: ViewMut::new(&mut target.data),
             height,
             width,
@@ -348,19 +290,19 @@ impl<'a> Pass<'a> {
     }
 
     /// Normalises and activates so many rows from `first` on in place, and continues them by `pad` columns.
-    fn activate(&self, layer: usize, field: &mut Field, (first, rows): (isize, usize), pad: usize) {
+    fn activate(&self, layer: usize, field: &mut Field, first: isize, rows: usize, pad: usize) {
         let norm = &self.statistics.norms[layer];
         let (blocks, rows) = (field.layout.blocks(), rows + first.unsigned_abs());
         let activate = Activate::new(&norm.factor, &norm.offset);
         let kernel = InPlace { field: Shared::new(field), activate, first, pad };
-        rows::run(self.net.isa, self.net.threads, kernel, (blocks, rows), None);
+        rows::run(self.net.isa, self.net.threads, kernel, blocks, rows, None);
     }
 
     /// Continues a feature by the mirror image of its rows, above and below as wanted.
     fn mirror(&self, field: &mut Field, pad: usize, wanted: [bool; 2]) {
         let blocks = field.layout.blocks();
         let kernel = MirrorRows { field: Shared::new(field), pad, wanted };
-        rows::run(self.net.isa, self.net.threads, kernel, (blocks, 2 * pad), None);
+        rows::run(self.net.isa, self.net.threads, kernel, blocks, 2 * pad, None);
     }
 
     /// One residual block: what it adds, added to the stream.
@@ -373,20 +315,20 @@ impl<'a> Pass<'a> {
         let norm = &self.statistics.norms[layer];
         let activate = Some(Activate::new(&norm.factor, &norm.offset));
         let source = Feature { plane: near.plane(), activate };
-        convolve(self.net, (layer + 1, &mut self.sums), source, far, &mut self.scratch);
+        convolve(self.net, layer + 1, &mut self.sums, source, far, &mut self.scratch);
         self.settle(layer + 1, far, divisor)?;
         let norm = &self.statistics.norms[layer + 1];
         let activate = Activate::new(&norm.factor, &norm.offset);
-        let shape = (far.layout.blocks(), far.shape.height);
+        let (blocks, height) = (far.layout.blocks(), far.shape.height);
         let kernel = Join { before: Before::Target, source: Shared::of(far), activate, target: Shared::new(stream) };
-        rows::run(isa, threads, kernel, shape, None);
+        rows::run(isa, threads, kernel, blocks, height, None);
         rows::fill_border(isa, threads, stream, self.stream_edge(block + 1));
         ControlFlow::Continue(())
     }
 
     /// A Winograd layer into a whole field, and its sums.
     fn convolve(&mut self, layer: usize, source: impl Source, target: &mut Field) {
-        convolve(self.net, (layer, &mut self.sums), source, target, &mut self.scratch);
+        convolve(self.net, layer, &mut self.sums, source, target, &mut self.scratch);
     }
 
     /// The first of two enlarging layers.
@@ -399,36 +341,32 @@ impl<'a> Pass<'a> {
     }
 
     /// The last layer, where no layer enlarges.
-    fn run_out(&mut self, extent: &Extent, stream: &Field, wanted: (&mut [f32], Range<usize>)) {
+    fn run_out(&mut self, extent: &Extent, stream: &Field, out: &mut [f32], wanted: Range<usize>) {
         let mut full = self.take_full(extent, extent.height);
-        let shape = (full.layout.blocks(), full.layout.shape.height);
+        let (blocks, height) = (full.layout.blocks(), full.layout.shape.height);
         let target = Shared::new(&mut full);
         let kernel = Padded { source: Shared::of(stream), activate: None, target, edge: Edge::Reflect };
-        rows::run(self.net.isa, self.net.threads, kernel, shape, None);
-        self.write(&full, &(0..extent.height), wanted);
+        rows::run(self.net.isa, self.net.threads, kernel, blocks, height, None);
+        self.write(&full, &(0..extent.height), out, wanted);
         self.workspace.full = Some(full);
     }
 
     /// The last layer over a band of rows, of which those `wanted` are written out.
-    fn write(&self, full: &Field, band: &Range<usize>, (out, wanted): (&mut [f32], Range<usize>)) {
+    fn write(&self, full: &Field, band: &Range<usize>, out: &mut [f32], wanted: Range<usize>) {
         let first = band.start + self.start;
         let rows = wanted.start.max(first)..wanted.end.min(band.end + self.start);
-        let source = (full, rows.start - first..rows.end - first);
-        self.net.weights.out.run(self.net.isa, self.net.threads, source, (rows.start, 255.0), (out, self.size));
+        let target = PlanesRows { out, size: self.size, first: rows.start, factor: 255.0 };
+        let rows = rows.start - first..rows.end - first;
+        self.net.weights.out.run(self.net.isa, self.net.threads, full, rows, target);
     }
 
     /// The last enlarging layer, from what comes out of the layer before it, and the last layer.
-    fn run_last_up(
-        &mut self,
-        extent: &Extent,
-        half: &Field,
-        (out, wanted): (&mut [f32], Range<usize>),
-    ) -> ControlFlow<()> {
+    fn run_last_up(&mut self, extent: &Extent, half: &Field, out: &mut [f32], wanted: Range<usize>) -> ControlFlow<()> {
         let layer = self.statistics.layers.len() - 2;
         if extent.many() {
             for band in extent.bands() {
                 let mut full = self.take_full(extent, band.len());
-                self.enlarge(layer, half, &band, (&mut full, PAD));
+                self.enlarge(layer, half, &band, &mut full, PAD);
                 self.statistics.add(self.sums[layer].totals(), band.len() * extent.width);
                 self.workspace.full = Some(full);
             }
@@ -439,12 +377,12 @@ impl<'a> Pass<'a> {
             let (top, bottom) = (band.start == 0, band.end == extent.height);
             let above = if top { 0 } else { PAD };
             let below = if bottom { 0 } else { PAD };
-            self.enlarge(layer, half, &(band.start - above..band.end + below), (&mut full, PAD - above));
+            self.enlarge(layer, half, &(band.start - above..band.end + below), &mut full, PAD - above);
             let found = if extent.many() { ControlFlow::Continue(()) } else { self.settle(layer, &full, 1) };
             if found.is_continue() {
-                self.activate(layer, &mut full, (-(above as isize), band.len() + below), PAD);
+                self.activate(layer, &mut full, -(above as isize), band.len() + below, PAD);
                 self.mirror(&mut full, PAD, [top, bottom]);
-                self.write(&full, &band, (&mut *out, wanted.clone()));
+                self.write(&full, &band, out, wanted.clone());
             }
             self.workspace.full = Some(full);
             found?;
@@ -453,7 +391,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Rows of the last enlarging layer's output, from row `first` of what `full` holds on.
-    fn enlarge(&mut self, layer: usize, half: &Field, rows: &Range<usize>, (full, first): (&mut Field, usize)) {
+    fn enlarge(&mut self, layer: usize, half: &Field, rows: &Range<usize>, full: &mut Field, first: usize) {
         let plane = half.rows_from(rows.start / 2, rows.len() / 2);
         let norm = &self.statistics.norms[layer - 1];
         // The stream is normalised already.
@@ -461,7 +399,8 @@ impl<'a> Pass<'a> {
         let activate = is_raw.then(|| Activate::new(&norm.factor, &norm.offset));
         let source = Enlarged(Feature { plane, activate });
         let size = (rows.len(), full.shape.width);
-        convolve_rows(self.net, (layer, &mut self.sums), source, (full, (first, PAD), size), &mut self.scratch);
+        let target = FieldRows { field: full, corner: (first, PAD), size };
+        convolve_rows(self.net, layer, &mut self.sums, source, target, &mut self.scratch);
     }
 }
 
@@ -474,21 +413,32 @@ impl Drop for Pass<'_> {
 /// A Winograd layer into a whole field.
 fn convolve(
     net: Packed<'_>,
-    (layer, sums): (usize, &mut [Sums]),
+    layer: usize,
+    sums: &mut [Sums],
     source: impl Source,
     target: &mut Field,
     scratch: &mut [f32],
 ) {
     let size = (target.shape.height, target.shape.width);
-    convolve_rows(net, (layer, sums), source, (target, (0, 0), size), scratch);
+    convolve_rows(net, layer, sums, source, FieldRows { field: target, corner: (0, 0), size }, scratch);
 }
 
-/// A Winograd layer into so many rows and columns of a field, from `corner` of what it holds on.
+/// Some rows and columns of a field, to be written.
+struct FieldRows<'a> {
+    field: &'a mut Field,
+    /// The first row and column, of what the field holds.
+    corner: (usize, usize),
+    /// Rows and columns.
+    size: (usize, usize),
+}
+
+/// A Winograd layer into some rows and columns of a field.
 fn convolve_rows(
     net: Packed<'_>,
-    (layer, sums): (usize, &mut [Sums]),
+    layer: usize,
+    sums: &mut [Sums],
     source: impl Source,
-    (target, corner, size): (&mut Field, (usize, usize), (usize, usize)),
+    FieldRows { field: target, corner, size }: FieldRows<'_>,
     scratch: &mut [f32],
 ) {
     let sink = Raw { plane: target.plane_mut(), size, corner, sums: sums[layer].begin() };

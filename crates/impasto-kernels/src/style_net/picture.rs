@@ -53,18 +53,19 @@ impl Canvas {
 
     /// Fills it with `factor` times a picture and its mirror image; rows and columns of the canvas that the picture
     /// does not have are continued so as well.
-    pub(super) fn fill(&mut self, picture: &[f32], (height, width): (usize, usize), factor: f32) {
+    pub(super) fn fill(&mut self, picture: &[f32], height: usize, width: usize, factor: f32) {
         let (full, pad) = (self.height, self.pad as isize);
         // The picture is continued to the canvas's size first, and that is then reflected again.
         let row = |i: usize| reflect_twice(i as isize - pad, full, height);
-        self.fill_rows(picture, (height, width), factor, row);
+        self.fill_rows(picture, height, width, factor, row);
     }
 
     /// The same, but row i of the canvas, counted with its pad, is row `row(i)` of the picture.
     pub(super) fn fill_rows(
         &mut self,
         picture: &[f32],
-        (height, width): (usize, usize),
+        height: usize,
+        width: usize,
         factor: f32,
         row: impl Fn(usize) -> usize,
     ) {
@@ -122,7 +123,8 @@ impl FromPlanes {
         isa: Isa,
         threads: &Threads,
         canvas: &Canvas,
-        (target, corner): (&mut Field, (usize, usize)),
+        target: &mut Field,
+        corner: (usize, usize),
         sums: Option<&mut Sums>,
     ) {
         let count = threads.count();
@@ -227,17 +229,10 @@ impl ToPlanes {
         }
     }
 
-    /// Convolves a feature with a border of four rows and columns into planar `3 × height × width`, times `factor`.
-    /// Row `rows.start` of the feature is row `first` of the planes; rows and columns that they do not have are left
-    /// out.
-    pub(super) fn run(
-        &self,
-        isa: Isa,
-        threads: &Threads,
-        (source, rows): (&Field, Range<usize>),
-        (first, factor): (usize, f32),
-        (out, size): (&mut [f32], (usize, usize)),
-    ) {
+    /// Convolves a feature with a border of four rows and columns into planar `3 × height × width`, times a factor.
+    /// Rows and columns that the planes do not have are left out.
+    pub(super) fn run(&self, isa: Isa, threads: &Threads, source: &Field, rows: Range<usize>, target: PlanesRows<'_>) {
+        let PlanesRows { out, size, first, factor } = target;
         assert_eq!(source.offset, PAD, "the feature has a border of four rows and columns");
         assert!(size.1 <= source.shape.width, "the feature is as wide as the planes");
         let count = threads.count();
@@ -247,6 +242,18 @@ impl ToPlanes {
         let job = ToJob { weights: self, source: source.plane(), start: rows.start, first, size, factor, out };
         threads.run(|worker| isa.run(ToRows { job, rows: part(height, count, worker) }));
     }
+}
+
+/// Where the last layer's rows go.
+pub(super) struct PlanesRows<'a> {
+    /// Three planes.
+    pub(super) out: &'a mut [f32],
+    /// Rows and columns of a plane.
+    pub(super) size: (usize, usize),
+    /// The first row to be written.
+    pub(super) first: usize,
+    /// What values are multiplied by.
+    pub(super) factor: f32,
 }
 
 #[derive(Clone, Copy)]

@@ -68,8 +68,8 @@ pub(super) fn strips(height: usize, rows: usize) -> impl Iterator<Item = Range<u
 }
 
 /// Bytes of a feature of so many channels, at full resolution over `divisor`.
-fn field(channels: usize, (height, width): (usize, usize), divisor: usize, offset: usize) -> usize {
-    let (height, width) = (height / divisor + 2 * offset, width / divisor + 2 * offset);
+fn field(channels: usize, size: (usize, usize), divisor: usize, offset: usize) -> usize {
+    let (height, width) = (size.0 / divisor + 2 * offset, size.1 / divisor + 2 * offset);
     Layout::new(Shape { channels, height, width }).len() * size_of::<f32>()
 }
 
@@ -84,8 +84,8 @@ pub(super) fn scratch_len(shape: StyleNetShape) -> usize {
     winograd::scratch_for(channels.max().unwrap_or(0))
 }
 
-fn canvas_bytes((height, width): (usize, usize)) -> usize {
-    3 * (height + 2 * PAD) * (width + 2 * PAD) * size_of::<f32>()
+fn canvas_bytes(size: (usize, usize)) -> usize {
+    3 * (size.0 + 2 * PAD) * (size.1 + 2 * PAD) * size_of::<f32>()
 }
 
 /// Everything at once.

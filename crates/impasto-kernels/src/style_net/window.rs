@@ -53,12 +53,12 @@ pub(super) struct Places {
 
 impl Places {
     /// The same, rows and columns counted from the border.
-    pub(super) fn bordered(layout: Layout, (row, column): (usize, usize), stride: usize) -> Self {
-        Self { start: layout.bordered(0, row, column), ..Self::new(layout, (0, 0), stride) }
+    pub(super) fn bordered(layout: Layout, row: usize, column: usize, stride: usize) -> Self {
+        Self { start: layout.bordered(0, row, column), ..Self::new(layout, 0, 0, stride) }
     }
 
     /// Every `stride`th row and column from (`y`, `x`) on.
-    pub(super) fn new(layout: Layout, (y, x): (usize, usize), stride: usize) -> Self {
+    pub(super) fn new(layout: Layout, y: usize, x: usize, stride: usize) -> Self {
         Self {
             start: layout.at(0, y, x),
             row: stride * layout.columns * LANES,

@@ -91,7 +91,7 @@ pub(super) fn find(file: &TensorFile) -> Result<Found, LoadError> {
     let Some(kind) = kind_of(&stems, naming) else { return Err(other(foreign(tensors))) };
     let mut layers = Vec::new();
     for (stem, channels) in naming.stems(kind).into_iter().zip(kind.layer_channels()) {
-        layers.push(layer(file, &numbers, kind, &format!("{prefix}{stem}"), channels)?);
+        layers.push(layer(file, &numbers, kind, &format!("{prefix}{stem}"), channels.0, channels.1)?);
     }
     Ok(Found { kind, naming, layers })
 }
@@ -143,7 +143,8 @@ fn layer(
     numbers: &HashMap<&str, usize>,
     kind: VggKind,
     stem: &str,
-    (inputs, outputs): (usize, usize),
+    inputs: usize,
+    outputs: usize,
 ) -> Result<Layer, LoadError> {
     let missing = |tensor: String| LoadError::MissingTensor { path: file.path().into(), network: kind.name(), tensor };
     let get = |end: &str| {

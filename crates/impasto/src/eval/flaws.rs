@@ -56,8 +56,9 @@ pub struct Checkerboard {
 pub fn checkerboard(picture: &Picture) -> Checkerboard {
     let spectrum = spectrum(&luminance(picture), (picture.height(), picture.width()));
     let (half, quarter) = (SIDE / 2, SIDE / 4);
-    let peak =
-        |places: &[(usize, usize)]| places.iter().map(|place| stands_out(&spectrum, *place)).fold(f64::MIN, f64::max);
+    let peak = |places: &[(usize, usize)]| {
+        places.iter().map(|place| stands_out(&spectrum, place.0, place.1)).fold(f64::MIN, f64::max)
+    };
     Checkerboard {
         period_2: peak(&[(half, 0), (0, half), (half, half)]),
         period_4: peak(&[(quarter, 0), (0, quarter), (quarter, quarter), (quarter, half), (half, quarter)]),
@@ -86,7 +87,7 @@ fn spectrum(light: &[f32], (height, width): (usize, usize)) -> Vec<f64> {
 }
 
 /// Decibels of a frequency over the median of those around it, which the window does not smear it into.
-fn stands_out(spectrum: &[f64], (down, across): (usize, usize)) -> f64 {
+fn stands_out(spectrum: &[f64], down: usize, across: usize) -> f64 {
     let wrap = |at: usize, by: isize| (at as isize + by).rem_euclid(SIDE as isize) as usize;
     let at = |dy: isize, dx: isize| spectrum[wrap(down, dy) * SIDE + wrap(across, dx)];
     let ring = (-NEAR..=NEAR).flat_map(|dy| (-NEAR..=NEAR).map(move |dx| (dy, dx)));

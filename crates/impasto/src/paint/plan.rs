@@ -89,7 +89,7 @@ pub fn plan(scene: &Scene, settings: &Settings, network: Arc<Vgg>) -> Result<Pai
     let scales = scales(scene.working_size(settings.size), settings);
     scene.check(&scales)?;
     let Ready { computing: Computing { mut objective, backend }, plans, limit, .. } =
-        Ready::new(network, (scene, &scales), (settings, &weights), None, &Context::default())?;
+        Ready::new(network, scene, &scales, settings, &weights, None, &Context::default())?;
     let reach = objective.perceptual().reach();
     let pixel = seconds_of_a_pixel(&mut objective, scene, settings, plans[0].sparing);
     let planned = scales.iter().zip(&plans).map(|(scale, plan)| {

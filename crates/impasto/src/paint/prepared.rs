@@ -35,7 +35,7 @@ pub(super) fn paint_prepared(
     scene.check(&scales)?;
     let scene = scene.with_shares();
     let kept = keeping.kept.as_ref().map(Kept::plans);
-    let ready = Ready::new(network.clone(), (&scene, &scales), (settings, &weights), kept, context)?;
+    let ready = Ready::new(network.clone(), &scene, &scales, settings, &weights, kept, context)?;
     let Ready { computing, plans, smaller, .. } = ready;
     let (preprocessing, device) = (network.preprocessing, computing.backend.name());
     // The trunk has its own copy: 80 MB less where the caller keeps none.

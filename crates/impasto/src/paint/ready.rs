@@ -33,8 +33,10 @@ impl Ready {
     /// Chooses for a new painting, or takes the plans of the checkpoint.
     pub(super) fn new(
         network: Arc<Vgg>,
-        (scene, scales): (&Scene, &[Scale]),
-        (settings, weights): (&Settings, &Weights),
+        scene: &Scene,
+        scales: &[Scale],
+        settings: &Settings,
+        weights: &Weights,
         kept: Option<&[Plan]>,
         context: &Context<'_>,
     ) -> Result<Self, PaintError> {
@@ -48,11 +50,11 @@ impl Ready {
             Ok::<_, PaintError>(machine.map_err(DeviceError::from)?)
         };
         let machine = pack(Packing::Sparing)?;
-        let bytes = (machine.packed_weights, machine.weights);
+        let (packed, sparing) = (machine.packed_weights, machine.weights);
         let computing = Computing::new(machine, weights);
         let limit = memory::limit(settings);
         let planner = Planner { perceptual: computing.objective.perceptual(), scene, settings, limit };
-        let plans = planner.plans(scales, bytes)?;
+        let plans = planner.plans(scales, packed, sparing)?;
         let too_large = |kept: &[Plan]| kept.iter().any(|plan| limit.is_some_and(|limit| plan.peak > limit));
         let smaller = kept.is_some_and(|kept| too_large(kept) && kept != plans);
         let plans = kept.filter(|_| !smaller).map_or(plans, <[Plan]>::to_vec);
@@ -78,7 +80,7 @@ struct Planner<'a> {
 impl Planner<'_> {
     /// How each size is painted, with weights that take so many bytes packed or sparing: whichever is faster at the last
     /// size.
-    fn plans(&self, scales: &[Scale], (packed, sparing): (u64, u64)) -> Result<Vec<Plan>, PaintError> {
+    fn plans(&self, scales: &[Scale], packed: u64, sparing: u64) -> Result<Vec<Plan>, PaintError> {
         let packed = self.plans_with(scales, packed);
         if packed.as_ref().is_ok_and(|plans| plans.iter().all(|plan| plan.layout == Layout::Whole)) {
             return packed;

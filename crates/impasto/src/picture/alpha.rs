@@ -74,7 +74,7 @@ fn surroundings(sums: &[f32], weights: &[f32], (height, width): (usize, usize)) 
             let i = y * width + x;
             let weight = weights[i].min(1.0);
             let own = if weight > 0.0 { sums[i] / weights[i] } else { 0.0 };
-            means.push(weight * own + (1.0 - weight) * smooth(&coarser, coarse, (y, x)));
+            means.push(weight * own + (1.0 - weight) * smooth(&coarser, coarse, y, x));
         }
     }
     means
@@ -92,12 +92,13 @@ fn halved(plane: &[f32], (height, width): (usize, usize)) -> Vec<f32> {
 }
 
 /// The value of a plane of half the size at a fine pixel, linear between the four nearest centres.
-fn smooth(plane: &[f32], (height, width): (usize, usize), (y, x): (usize, usize)) -> f32 {
+fn smooth(plane: &[f32], size: (usize, usize), y: usize, x: usize) -> f32 {
     // The nearest coarse pixel weighs 3, its neighbour on the side of the fine pixel 1, in both directions.
     let pair = |i: usize, side: usize| {
         let near = i / 2;
         (near, if i.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(side - 1) })
     };
+    let (height, width) = size;
     let ((y0, y1), (x0, x1)) = (pair(y, height), pair(x, width));
     let row = |y: usize| 3.0 * plane[y * width + x0] + plane[y * width + x1];
     (3.0 * row(y0) + row(y1)) / 16.0

@@ -10,8 +10,8 @@ pub(in crate::style_net) fn fill_border(isa: Isa, threads: &Threads, field: &mut
     debug_assert_eq!(field.offset, 0);
     let (blocks, height) = (field.layout.blocks(), field.shape.height);
     let field = Shared::new(field);
-    run(isa, threads, FillColumns { field, edge }, (blocks, height), None);
-    run(isa, threads, FillRows { field, edge }, (blocks, 2), None);
+    run(isa, threads, FillColumns { field, edge }, blocks, height, None);
+    run(isa, threads, FillRows { field, edge }, blocks, 2, None);
 }
 
 #[derive(Clone, Copy)]
@@ -95,7 +95,7 @@ impl RowKernel for MirrorRows<'_> {
 /// Writes zeros around a gradient.
 pub(in crate::style_net) fn clear_ring(isa: Isa, threads: &Threads, field: &mut Field) {
     let (blocks, rows) = (field.layout.blocks(), field.layout.shape.height);
-    run(isa, threads, ClearRing(Shared::new(field)), (blocks, rows), None);
+    run(isa, threads, ClearRing(Shared::new(field)), blocks, rows, None);
 }
 
 #[derive(Clone, Copy)]

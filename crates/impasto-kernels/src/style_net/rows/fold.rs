@@ -26,10 +26,10 @@ impl RowKernel for Fold<'_> {
         // SAFETY: block and row exist; each row of the ring stands for one row inside, and is read with that one.
         unsafe {
             let row = self.gradient.at(block, y as isize, 0);
-            self.fold_columns(s, row, (block, y as isize));
+            self.fold_columns(s, row, block, y as isize);
             for outside in edge.mirrors(y, height, pad).into_iter().flatten() {
                 let more = self.gradient.at(block, outside, 0);
-                self.fold_columns(s, more, (block, outside));
+                self.fold_columns(s, more, block, outside);
                 for x in 0..width {
                     let at = x * LANES;
                     s.store(row.add(at), s.add(s.load(row.add(at)), s.load(more.add(at))));
@@ -65,7 +65,7 @@ impl Fold<'_> {
     /// # Safety
     /// `row` is that row of the gradient's block.
     #[inline(always)]
-    unsafe fn fold_columns<S: Simd>(&self, s: S, row: *mut f32, (block, y): (usize, isize)) {
+    unsafe fn fold_columns<S: Simd>(&self, s: S, row: *mut f32, block: usize, y: isize) {
         let (edge, pad) = self.edge;
         let width = self.gradient.width;
         let (first, last) = (-(pad as isize), (width + pad) as isize);

@@ -110,7 +110,8 @@ pub(super) fn run<K: RowKernel>(
     isa: Isa,
     threads: &Threads,
     kernel: K,
-    (blocks, height): (usize, usize),
+    blocks: usize,
+    height: usize,
     sums: Option<&mut Sums>,
 ) {
     let count = threads.count();

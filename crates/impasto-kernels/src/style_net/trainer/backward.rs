@@ -31,7 +31,7 @@ impl StyleNetTrainer {
         }
         weight_gradient::to_planes(isa, &threads, &forward.out_input, canvas, &mut sums[out]);
         let of_input = up.last_mut().unwrap_or(&mut *stream);
-        weights.out.run(isa, &threads, canvas, (of_input, (0, 0)), None);
+        weights.out.run(isa, &threads, canvas, of_input, (0, 0), None);
         normalisation.fill(0.0);
         let mut step =
             Step { isa, threads: &threads, layers: &self.layers, norm_places: &self.norm_places, normalisation };
@@ -46,7 +46,7 @@ impl StyleNetTrainer {
                 _ => inputs.activated(index - 1),
             };
             let depth = self.layers[index].in_channels;
-            weight_gradient::winograd(isa, &threads, (Enlarged(input), depth), gradient, &mut sums[index], scratch);
+            weight_gradient::winograd(isa, &threads, Enlarged(input), depth, gradient, &mut sums[index], scratch);
             let target = before.last_mut().unwrap_or(&mut *stream);
             step.halve(weights.winograd.layer(index), gradient, target, &mut forward.scratch);
             edge = (Edge::Repeat, 1);
@@ -67,12 +67,12 @@ impl StyleNetTrainer {
 
         step.normalise(first + 1, forward, Some(stream), far);
         let source = forward.inputs().activated(first);
-        weight_gradient::winograd(isa, &threads, (source, depth), far, &mut sums[first + 1], scratch);
+        weight_gradient::winograd(isa, &threads, source, depth, far, &mut sums[first + 1], scratch);
         step.back(weights.winograd.layer(first + 1), far, near, &mut forward.scratch);
 
         step.through(first, forward, near, (Edge::Reflect, 1));
         let source = forward.inputs().plain(block);
-        weight_gradient::winograd(isa, &threads, (source, depth), near, &mut sums[first], scratch);
+        weight_gradient::winograd(isa, &threads, source, depth, near, &mut sums[first], scratch);
         step.back(weights.winograd.layer(first), near, far, &mut forward.scratch);
         step.fold(first - 1, forward, far, (Edge::Reflect, 1), Some(stream));
     }
@@ -114,10 +114,10 @@ fn strided_back(
     let (rows, columns) = (taps_of_parity(parity.0), taps_of_parity(parity.1));
     // Row y of the input, counted from the one outside, meets tap k at row (y − k) / 2 of the gradient.
     let from = |tap: usize| gradient.offset - tap / 2;
-    let mut taps = [Places::new(gradient.layout, (0, 0), 1); TAPS];
+    let mut taps = [Places::new(gradient.layout, 0, 0, 1); TAPS];
     for (index, places) in taps.iter_mut().take(rows.len() * columns.len()).enumerate() {
         let (ky, kx) = (rows[index / columns.len()], columns[index % columns.len()]);
-        *places = Places::new(gradient.layout, (from(ky), from(kx)), 1);
+        *places = Places::new(gradient.layout, from(ky), from(kx), 1);
     }
     let first = |parity: usize| target.offset - 1 + parity;
     let (height, width) = (gradient.shape.height, gradient.shape.width);
@@ -125,7 +125,7 @@ fn strided_back(
         weights,
         input: View::new(&gradient.data),
         taps,
-        target: Places::new(target.layout, (first(parity.0), first(parity.1)), 2),
+        target: Places::new(target.layout, first(parity.0), first(parity.1), 2),
         output: ViewMut::new(&mut target.data),
         height: height + 1 - parity.0,
         width: width + 1 - parity.1,
@@ -164,12 +164,12 @@ impl Step<'_> {
     ) {
         let raw = &forward.raw[index];
         let norm = &forward.norms[index];
-        let rows = (raw.layout.blocks(), raw.shape.height);
+        let (blocks, height) = (raw.layout.blocks(), raw.shape.height);
         let relu = self.layers[index].role.has_relu().then(|| Activate::new(&norm.factor, &norm.offset));
         let has_stream = stream.is_some();
         let kernel =
             Fold { gradient: Shared::new(gradient), edge, stream: stream.map(Shared::new), raw: Shared::of(raw), relu };
-        rows::run(self.isa, self.threads, kernel, rows, Some(&mut forward.sums[index]));
+        rows::run(self.isa, self.threads, kernel, blocks, height, Some(&mut forward.sums[index]));
         if has_stream {
             rows::clear_ring(self.isa, self.threads, gradient);
         }
@@ -185,7 +185,7 @@ impl Step<'_> {
         let norm = &forward.norms[index];
         let NormBackward { gradient, value, constant } =
             norm.backward(&forward.sums[index], raw.shape.positions(), scale, shift);
-        let rows = (raw.layout.blocks(), raw.shape.height);
+        let (blocks, height) = (raw.layout.blocks(), raw.shape.height);
         let kernel = NormGradient {
             source: source.map(Shared::of),
             raw: Shared::of(raw),
@@ -193,7 +193,7 @@ impl Step<'_> {
             constant: Activate::new(&constant, &constant),
             target: Shared::new(target),
         };
-        rows::run(self.isa, self.threads, kernel, rows, None);
+        rows::run(self.isa, self.threads, kernel, blocks, height, None);
     }
 
     /// Back through a convolution, ring and all.

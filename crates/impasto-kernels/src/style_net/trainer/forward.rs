@@ -1,6 +1,7 @@
 //! The forward pass of training, which keeps what the way back needs.
 
 use super::super::norm::Norm;
+use super::super::picture::PlanesRows;
 use super::super::planes::Field;
 use super::super::rows::{self, Before, Edge, Join, Padded, Shared};
 use super::super::tiles::{Activate, Enlarged, Raw};
@@ -26,7 +27,7 @@ impl StyleNetTrainer {
         {
             let (weights, _) = self.packed.as_ref().expect("parameters are set before the first pass");
             let Forward { canvas, raw, sums, .. } = &mut self.forward;
-            weights.down1.run(isa, &threads, canvas, (&mut raw[0], (0, 0)), Some(&mut sums[0]));
+            weights.down1.run(isa, &threads, canvas, &mut raw[0], (0, 0), Some(&mut sums[0]));
         }
         self.normalise(0);
         for index in 1..=self.shape.stream_layer() {
@@ -38,20 +39,20 @@ impl StyleNetTrainer {
             Window {
                 weights: &weights.strided[index - 1],
                 input: View::new(&input.data),
-                taps: std::array::from_fn(|tap| Places::new(input.layout, (tap / 3, tap % 3), 2)),
-                target: Places::new(raw[index].layout, (0, 0), 1),
+                taps: std::array::from_fn(|tap| Places::new(input.layout, tap / 3, tap % 3, 2)),
+                target: Places::new(raw[index].layout, 0, 0, 1),
                 output: ViewMut::new(&mut raw[index].data),
                 height: shape.height,
                 width: shape.width,
             }
             .run(isa, &threads);
             let squares = rows::Squares { source: Shared::of(&raw[index]), first: 0, width: shape.width };
-            rows::run(isa, &threads, squares, (raw[index].layout.blocks(), shape.height), Some(&mut sums[index]));
+            rows::run(isa, &threads, squares, raw[index].layout.blocks(), shape.height, Some(&mut sums[index]));
             self.normalise(index);
         }
         let (last, edge) = (self.shape.stream_layer(), self.stream_edge(0));
         let Forward { raw, norms, stream, .. } = &mut self.forward;
-        join(isa, &threads, None, (&raw[last], &norms[last]), &mut stream[0]);
+        join(isa, &threads, None, &raw[last], &norms[last], &mut stream[0]);
         rows::fill_border(isa, &threads, &mut stream[0], edge);
     }
 
@@ -70,7 +71,7 @@ impl StyleNetTrainer {
         let edge = self.stream_edge(block + 1);
         let Forward { raw, norms, stream, .. } = &mut self.forward;
         let (before, after) = stream.split_at_mut(block + 1);
-        join(isa, &threads, Some(&before[block]), (&raw[first + 1], &norms[first + 1]), &mut after[0]);
+        join(isa, &threads, Some(&before[block]), &raw[first + 1], &norms[first + 1], &mut after[0]);
         rows::fill_border(isa, &threads, &mut after[0], edge);
     }
 
@@ -114,9 +115,8 @@ impl StyleNetTrainer {
             Input::Layer(index) => pad(isa, &threads, &raw[index], Some(&norms[index]), out_input),
             Input::Stream(block) => pad(isa, &threads, &stream[block], None, out_input),
         }
-        let out = (out, (self.height, self.width));
-        let source = (&self.forward.out_input, 0..self.height);
-        self.weights().out.run(isa, &threads, source, (0, 255.0), out);
+        let target = PlanesRows { out, size: (self.height, self.width), first: 0, factor: 255.0 };
+        self.weights().out.run(isa, &threads, &self.forward.out_input, 0..self.height, target);
     }
 }
 
@@ -131,17 +131,17 @@ enum Input {
 
 /// Continues a feature, normalised and activated where there is a normalisation.
 fn pad(isa: Isa, threads: &Threads, feature: &Field, norm: Option<&Norm>, target: &mut Field) {
-    let rows = (feature.layout.blocks(), target.layout.shape.height);
+    let (blocks, height) = (feature.layout.blocks(), target.layout.shape.height);
     let activate = norm.map(|norm| Activate::new(&norm.factor, &norm.offset));
     let kernel = Padded { source: Shared::of(feature), activate, target: Shared::new(target), edge: Edge::Reflect };
-    rows::run(isa, threads, kernel, rows, None);
+    rows::run(isa, threads, kernel, blocks, height, None);
 }
 
 /// Normalises a feature and adds it to the stream, or activates it where there is none yet.
-fn join(isa: Isa, threads: &Threads, before: Option<&Field>, (raw, norm): (&Field, &Norm), target: &mut Field) {
-    let rows = (raw.layout.blocks(), raw.shape.height);
+fn join(isa: Isa, threads: &Threads, before: Option<&Field>, raw: &Field, norm: &Norm, target: &mut Field) {
+    let (blocks, height) = (raw.layout.blocks(), raw.shape.height);
     let activate = Activate::new(&norm.factor, &norm.offset);
     let before = before.map_or(Before::Nothing, |before| Before::Other(Shared::of(before)));
     let kernel = Join { before, source: Shared::of(raw), activate, target: Shared::new(target) };
-    rows::run(isa, threads, kernel, rows, None);
+    rows::run(isa, threads, kernel, blocks, height, None);
 }

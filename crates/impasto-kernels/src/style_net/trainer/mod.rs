@@ -35,8 +35,8 @@ impl StyleNetTrainer {
         }
         let layers = shape.layers();
         let workers = threads.count();
-        let forward = Forward::new(shape, &layers, (height, width), workers);
-        let backward = Backward::new(shape, &layers, (height, width), workers);
+        let forward = Forward::new(shape, &layers, height, width, workers);
+        let backward = Backward::new(shape, &layers, height, width, workers);
         Ok(Self {
             isa,
             threads,
@@ -88,7 +88,7 @@ impl StyleNetTrainer {
         assert_eq!(out.len(), picture.len(), "the result is as large as the picture");
         self.shares = normalisation.shares();
         self.normalisation = normalisation.values(self.shape, &self.parameters);
-        self.forward.canvas.fill(picture, (self.height, self.width), 1.0 / 255.0);
+        self.forward.canvas.fill(picture, self.height, self.width, 1.0 / 255.0);
         self.run_down();
         for block in 0..self.shape.residual_blocks {
             self.run_block(block);
@@ -156,7 +156,7 @@ impl StyleNetTrainer {
                     *value = found[row * o + channel] * factor;
                 }
             } else {
-                weight_gradient::winograd_weight(self.isa, &self.threads, found, (i, o), factor, target);
+                weight_gradient::winograd_weight(self.isa, &self.threads, found, i, o, factor, target);
             }
             sums.clear(&self.threads);
         }

@@ -76,10 +76,11 @@ impl Forward {
     pub(super) fn new(
         shape: StyleNetShape,
         layers: &[StyleNetLayer],
-        (height, width): (usize, usize),
+        height: usize,
+        width: usize,
         workers: usize,
     ) -> Self {
-        let field = |channels, divisor, offset| smaller_field(channels, (height, width), divisor, offset);
+        let field = |channels, divisor, offset| smaller_field(channels, height, width, divisor, offset);
         let normalised = &layers[..layers.len() - 1];
         let raw = normalised.iter().zip(divisors(layers)).map(|(layer, divisor)| field(layer.out_channels, divisor, 0));
         let w = shape.width;
@@ -147,10 +148,11 @@ impl Backward {
     pub(super) fn new(
         shape: StyleNetShape,
         layers: &[StyleNetLayer],
-        (height, width): (usize, usize),
+        height: usize,
+        width: usize,
         workers: usize,
     ) -> Self {
-        let field = |channels, divisor, offset| smaller_field(channels, (height, width), divisor, offset);
+        let field = |channels, divisor, offset| smaller_field(channels, height, width, divisor, offset);
         let w = shape.width;
         let weights = layers.iter().map(|layer| {
             let len = match layer.role {
@@ -180,7 +182,7 @@ impl Backward {
 }
 
 /// A field whose sides are those of the picture divided by `divisor`.
-fn smaller_field(channels: usize, (height, width): (usize, usize), divisor: usize, offset: usize) -> Field {
+fn smaller_field(channels: usize, height: usize, width: usize, divisor: usize, offset: usize) -> Field {
     Field::new(Shape { channels, height: height / divisor, width: width / divisor }, offset)
 }
 

@@ -83,7 +83,8 @@ fn stride(channels: usize, tiles: usize) -> usize {
 pub(super) fn winograd<I: Source>(
     isa: Isa,
     threads: &Threads,
-    (source, depth): (I, usize),
+    source: I,
+    depth: usize,
     gradient: &Field,
     sums: &mut WeightSums,
     scratch: &mut [f32],
@@ -244,7 +245,8 @@ pub(super) fn winograd_weight(
     isa: Isa,
     threads: &Threads,
     sums: &[f32],
-    (depth, channels): (usize, usize),
+    depth: usize,
+    channels: usize,
     factor: f32,
     weight: &mut [f32],
 ) {
@@ -299,7 +301,7 @@ pub(super) fn strided(isa: Isa, threads: &Threads, input: &Field, gradient: &Fie
     let sums = sums.view();
     threads.run(|worker| {
         let (input, gradient_plane) = (input.plane(), gradient.plane());
-        let places = Places::new(gradient.layout, (gradient.offset, gradient.offset), 1);
+        let places = Places::new(gradient.layout, gradient.offset, gradient.offset, 1);
         isa.run(Strided {
             input,
             gradient: gradient_plane,
