@@ -7,16 +7,35 @@ use crate::simd::{LANES, Simd};
 use crate::winograd::{Sink, Source, TILE};
 use std::ops::Range;
 
+/// One value for each channel.
+#[derive(Clone, Copy)]
+pub(super) struct PerChannel<'a>(View<'a, f32>);
+
+impl<'a> PerChannel<'a> {
+    pub(super) fn new(values: &'a [f32]) -> Self {
+        Self(View::new(values))
+    }
+
+    /// Those of a block.
+    /// # Safety
+    /// The block exists.
+    #[inline(always)]
+    pub(super) unsafe fn block<S: Simd>(&self, s: S, block: usize) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { s.load(self.0.at(block * LANES, LANES)) }
+    }
+}
+
 /// A factor and an offset for each channel and a ReLU, applied to what is loaded.
 #[derive(Clone, Copy)]
 pub(super) struct Activate<'a> {
-    factor: View<'a, f32>,
-    offset: View<'a, f32>,
+    factor: PerChannel<'a>,
+    offset: PerChannel<'a>,
 }
 
 impl<'a> Activate<'a> {
     pub(super) fn new(factor: &'a [f32], offset: &'a [f32]) -> Self {
-        Self { factor: View::new(factor), offset: View::new(offset) }
+        Self { factor: PerChannel::new(factor), offset: PerChannel::new(offset) }
     }
 
     /// Factor and offset of a block.
@@ -25,7 +44,7 @@ impl<'a> Activate<'a> {
     #[inline(always)]
     pub(super) unsafe fn block<S: Simd>(&self, s: S, block: usize) -> (S::V, S::V) {
         // SAFETY: the caller's promise.
-        unsafe { (s.load(self.factor.at(block * LANES, LANES)), s.load(self.offset.at(block * LANES, LANES))) }
+        unsafe { (self.factor.block(s, block), self.offset.block(s, block)) }
     }
 }
 

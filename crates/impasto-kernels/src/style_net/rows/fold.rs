@@ -1,6 +1,6 @@
 //! The way back through a feature's continuation, a ReLU and a normalisation.
 
-use super::super::tiles::Activate;
+use super::super::tiles::{Activate, PerChannel};
 use super::{Edge, ReadOnly, RowKernel, Shared};
 use crate::simd::{LANES, Simd};
 
@@ -85,10 +85,11 @@ pub(in crate::style_net) struct NormGradient<'a> {
     /// `g`, where it is not the target itself.
     pub(in crate::style_net) source: Option<ReadOnly<'a>>,
     pub(in crate::style_net) raw: ReadOnly<'a>,
-    /// Factors of gradient and value.
-    pub(in crate::style_net) factors: Activate<'a>,
-    /// Constant twice.
-    pub(in crate::style_net) constant: Activate<'a>,
+    /// `gradient`
+    pub(in crate::style_net) of_gradient: PerChannel<'a>,
+    /// `value`
+    pub(in crate::style_net) of_value: PerChannel<'a>,
+    pub(in crate::style_net) constant: PerChannel<'a>,
     pub(in crate::style_net) target: Shared<'a>,
 }
 
@@ -97,8 +98,8 @@ impl RowKernel for NormGradient<'_> {
     unsafe fn row<S: Simd>(&self, s: S, block: usize, y: usize, _: &mut [S::V; 2]) {
         // SAFETY: block and row exist in all.
         unsafe {
-            let (gradient, value) = self.factors.block(s, block);
-            let (constant, _) = self.constant.block(s, block);
+            let (gradient, value) = (self.of_gradient.block(s, block), self.of_value.block(s, block));
+            let constant = self.constant.block(s, block);
             let raw = self.raw.at(block, y, 0);
             let target = self.target.at(block, y as isize, 0);
             let source = match &self.source {

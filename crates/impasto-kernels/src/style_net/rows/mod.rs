@@ -246,15 +246,17 @@ impl RowKernel for Join<'_> {
             let source = self.source.at(block, y, 0);
             let target = self.target.at(block, y as isize, 0);
             let before = match &self.before {
-                Before::Nothing => std::ptr::null(),
-                Before::Other(before) => before.at(block, y, 0),
-                Before::Target => target.cast_const(),
+                Before::Nothing => None,
+                Before::Other(before) => Some(before.at(block, y, 0)),
+                Before::Target => Some(target.cast_const()),
             };
             for x in 0..self.target.width {
                 let at = x * LANES;
                 let value = s.mul_add(factor, s.load(source.add(at)), offset);
-                let value =
-                    if before.is_null() { s.max(value, s.zero()) } else { s.add(value, s.load(before.add(at))) };
+                let value = match before {
+                    Some(before) => s.add(value, s.load(before.add(at))),
+                    None => s.max(value, s.zero()),
+                };
                 s.store(target.add(at), value);
             }
         }

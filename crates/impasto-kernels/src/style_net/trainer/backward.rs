@@ -6,7 +6,7 @@ use super::super::picture::PAD;
 use super::super::planes::Field;
 use super::super::rows::{self, Edge, Fold, NormGradient, Shared};
 use super::super::shape::StyleNetLayer;
-use super::super::tiles::{Activate, Enlarged, Gradient, HalvedGradient};
+use super::super::tiles::{Activate, Enlarged, Gradient, HalvedGradient, PerChannel};
 use super::super::weight_gradient::{self};
 use super::super::weights::taps_of_parity;
 use super::super::window::{self, Places, TAPS, Window};
@@ -189,8 +189,9 @@ impl Step<'_> {
         let kernel = NormGradient {
             source: source.map(Shared::of),
             raw: Shared::of(raw),
-            factors: Activate::new(&gradient, &value),
-            constant: Activate::new(&constant, &constant),
+            of_gradient: PerChannel::new(&gradient),
+            of_value: PerChannel::new(&value),
+            constant: PerChannel::new(&constant),
             target: Shared::new(target),
         };
         rows::run(self.isa, self.threads, kernel, blocks, height, None);
