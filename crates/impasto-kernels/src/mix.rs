@@ -48,7 +48,7 @@ impl Op for Mix<'_> {
         for start in starts {
             let end = (start + CHUNK).min(self.mine.end);
             let whole = start + (end - start) / LANES * LANES;
-            if S::ROWS >= 14 {
+            if S::MANY_REGISTERS {
                 s.vectorise(Rows::<8> { of: &self, start, whole, end });
             } else {
                 s.vectorise(Rows::<4> { of: &self, start, whole, end });

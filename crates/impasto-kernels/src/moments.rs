@@ -200,7 +200,7 @@ impl Outer<'_> {
     #[inline(always)]
     fn split<S: Simd, const V: usize>(self, s: S) {
         for half in 0..2 {
-            if S::ROWS >= 14 {
+            if S::MANY_REGISTERS {
                 s.vectorise(Rows::<8, V> { of: self, first: half * 8 });
             } else {
                 for first in (half * 8..half * 8 + 8).step_by(4) {

@@ -40,6 +40,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
 
     /// Most rows (tiles, positions) of the register block of a multiply.
     const ROWS: usize;
+    /// Whether enough registers are there for the larger tiles of kernels that have two sizes of them.
+    const MANY_REGISTERS: bool = Self::ROWS >= 14;
     /// Vectors (blocks of sixteen channels) of the register block of a multiply.
     const VECTORS: usize;
 

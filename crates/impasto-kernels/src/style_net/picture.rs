@@ -279,7 +279,7 @@ impl Op for ToRows<'_> {
     fn run<S: Simd>(self, s: S) {
         let width = self.job.size.1;
         for y in self.rows {
-            if S::ROWS >= 14 {
+            if S::MANY_REGISTERS {
                 for x in (0..width / 8 * 8).step_by(8) {
                     s.vectorise(ToGroup::<8> { job: &self.job, y, x });
                 }

@@ -118,7 +118,7 @@ impl Op for ToRows<'_> {
     fn run<S: Simd>(self, s: S) {
         for y in self.rows.clone() {
             for line in 0..self.input.layout.blocks() * SIDE {
-                if S::ROWS >= 14 {
+                if S::MANY_REGISTERS {
                     s.vectorise(ToLine::<SIDE> { of: &self, y, line, first: 0 });
                 } else {
                     for first in (0..SIDE).step_by(3) {
