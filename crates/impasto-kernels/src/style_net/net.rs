@@ -107,13 +107,13 @@ impl StyleNet {
         let window = |strip: &Range<usize>| strip.start.saturating_sub(halo)..(strip.end + halo).min(full);
         let normalised = self.shape.layers().len() - 1;
         for layer in 0..normalised {
-            for strip in strips(full, rows) {
+            for strip in strips(full, rows).take_while(|_| !self.threads.interrupted()) {
                 pass.statistics.look_at(layer, strip.clone());
                 pass.run(window(&strip), usize::MAX, out, strip);
             }
             pass.statistics.learn(layer);
         }
-        for strip in strips(full, rows) {
+        for strip in strips(full, rows).take_while(|_| !self.threads.interrupted()) {
             pass.run(window(&strip), usize::MAX, out, strip);
         }
     }

@@ -223,6 +223,11 @@ impl<'a> Pass<'a> {
         self.workspace.canvas = Some(canvas);
     }
 
+    /// Breaks if the threads are to abandon the pass.
+    fn check_interrupt(&self) -> ControlFlow<()> {
+        if self.net.threads.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
     fn take_full(&mut self, extent: &Extent, rows: usize) -> Field {
         let shape = Shape { channels: self.net.shape.width, height: rows, width: extent.width };
         take(&mut self.workspace.full, shape, PAD)
@@ -232,6 +237,7 @@ impl<'a> Pass<'a> {
     fn run_down2(&mut self, extent: &Extent, half: &mut Field) -> ControlFlow<()> {
         if extent.many() {
             for band in extent.bands() {
+                self.check_interrupt()?;
                 let mut full = self.take_full(extent, band.len());
                 self.run_down1_of_band(extent, &band, &mut full);
                 self.add_rows(0, &full, 0..band.len());
@@ -240,6 +246,7 @@ impl<'a> Pass<'a> {
             self.statistics.conclude(0);
         }
         for band in extent.bands() {
+            self.check_interrupt()?;
             let mut full = self.take_full(extent, band.len());
             self.run_down1_of_band(extent, &band, &mut full);
             let found = if extent.many() { ControlFlow::Continue(()) } else { self.settle(0, &full, 1) };
@@ -365,6 +372,7 @@ impl<'a> Pass<'a> {
         let layer = self.statistics.layers.len() - 2;
         if extent.many() {
             for band in extent.bands() {
+                self.check_interrupt()?;
                 let mut full = self.take_full(extent, band.len());
                 self.enlarge(layer, half, &band, &mut full, PAD);
                 self.statistics.add(self.sums[layer].totals(), band.len() * extent.width);
@@ -373,6 +381,7 @@ impl<'a> Pass<'a> {
             self.statistics.conclude(layer);
         }
         for band in extent.bands() {
+            self.check_interrupt()?;
             let mut full = self.take_full(extent, band.len());
             let (top, bottom) = (band.start == 0, band.end == extent.height);
             let above = if top { 0 } else { PAD };

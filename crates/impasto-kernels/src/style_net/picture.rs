@@ -4,6 +4,7 @@
 use super::planes::{Field, Sums, SumsView};
 use super::rows::Edge;
 use crate::Isa;
+use crate::interrupt::Interrupt;
 use crate::layout::PlaneMut;
 use crate::memory::{Buffer, View, ViewMut};
 use crate::register_rows::{GroupedRows, RowGroup};
@@ -240,7 +241,9 @@ impl ToPlanes {
         let height = rows.len().min(size.0.saturating_sub(first));
         let out = ViewMut::new(&mut out[..PLANES * size.0 * size.1]);
         let job = ToJob { weights: self, source: source.plane(), start: rows.start, first, size, factor, out };
-        threads.run(|worker| isa.run(ToRows { job, rows: part(height, count, worker) }));
+        threads.run(|worker| {
+            isa.run(ToRows { job, rows: part(height, count, worker), interrupt: threads.interrupt() });
+        });
     }
 }
 
@@ -270,6 +273,7 @@ struct ToJob<'a> {
 struct ToRows<'a> {
     job: ToJob<'a>,
     rows: Range<usize>,
+    interrupt: &'a Interrupt,
 }
 
 impl Op for ToRows<'_> {
@@ -279,6 +283,9 @@ impl Op for ToRows<'_> {
     fn run<S: Simd>(self, s: S) {
         let width = self.job.size.1;
         for y in self.rows {
+            if self.interrupt.requested() {
+                return;
+            }
             if S::MANY_REGISTERS {
                 for x in (0..width / 8 * 8).step_by(8) {
                     s.vectorise(ToGroup::<8> { job: &self.job, y, x });
