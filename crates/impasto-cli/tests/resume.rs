@@ -29,7 +29,7 @@ fn steps(events: &[serde_json::Value]) -> Vec<(u64, [f64; 4])> {
     steps.map(|event| (event["iteration"].as_u64().unwrap(), losses(event))).collect()
 }
 
-/// Starts a run, kills it after so many of its steps, and gives all of its events.
+/// Starts a run, kills it after this many of its steps, and gives all of its events.
 #[cfg(unix)]
 fn killed_after(studio: &Studio, args: &[&str], count: usize) -> Vec<serde_json::Value> {
     let mut child = studio.command(args).stdout(Stdio::piped()).spawn().unwrap();

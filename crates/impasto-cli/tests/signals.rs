@@ -46,7 +46,7 @@ impl Running {
         Self { child, lines }
     }
 
-    /// Reads so many more lines of steps; the run does not end before.
+    /// Reads this many more lines of steps; the run does not end before.
     #[track_caller]
     fn steps(&mut self, count: usize) {
         let steps = self.lines.by_ref().map(Result::unwrap).filter(|line| line.contains("\"event\":\"step\""));

@@ -5,7 +5,7 @@
 //!
 //! Weights are random: the time does not depend on them. GFLOP/s count the operations of a direct convolution; a
 //! Winograd multiply does a quarter of them, so that 400% of the measured peak would be the wall. The backward of
-//! conv1_2 includes that of conv1_1 and what flows in at its tap. With `--bands` an engine that runs in bands of so many
+//! conv1_2 includes that of conv1_1 and what flows in at its tap. With `--bands` an engine that runs in bands of this many
 //! rows is timed, by turns with one that runs whole, and the last lines compare the two: a step (forward, moments,
 //! distances, backward), memory, and what both have found.
 #![allow(clippy::print_stdout)]

@@ -81,7 +81,7 @@ impl Padded<'_> {
     }
 }
 
-/// Picture → feature and signs.
+/// Picture → feature and ReLU masks.
 #[derive(Clone, Copy)]
 pub(crate) struct Forward<'a> {
     pub(crate) weights: &'a Direct,
@@ -89,7 +89,7 @@ pub(crate) struct Forward<'a> {
     pub(crate) picture: Padded<'a>,
     pub(crate) layout: Layout,
     pub(crate) feature: ViewMut<'a, f32>,
-    pub(crate) signs: Option<ViewMut<'a, u16>>,
+    pub(crate) relu_mask: Option<ViewMut<'a, u16>>,
 }
 
 impl Forward<'_> {
@@ -134,9 +134,9 @@ impl RowGroup for Forward<'_> {
                     } else {
                         s.store(target, value);
                     }
-                    if let Some(signs) = self.signs {
-                        let at = self.layout.sign_at(first_block + v, y, x + r);
-                        *signs.at(at, 1) = s.greater(value, s.zero());
+                    if let Some(relu_mask) = self.relu_mask {
+                        let at = self.layout.mask_at(first_block + v, y, x + r);
+                        *relu_mask.at(at, 1) = s.greater(value, s.zero());
                     }
                 }
             }

@@ -62,14 +62,14 @@ impl Layout {
         ((block * self.rows + row) * self.columns + column) * LANES
     }
 
-    /// Where the signs of a position's sixteen channels lie: `[channels/16][height][width]` without border.
+    /// Where the ReLU masks of a position's sixteen channels lie: `[channels/16][height][width]` without border.
     #[inline(always)]
-    pub(crate) fn sign_at(&self, block: usize, y: usize, x: usize) -> usize {
+    pub(crate) fn mask_at(&self, block: usize, y: usize, x: usize) -> usize {
         (block * self.shape.height + y) * self.shape.width + x
     }
 
     /// How many masks of sixteen bits the whole feature has.
-    pub(crate) fn signs(&self) -> usize {
+    pub(crate) fn relu_mask(&self) -> usize {
         self.blocks() * self.shape.positions()
     }
 

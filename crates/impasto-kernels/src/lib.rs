@@ -101,7 +101,7 @@ mod winograd;
 pub use engine::Engine;
 pub use error::TrunkError;
 pub use isa::Isa;
-pub use memory::{let_go, return_large_blocks};
+pub use memory::{release_pages, return_large_blocks};
 pub use mix::mix;
 pub use profile::{Part, Timing, peak_flops};
 pub use style_net::{

@@ -19,7 +19,7 @@ pub fn return_large_blocks() {
 
 /// Tells the system that bytes which lie in the program's file will not be read for a while and need not stay in memory.
 /// They may be read at any time all the same. Elsewhere than on Linux it does nothing.
-pub fn let_go(bytes: &'static [u8]) {
+pub fn release_pages(bytes: &'static [u8]) {
     #[cfg(target_os = "linux")]
     {
         // SAFETY: it asks for a number.
@@ -56,7 +56,7 @@ impl<T: Number> Buffer<T> {
     /// `len` zeros.
     ///
     /// # Panics
-    /// If so many bytes cannot be one object.
+    /// If this many bytes cannot be one object.
     pub(crate) fn new(len: usize) -> Self {
         let Some(bytes) = product(&[len, size_of::<T>()]) else {
             panic!("a buffer of {len} values is larger than the address space");
@@ -258,11 +258,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_that_were_let_go_are_still_there() {
+    fn released_pages_are_still_there() {
         static BYTES: [u8; 40_000] = [7; 40_000];
         return_large_blocks();
         for bytes in [&BYTES[..], &BYTES[100..39_000], &BYTES[5000..5001], &[]] {
-            let_go(bytes);
+            release_pages(bytes);
         }
         assert!(BYTES.iter().all(|byte| *byte == 7) && vec![0u8; 9 << 20].iter().all(|byte| *byte == 0));
     }

@@ -12,7 +12,7 @@ use std::ops::Range;
 /// conversions cheap, few enough to keep the error of a Gram matrix below 1e-6.
 const CHUNK: usize = 512;
 
-/// Doubles of scratch that each worker needs for a feature of so many channels.
+/// Doubles of scratch that each worker needs for a feature of this many channels.
 pub(crate) fn scratch_len(channels: usize) -> usize {
     (channels + 1) * channels
 }

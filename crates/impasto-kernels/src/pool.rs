@@ -93,7 +93,7 @@ pub(crate) struct PoolTarget<'a> {
     /// How a window becomes one value.
     pub(crate) pool: Pool,
     /// Where the places of the largest values go, if they are kept.
-    pub(crate) places: Option<ViewMut<'a, u32>>,
+    pub(crate) argmax: Option<ViewMut<'a, u32>>,
 }
 
 impl PoolTarget<'_> {
@@ -104,12 +104,12 @@ impl PoolTarget<'_> {
     pub(crate) unsafe fn put<S: Simd>(&self, s: S, shape: Shape, at: (usize, usize, usize), values: [S::V; 4]) {
         let (block, py, px) = at;
         let layout = self.plane.layout;
-        let (value, places) = window(s, self.pool, values, present(shape));
+        let (value, argmax) = window(s, self.pool, values, present(shape));
         // SAFETY: the caller's promise.
         unsafe {
             s.store(self.plane.data.at(layout.at(block, py, px), LANES), value);
-            if let Some(target) = self.places {
-                *target.at(layout.sign_at(block, py, px), 1) = places;
+            if let Some(target) = self.argmax {
+                *target.at(layout.mask_at(block, py, px), 1) = argmax;
             }
         }
     }

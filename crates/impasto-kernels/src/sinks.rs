@@ -1,4 +1,4 @@
-//! What becomes of the output of a convolution: bias, ReLU, signs and pooling forward; the ReLU's mask backward.
+//! What becomes of the output of a convolution: bias, ReLU, ReLU masks and pooling forward; the ReLU's mask backward.
 
 use crate::layout::{Layout, PlaneMut};
 use crate::memory::{View, ViewMut};
@@ -15,8 +15,8 @@ pub(crate) struct Activation<'a> {
     pub(crate) bias: View<'a, f32>,
     /// Where the feature goes, if anybody needs it.
     pub(crate) feature: Option<ViewMut<'a, f32>>,
-    /// Where the signs of the feature go, if a backward pass follows.
-    pub(crate) signs: Option<ViewMut<'a, u16>>,
+    /// Where the ReLU masks of the feature go, if a backward pass follows.
+    pub(crate) relu_mask: Option<ViewMut<'a, u16>>,
     /// Where the pooled feature goes, if a pooling follows.
     pub(crate) pooled: Option<PoolTarget<'a>>,
 }
@@ -46,8 +46,8 @@ impl Sink for Activation<'_> {
                             s.store(target, value);
                         }
                     }
-                    if let Some(signs) = self.signs {
-                        *signs.at(layout.sign_at(block, y, x), 1) = s.greater(value, s.zero());
+                    if let Some(relu_mask) = self.relu_mask {
+                        *relu_mask.at(layout.mask_at(block, y, x), 1) = s.greater(value, s.zero());
                     }
                 }
             }
@@ -72,8 +72,8 @@ impl Sink for Activation<'_> {
 pub(crate) struct Masked<'a> {
     /// Where the gradient goes.
     pub(crate) plane: PlaneMut<'a>,
-    /// The signs of the feature of the same shape; none where a pooling lies between.
-    pub(crate) signs: Option<View<'a, u16>>,
+    /// The ReLU masks of the feature of the same shape; none where a pooling lies between.
+    pub(crate) relu_mask: Option<View<'a, u16>>,
 }
 
 impl Sink for Masked<'_> {
@@ -87,8 +87,8 @@ impl Sink for Masked<'_> {
                 let (y, x) = (ty * TILE + y, tx * TILE + x);
                 // SAFETY: the position exists, and the caller alone has this tile.
                 unsafe {
-                    let value = match self.signs {
-                        Some(signs) => s.keep(*signs.at(layout.sign_at(block, y, x), 1), value),
+                    let value = match self.relu_mask {
+                        Some(relu_mask) => s.keep(*relu_mask.at(layout.mask_at(block, y, x), 1), value),
                         None => value,
                     };
                     s.store(self.plane.data.at(layout.at(block, y, x), LANES), value);

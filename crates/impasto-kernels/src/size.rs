@@ -9,7 +9,7 @@ pub(crate) fn product(lengths: &[usize]) -> Option<usize> {
     (product <= isize::MAX as usize).then_some(product)
 }
 
-/// Whether a feature of so many channels, at this size and with every border that it may have, is one that can lie in
+/// Whether a feature of this many channels, at this size and with every border that it may have, is one that can lie in
 /// memory. Then no index into it overflows.
 pub(crate) fn feature_fits(channels: usize, height: usize, width: usize) -> bool {
     let side = |side: usize| side.saturating_add(MARGIN);

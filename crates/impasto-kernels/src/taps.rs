@@ -21,7 +21,7 @@ pub(crate) struct PackedMoments<'a> {
 }
 
 impl<'a> PackedMoments<'a> {
-    /// Packs a gradient for a feature of so many channels.
+    /// Packs a gradient for a feature of this many channels.
     pub(crate) fn new(isa: Isa, threads: &Threads, channels: usize, gradient: &MomentGradient<'a>) -> Self {
         let panel_blocks = isa.panel_blocks();
         let factor = if gradient.weight == 0.0 { 0.0 } else { (1.0 / gradient.weight) as f32 };
@@ -74,8 +74,8 @@ pub(crate) struct OfFeature<'a> {
 pub(crate) struct Inflow<'a> {
     /// The feature.
     pub(crate) feature: Plane<'a>,
-    /// Its ReLU signs.
-    pub(crate) signs: View<'a, u16>,
+    /// Its ReLU masks.
+    pub(crate) relu_mask: View<'a, u16>,
     /// Its first row that takes part, and the one behind the last.
     pub(crate) rows: (usize, usize),
     /// The gradient of the moments.
@@ -210,7 +210,7 @@ impl Op for Combine<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Inflow { feature, signs, moments, content, of_feature, .. } = self.of;
+        let Inflow { feature, relu_mask, moments, content, of_feature, .. } = self.of;
         let Target { plane: target, first_row, add } = self.target;
         let (layout, block) = (feature.layout, self.block);
         for x in self.xs.clone() {
@@ -237,7 +237,7 @@ impl Op for Combine<'_> {
                     let value = s.load(plane.data.at(plane.layout.at(block, self.y + first_row, x), LANES));
                     gradient = s.mul_add(s.splat(scale), value, gradient);
                 }
-                gradient = s.keep(*signs.at(layout.sign_at(block, self.y, x), 1), gradient);
+                gradient = s.keep(*relu_mask.at(layout.mask_at(block, self.y, x), 1), gradient);
                 if add {
                     gradient = s.add(gradient, s.load(target.data.at(target_at, LANES)));
                 }

@@ -30,8 +30,8 @@ pub(crate) struct ToPicture<'a> {
     weights: &'a Direct,
     /// The first feature's layout.
     layout: Layout,
-    /// Its ReLU signs.
-    signs: View<'a, u16>,
+    /// Its ReLU masks.
+    relu_mask: View<'a, u16>,
     /// What flows in at its tap.
     taps: &'a [Inflow<'a>],
     /// How it enters the picture.
@@ -86,7 +86,7 @@ impl<'a> ToPicture<'a> {
     pub(crate) fn new(
         weights: &'a Direct,
         layout: Layout,
-        signs: &'a [u16],
+        relu_mask: &'a [u16],
         taps: &'a [Inflow<'a>],
         end: End,
         out: &'a mut [f32],
@@ -97,8 +97,8 @@ impl<'a> ToPicture<'a> {
         for scratch in scratch.chunks_exact_mut(places.len) {
             scratch[places.edges..places.products].fill(0.0);
         }
-        let (signs, out, scratch) = (View::new(signs), ViewMut::new(out), ViewMut::new(scratch));
-        Self { weights, layout, signs, taps, end, out, scratch, worker: 0, rows: (0, 0) }
+        let (relu_mask, out, scratch) = (View::new(relu_mask), ViewMut::new(out), ViewMut::new(scratch));
+        Self { weights, layout, relu_mask, taps, end, out, scratch, worker: 0, rows: (0, 0) }
     }
 
     /// Carries a whole plane of gradients, already masked, to the picture.
@@ -292,7 +292,7 @@ impl Sink for ToPicture<'_> {
                 let (y, x) = (i / TILE, i % TILE);
                 if y < rows && x < columns {
                     let x = tx * TILE + x;
-                    let value = s.keep(*self.signs.at(layout.sign_at(block, ty * TILE + y, x), 1), value);
+                    let value = s.keep(*self.relu_mask.at(layout.mask_at(block, ty * TILE + y, x), 1), value);
                     s.store(band.data.at(band.layout.at(block, y, x), LANES), value);
                 }
             }

@@ -6,12 +6,12 @@ use crate::simd::LANES;
 use crate::winograd::{Direction, Packed, pack};
 use crate::{Convolution, Isa, Threads, TrunkError, TrunkLayer};
 
-/// A [sparing](PackedTrunk::sparing) trunk packs weights of at most so many floats when it is made: VGG's layers before
+/// A [sparing](PackedTrunk::sparing) trunk packs weights of at most this many floats when it is made: VGG's layers before
 /// the second pooling, which run often where pictures go in bands, and which take 8 MB together.
 const SMALL: usize = 1 << 20;
 
 /// The frozen network packed for an instruction set: made once, shared by every job. Give it no layers behind the
-/// deepest one that is looked at.
+/// deepest one that is read.
 ///
 /// Packed weights are 36 floats for each 3×3 kernel and direction: eight times the memory of the weights as they are
 /// (VGG19 up to conv5_1: 414 MB).
@@ -106,7 +106,7 @@ impl std::fmt::Debug for PackedTrunk {
 }
 
 impl PackedConvolution {
-    /// The first one of all, or another that is packed if it has at most so many floats then.
+    /// The first one of all, or another that is packed if it has at most this many floats then.
     fn new(isa: Isa, threads: &Threads, convolution: &Convolution, first: bool, most: usize) -> Self {
         let mut bias = Buffer::new(convolution.out_channels);
         bias.copy_from_slice(&convolution.bias);

@@ -16,13 +16,13 @@ pub(crate) struct Unpool<'a> {
     /// How a window became one value.
     pub(crate) pool: Pool,
     /// The places of the largest values, for [`Pooling::Max`].
-    pub(crate) places: Option<View<'a, u32>>,
+    pub(crate) argmax: Option<View<'a, u32>>,
     /// The feature in front of the pooling, for [`Pooling::L2`].
     pub(crate) feature: Option<Plane<'a>>,
     /// The layout of the feature in front of the pooling.
     pub(crate) layout: Layout,
-    /// Its ReLU signs.
-    pub(crate) signs: View<'a, u16>,
+    /// Its ReLU masks.
+    pub(crate) relu_mask: View<'a, u16>,
 }
 
 const AVERAGE: u8 = 0;
@@ -50,13 +50,13 @@ impl Unpool<'_> {
             let gradient = s.mul(gradient, s.splat(self.pool.scale));
             let mut parts = match POOLING {
                 AVERAGE => [s.mul(gradient, s.splat(share(present))); 4],
-                MAX => self.largest(s, gradient, pooled.sign_at(block, py, px)),
+                MAX => self.largest(s, gradient, pooled.mask_at(block, py, px)),
                 _ => self.direction(s, gradient, present, block, py, px),
             };
             for i in 0..4 {
                 parts[i] = if present[i] {
-                    let at = layout.sign_at(block, 2 * py + i / 2, 2 * px + i % 2);
-                    s.keep(*self.signs.at(at, 1), parts[i])
+                    let at = layout.mask_at(block, 2 * py + i / 2, 2 * px + i % 2);
+                    s.keep(*self.relu_mask.at(at, 1), parts[i])
                 } else {
                     s.zero()
                 };
@@ -70,10 +70,10 @@ impl Unpool<'_> {
     /// The place exists.
     #[inline(always)]
     unsafe fn largest<S: Simd>(&self, s: S, gradient: S::V, at: usize) -> [S::V; 4] {
-        let Some(places) = self.places else { unreachable!("max pooling keeps places") };
+        let Some(argmax) = self.argmax else { unreachable!("max pooling keeps argmax") };
         // SAFETY: the caller's promise.
-        let places = unsafe { *places.at(at, 1) };
-        let (low, high) = (places as u16, (places >> 16) as u16);
+        let argmax = unsafe { *argmax.at(at, 1) };
+        let (low, high) = (argmax as u16, (argmax >> 16) as u16);
         [
             s.keep(!low & !high, gradient),
             s.keep(low & !high, gradient),
@@ -166,7 +166,7 @@ impl Source for Unpool<'_> {
     }
 
     #[inline(always)]
-    fn ask<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize) {
+    fn prefetch<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize) {
         let pooled = self.gradient.layout;
         for row in 0..4 {
             for column in 0..2 {

@@ -81,7 +81,7 @@ impl Matrix {
     }
 
     /// `V·f(Λ)·Vᵀ` of a symmetric matrix `V·Λ·Vᵀ`, where no eigenvalue counts as less than `least`; and those
-    /// eigenvalues. Only what lies on and below the diagonal is looked at. Nothing where a value is no number.
+    /// eigenvalues. Only what lies on and below the diagonal is read. Nothing where a value is no number.
     pub fn function(&self, least: f64, f: impl Fn(f64) -> f64) -> Option<(Self, Vec<f64>)> {
         let (vectors, values) = self.eigen()?;
         let values: Vec<f64> = values.into_iter().map(|value| value.max(least)).collect();

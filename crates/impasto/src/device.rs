@@ -18,7 +18,7 @@ pub const ISA_VARIABLE: &str = "IMPASTO_ISA";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
-    /// The layers cannot be looked at.
+    /// The layers cannot be read.
     #[error(transparent)]
     Trunk(#[from] TrunkError),
     /// The network of a style does not run.

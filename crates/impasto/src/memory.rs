@@ -40,7 +40,7 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// With so many pixels more on each side of the picture and of the styles, and a plane that says that they do not
+    /// With this many pixels more on each side of the picture and of the styles, and a plane that says that they do not
     /// count.
     pub(crate) fn with_margin(mut self, margin: usize) -> Self {
         for side in self.styles.iter_mut().chain([&mut self.size]) {
@@ -103,7 +103,7 @@ fn standing(settings: &Settings, weights: u64, demand: &Demand) -> u64 {
     PROGRAM + weights + demand.waiting + pixels as u64 * planes
 }
 
-/// What is there while content and styles are looked at, whatever the layout: both, the picture, and what the optimiser
+/// What is there while content and styles are processed, whatever the layout: both, the picture, and what the optimiser
 /// knows from the last size.
 fn looking(settings: &Settings, weights: u64, demand: &Demand) -> u64 {
     let pixels = demand.size.0 * demand.size.1;

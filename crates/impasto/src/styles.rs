@@ -166,7 +166,7 @@ impl Blend {
     /// One style of a network alone.
     ///
     /// # Panics
-    /// If the network does not have so many.
+    /// If the network does not have this many.
     pub fn of(model: Cow<'static, StyleModel>, style: usize) -> Self {
         let mut shares = vec![0.0; model.shape.styles];
         shares[style] = 1.0;

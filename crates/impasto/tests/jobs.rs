@@ -26,7 +26,7 @@ fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures").join(name)
 }
 
-/// A painting of so many pixels on its longer side.
+/// A painting of this many pixels on its longer side.
 fn painting(folder: &Path, size: usize, change: impl FnOnce(&mut Overrides)) -> PaintJob {
     let mut given = Overrides {
         content: Some(example("coffee.png")),

@@ -30,7 +30,7 @@ fn run(style: &str, settings: &Settings) -> (Painting, Vec<PaintEvent>) {
     (painting, events.into_inner().unwrap().into_iter().map(of_painting).collect())
 }
 
-/// What stops a job after so many iterations.
+/// What stops a job after this many iterations.
 fn stop_after(wanted: usize, control: &Control) -> impl Fn(&Event) + Send + Sync + use<> {
     let control = control.clone();
     move |event| {
@@ -120,7 +120,7 @@ fn the_look_at_a_small_size_predicts_the_look_at_a_large_one() {
     assert!(coarse_to_fine > 0.3 && coarse_to_fine > 2.0 * at_once.max(other_seed), "{all}");
 }
 
-/// The losses of a picture with all weights 1, against a style of so many times its size.
+/// The losses of a picture with all weights 1, against a style of this many times its size.
 fn measure(picture: &Picture, style: &str, style_scale: f64) -> Losses {
     let settings = Settings { style_weight: 1.0, threads: Some(2), ..Settings::default() };
     let network = network("vgg19").unwrap();
@@ -210,7 +210,7 @@ fn what_is_protected_is_the_photograph_even_where_a_run_is_stopped_at_a_small_si
     assert!(differs(72..192) > 100_000 / 3, "noise elsewhere: {}", differs(72..192));
 }
 
-/// Runs a job and stops it after so many iterations.
+/// Runs a job and stops it after this many iterations.
 fn stopped_after(job: &PaintJob, wanted: usize) -> Painting {
     let control = Control::default();
     let stop = stop_after(wanted, &control);

@@ -13,7 +13,7 @@ use impasto::stylize::{StylizeEvent, StylizeJob, StylizeSettings, StylizeSummary
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// A network of so many styles, `one`, `two` and so on, that answers with strong colours.
+/// A network of this many styles, `one`, `two` and so on, that answers with strong colours.
 fn model(styles: usize) -> StyleModel {
     let shape = StyleNetShape { width: 16, residual_blocks: 1, styles, ..StyleNetShape::JOHNSON };
     let mut random = ChaCha8Rng::seed_from_u64(4);

@@ -11,7 +11,7 @@ use indicatif::{DecimalBytes, ProgressBar};
 use super::{Bar, Quiet, Watch, Watcher};
 use crate::output;
 
-/// Lines of progress where there is no bar: one for each of so many parts of the file.
+/// Lines of progress where there is no bar: one for each of this many parts of the file.
 const LINES: u64 = 10;
 
 /// A bar on a terminal, plain lines elsewhere, nothing when quiet.

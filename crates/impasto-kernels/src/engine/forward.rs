@@ -87,13 +87,13 @@ impl Pass<'_> {
             picture: Padded { data: View::new(&plan.picture), height: plan.input.height, width: plan.input.width },
             layout,
             feature: ViewMut::new(plan.planes.plane_mut(feature)),
-            signs: self.keep.then(|| ViewMut::new(&mut plan.signs[0])),
+            relu_mask: self.keep.then(|| ViewMut::new(&mut plan.relu_mask[0])),
         };
         job.run(self.job.isa(), &self.job.threads);
         if let Some((pooled, plane)) = pooled {
             let [source, target] = plan.planes.several([Some(feature), Some(plane)]);
-            let places = plan.places[0].as_deref_mut().filter(|_| self.keep).map(ViewMut::new);
-            let target = PoolTarget { plane: PlaneMut::new(pooled, target), pool: self.pool(), places };
+            let argmax = plan.argmax[0].as_deref_mut().filter(|_| self.keep).map(ViewMut::new);
+            let target = PoolTarget { plane: PlaneMut::new(pooled, target), pool: self.pool(), argmax };
             pool(self.job.isa(), &self.job.threads, Plane::new(layout, source), target);
         }
     }
@@ -110,16 +110,16 @@ impl Pass<'_> {
         let Layer { layout, feature, pooled, .. } = plan.layers[index];
         let written = pooled.map(|(_, plane)| plane);
         let [input, feature_plane, pooled_plane] = plan.planes.several([Some(input), feature, written]);
-        let places = plan.places[index].as_deref_mut().filter(|_| self.keep).map(ViewMut::new);
+        let argmax = plan.argmax[index].as_deref_mut().filter(|_| self.keep).map(ViewMut::new);
         let sink = Activation {
             layout,
             bias: View::new(&convolution.bias),
             feature: feature.map(|_| ViewMut::new(feature_plane)),
-            signs: self.keep.then(|| ViewMut::new(&mut plan.signs[index])),
+            relu_mask: self.keep.then(|| ViewMut::new(&mut plan.relu_mask[index])),
             pooled: pooled.map(|(layout, _)| PoolTarget {
                 plane: PlaneMut::new(layout, pooled_plane),
                 pool: self.pool(),
-                places,
+                argmax,
             }),
         };
         let source = Plane::new(input_layout, input);

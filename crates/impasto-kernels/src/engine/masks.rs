@@ -1,6 +1,6 @@
 //! Which way gradients go through the last convolutions of a stretch that runs in bands, kept of the whole picture.
 //!
-//! Going back through a convolution needs the signs of its feature, and through a pooling the places of the largest
+//! Going back through a convolution needs the ReLU masks of its feature, and through a pooling the places of the largest
 //! values, but the feature itself only where something flows in from a tap. So what lies behind the deepest tap need
 //! not be made once more on the way back: of VGG19's shallow part that is conv2_2, two fifths of the work.
 
@@ -23,9 +23,9 @@ pub(super) struct Masks {
 /// Those of one convolution.
 struct LayerMasks {
     convolution: usize,
-    signs: Rows<u16>,
+    relu_mask: Rows<u16>,
     /// Where the pooling behind it looks for the largest value.
-    places: Option<Rows<u32>>,
+    argmax: Option<Rows<u32>>,
 }
 
 /// Masks of sixteen channels each: `[channels/16][height][width]`.
@@ -35,7 +35,7 @@ struct Rows<T: Number> {
     data: Buffer<T>,
 }
 
-/// The deepest convolution that has to be made once more, and for each one behind it the shapes of its signs and of its
+/// The deepest convolution that has to be made once more, and for each one behind it the shapes of its ReLU masks and of its
 /// places.
 fn plan(job: &Job, scope: &Scope, picture: Shape) -> (usize, Vec<(usize, Shape, Option<Shape>)>) {
     let last = scope.convolutions.end - 1;
@@ -60,8 +60,8 @@ fn len(shape: Shape) -> usize {
 impl Masks {
     /// Bytes that they would take.
     pub(super) fn planned_bytes(job: &Job, scope: &Scope, picture: Shape) -> usize {
-        let bytes = |(_, signs, places): (usize, Shape, Option<Shape>)| {
-            size_of::<u16>() * len(signs) + size_of::<u32>() * places.map_or(0, len)
+        let bytes = |(_, relu_mask, argmax): (usize, Shape, Option<Shape>)| {
+            size_of::<u16>() * len(relu_mask) + size_of::<u32>() * argmax.map_or(0, len)
         };
         plan(job, scope, picture).1.into_iter().map(bytes).sum()
     }
@@ -69,40 +69,40 @@ impl Masks {
     /// Room for those of a picture of this shape.
     pub(super) fn new(job: &Job, scope: &Scope, picture: Shape) -> Self {
         let (deepest, layers) = plan(job, scope, picture);
-        let layer = |(convolution, signs, places): (usize, Shape, Option<Shape>)| LayerMasks {
+        let layer = |(convolution, relu_mask, argmax): (usize, Shape, Option<Shape>)| LayerMasks {
             convolution,
-            signs: Rows::new(signs),
-            places: places.map(Rows::new),
+            relu_mask: Rows::new(relu_mask),
+            argmax: argmax.map(Rows::new),
         };
         Self { deepest, layers: layers.into_iter().map(layer).collect() }
     }
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let places = |layer: &LayerMasks| layer.places.as_ref().map_or(0, |places| size_of_val(&*places.data));
-        self.layers.iter().map(|layer| size_of_val(&*layer.signs.data) + places(layer)).sum()
+        let argmax = |layer: &LayerMasks| layer.argmax.as_ref().map_or(0, |argmax| size_of_val(&*argmax.data));
+        self.layers.iter().map(|layer| size_of_val(&*layer.relu_mask.data) + argmax(layer)).sum()
     }
 
     /// Takes over those of what counts of a window, which has all of them.
     pub(super) fn save(&mut self, plan: &Plan, window: &Window) {
-        for LayerMasks { convolution, signs, places } in &mut self.layers {
+        for LayerMasks { convolution, relu_mask, argmax } in &mut self.layers {
             let index = *convolution - plan.first;
             let Layer { level, layout, pooled, .. } = plan.layers[index];
-            signs.save(&plan.signs[index], layout.shape.height, level, window);
-            if let (Some(places), Some(found), Some((pooled, _))) = (places, &plan.places[index], pooled) {
-                places.save(found, pooled.shape.height, level + 1, window);
+            relu_mask.save(&plan.relu_mask[index], layout.shape.height, level, window);
+            if let (Some(argmax), Some(found), Some((pooled, _))) = (argmax, &plan.argmax[index], pooled) {
+                argmax.save(found, pooled.shape.height, level + 1, window);
             }
         }
     }
 
     /// Gives a window those of all of its rows.
     pub(super) fn load(&self, plan: &mut Plan, window: &Window) {
-        for LayerMasks { convolution, signs, places } in &self.layers {
+        for LayerMasks { convolution, relu_mask, argmax } in &self.layers {
             let index = convolution - plan.first;
             let Layer { level, layout, pooled, .. } = plan.layers[index];
-            signs.load(&mut plan.signs[index], layout.shape.height, level, window);
-            if let (Some(places), Some(target), Some((pooled, _))) = (places, &mut plan.places[index], pooled) {
-                places.load(target, pooled.shape.height, level + 1, window);
+            relu_mask.load(&mut plan.relu_mask[index], layout.shape.height, level, window);
+            if let (Some(argmax), Some(target), Some((pooled, _))) = (argmax, &mut plan.argmax[index], pooled) {
+                argmax.load(target, pooled.shape.height, level + 1, window);
             }
         }
     }
@@ -113,7 +113,7 @@ impl<T: Number> Rows<T> {
         Self { height: shape.height, width: shape.width, data: Buffer::new(len(shape)) }
     }
 
-    /// From a window whose feature has this height behind so many poolings.
+    /// From a window whose feature has this height behind this many poolings.
     fn save(&mut self, window_masks: &[T], height: usize, level: u32, window: &Window) {
         let (rows, first) = (window.interior(level, height), window.first_row(level));
         let (from, to) = (window_masks.chunks_exact(height * self.width), self.height * self.width);

@@ -62,7 +62,7 @@ struct Division {
 
 impl Engine {
     /// A job on pictures whose pixels become `x = (p − mean) · scale` before the first convolution; zero padding comes
-    /// after that. Only what lies at `taps` can be looked at; layers behind the deepest one do not run.
+    /// after that. Only what lies at `taps` can be read; layers behind the deepest one do not run.
     pub fn new(
         trunk: Arc<PackedTrunk>,
         threads: Threads,
@@ -76,7 +76,7 @@ impl Engine {
         Ok(Self { job, taps, bands: None, planned: None, kept: false, profile: Profile::default() })
     }
 
-    /// Runs the shallow part of the network, up to the second pooling, in bands of about so many rows of the picture;
+    /// Runs the shallow part of the network, up to the second pooling, in bands of about this many rows of the picture;
     /// `None`, the default, runs all of it whole. Features are the same bits either way, moments, distances and
     /// gradients the same to rounding. Bands take less than half the memory, the less the fewer rows they have, and
     /// make the shallow part twice.
@@ -87,7 +87,7 @@ impl Engine {
     ///
     /// A picture that is hardly higher than a band runs whole, and so does a network without a pooling before its
     /// deepest tap, but the feature of the very first convolution is not kept: it is made once more, which takes hardly
-    /// any time and saves more memory than anything else. Between the passes it is as in bands, but to look at that
+    /// any time and saves more memory than anything else. Between the passes it is as in bands, but to read that
     /// feature takes the other features' places, and they are made once more when they are needed.
     pub fn set_bands(&mut self, rows: Option<usize>) {
         if self.bands != rows {
@@ -213,7 +213,7 @@ impl Engine {
         match banded {
             Some(banded) if banded.has(tap) => banded.capture(&self.job, tap, shape),
             _ => {
-                rest.look_at(&self.job, tap);
+                rest.ensure_feature(&self.job, tap);
                 Features { shape, data: rest.data(tap).to_vec() }
             }
         }
@@ -243,7 +243,7 @@ impl Engine {
         match banded {
             Some(banded) if banded.has(tap) => banded.squared_distance(&self.job, tap, target, weights),
             _ => {
-                rest.look_at(&self.job, tap);
+                rest.ensure_feature(&self.job, tap);
                 rest.squared_distance(&self.job, &Window::whole(*height), tap, target, weights)
             }
         }
@@ -347,13 +347,13 @@ impl Engine {
         self.planned.as_ref().is_some_and(|planned| planned.banded.is_some())
     }
 
-    /// The ReLU signs of the last forward pass for each convolution and the places of the largest values for each
+    /// The ReLU masks of the last forward pass for each convolution and the places of the largest values for each
     /// pooling, planar.
     #[cfg(test)]
     pub(crate) fn masks(&self) -> (Vec<Vec<bool>>, Vec<Vec<usize>>) {
         use crate::simd::LANES;
         let Some(planned) = &self.planned else { panic!("no picture has passed through the trunk yet") };
-        assert!(planned.banded.is_none(), "the signs of a band are not those of the picture");
+        assert!(planned.banded.is_none(), "the relu_mask of a band are not those of the picture");
         let plan = &planned.rest.plan;
         let planar = |layout: crate::layout::Layout, bit: &dyn Fn(usize, usize) -> usize| -> Vec<usize> {
             let positions = layout.shape.positions();
@@ -363,22 +363,22 @@ impl Engine {
             };
             (0..layout.shape.len()).map(value).collect()
         };
-        let signs = plan.layers.iter().zip(&plan.signs).map(|(layer, signs)| {
-            let bits = planar(layer.layout, &|at, lane| usize::from(signs[at] >> lane & 1));
+        let relu_mask = plan.layers.iter().zip(&plan.relu_mask).map(|(layer, relu_mask)| {
+            let bits = planar(layer.layout, &|at, lane| usize::from(relu_mask[at] >> lane & 1));
             bits.into_iter().map(|bit| bit == 1).collect()
         });
-        let places = plan.layers.iter().zip(&plan.places).filter_map(|(layer, places)| {
-            let ((pooled, _), places) = (layer.pooled?, places.as_ref()?);
+        let argmax = plan.layers.iter().zip(&plan.argmax).filter_map(|(layer, argmax)| {
+            let ((pooled, _), argmax) = (layer.pooled?, argmax.as_ref()?);
             let (shape, small) = (layer.layout.shape, pooled.shape);
             let bits =
-                planar(pooled, &|at, lane| ((places[at] >> lane & 1) | (places[at] >> (lane + 16) & 1) << 1) as usize);
+                planar(pooled, &|at, lane| ((argmax[at] >> lane & 1) | (argmax[at] >> (lane + 16) & 1) << 1) as usize);
             let full = |(i, place): (usize, usize)| {
                 let (channel, y, x) = (i / small.positions(), i / small.width % small.height, i % small.width);
                 (channel * shape.height + 2 * y + place / 2) * shape.width + 2 * x + place % 2
             };
             Some(bits.into_iter().enumerate().map(full).collect())
         });
-        (signs.collect(), places.collect())
+        (relu_mask.collect(), argmax.collect())
     }
 }
 

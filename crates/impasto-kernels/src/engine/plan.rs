@@ -23,11 +23,11 @@ use std::ops::Range;
 pub(super) struct Scope {
     /// The convolutions.
     pub(super) convolutions: Range<usize>,
-    /// What is looked at among them, ascending.
+    /// The taps among them, ascending.
     pub(super) taps: Vec<usize>,
     /// Whether the pooling behind the last one belongs to them.
     pub(super) pooled: bool,
-    /// Whether the very first feature is made once more where it is looked at, rather than kept: it is the largest, and
+    /// Whether the very first feature is made once more where it is read, rather than kept: it is the largest, and
     /// the cheapest to make.
     pub(super) lean: bool,
 }
@@ -41,7 +41,7 @@ pub(super) struct Layer {
     pub(super) level: u32,
     /// The plane it is written to, if it is written at all.
     pub(super) feature: Option<usize>,
-    /// Whether that is not kept though it is looked at, so that it is made once more whenever it is.
+    /// Whether that is not kept though it is read, so that it is made once more whenever it is.
     pub(super) remade: bool,
     /// The pooled feature and its plane, if a pooling follows that belongs to the stretch.
     pub(super) pooled: Option<(Layout, usize)>,
@@ -103,10 +103,10 @@ pub(super) struct Plan {
     pub(super) planes: Planes,
     /// The padded picture.
     pub(super) picture: Buffer<f32>,
-    /// ReLU signs of each convolution.
-    pub(super) signs: Vec<Buffer<u16>>,
+    /// ReLU masks of each convolution.
+    pub(super) relu_mask: Vec<Buffer<u16>>,
     /// Placement of the largest values of each pooling.
-    pub(super) places: Vec<Option<Buffer<u32>>>,
+    pub(super) argmax: Vec<Option<Buffer<u32>>>,
     /// Scratch of all workers.
     pub(super) scratch: Buffer<f32>,
     /// What all workers need to carry gradients to the picture.
@@ -185,21 +185,21 @@ impl Blueprint {
     }
 
     /// The masks of places behind a layer.
-    fn places(&self, layer: &Layer) -> Option<usize> {
-        layer.pooled.filter(|_| self.largest).map(|(layout, _)| layout.signs())
+    fn argmax(&self, layer: &Layer) -> Option<usize> {
+        layer.pooled.filter(|_| self.largest).map(|(layout, _)| layout.relu_mask())
     }
 
     /// Bytes of all buffers.
     pub(super) fn bytes(&self) -> usize {
         let sum = |lengths: &mut dyn Iterator<Item = usize>| lengths.fold(0, usize::saturating_add);
         let floats = [self.placement.len(), self.picture, self.scratch, self.to_picture, self.room];
-        let signs = sum(&mut self.layers.iter().map(|layer| layer.layout.signs()));
-        let places = sum(&mut self.layers.iter().filter_map(|layer| self.places(layer)));
+        let relu_mask = sum(&mut self.layers.iter().map(|layer| layer.layout.relu_mask()));
+        let argmax = sum(&mut self.layers.iter().filter_map(|layer| self.argmax(layer)));
         let parts = [
             sum(&mut floats.into_iter()).saturating_mul(size_of::<f32>()),
             self.sums.saturating_mul(size_of::<f64>()),
-            signs.saturating_mul(size_of::<u16>()),
-            places.saturating_mul(size_of::<u32>()),
+            relu_mask.saturating_mul(size_of::<u16>()),
+            argmax.saturating_mul(size_of::<u32>()),
         ];
         sum(&mut parts.into_iter())
     }
@@ -225,14 +225,14 @@ fn layers(trunk: &PackedTrunk, scope: &Scope, input: Shape) -> Vec<Layer> {
 impl Plan {
     /// The buffers of a blueprint.
     pub(super) fn new(isa: Isa, blueprint: Blueprint) -> Self {
-        let places = |layer| blueprint.places(layer).map(Buffer::new);
+        let argmax = |layer| blueprint.argmax(layer).map(Buffer::new);
         Self {
             first: blueprint.first,
             input: blueprint.input,
             source: blueprint.source,
             picture: Buffer::new(blueprint.picture),
-            signs: blueprint.layers.iter().map(|layer| Buffer::new(layer.layout.signs())).collect(),
-            places: blueprint.layers.iter().map(places).collect(),
+            relu_mask: blueprint.layers.iter().map(|layer| Buffer::new(layer.layout.relu_mask())).collect(),
+            argmax: blueprint.layers.iter().map(argmax).collect(),
             scratch: Buffer::new(blueprint.scratch),
             to_picture: Buffer::new(blueprint.to_picture),
             sums: Buffer::new(blueprint.sums),
@@ -244,10 +244,10 @@ impl Plan {
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let signs: usize = self.signs.iter().map(|signs| size_of_val(&**signs)).sum();
-        let places: usize = self.places.iter().flatten().map(|places| size_of_val(&**places)).sum();
+        let relu_mask: usize = self.relu_mask.iter().map(|relu_mask| size_of_val(&**relu_mask)).sum();
+        let argmax: usize = self.argmax.iter().flatten().map(|argmax| size_of_val(&**argmax)).sum();
         let scratch = size_of_val(&*self.scratch) + size_of_val(&*self.sums) + size_of_val(&*self.to_picture);
-        self.planes.bytes() + signs + places + size_of_val(&*self.picture) + scratch + self.room.0.bytes()
+        self.planes.bytes() + relu_mask + argmax + size_of_val(&*self.picture) + scratch + self.room.0.bytes()
     }
 }
 
@@ -255,7 +255,7 @@ impl Plan {
 /// picture is not the input.
 ///
 /// A feature is needed until the next layer has read it, or, at a tap, until something has flown in there. Behind a
-/// pooling the first feature has twice the channels of its input, which stays in any case: where it is looked at, it is
+/// pooling the first feature has twice the channels of its input, which stays in any case: where it is read, it is
 /// made once more, on the way back and between the passes. So is the first of all in a `lean` stretch, but between the
 /// passes it takes the places of others.
 fn tenants(

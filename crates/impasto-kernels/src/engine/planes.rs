@@ -8,7 +8,7 @@
 use crate::memory::Buffer;
 use std::ops::{Range, RangeInclusive};
 
-/// Places begin at a multiple of so many floats, a page of memory.
+/// Places begin at a multiple of this many floats, a page of memory.
 const ALIGNED: usize = 1024;
 
 /// A point of a forward and a backward pass.
@@ -32,7 +32,7 @@ pub(super) enum Step {
 /// How many steps a layer has.
 const STEPS: usize = Step::Convolve as usize + 1;
 
-/// When what happens in the two passes over so many layers.
+/// When what happens in the two passes over this many layers.
 #[derive(Clone, Copy)]
 pub(super) struct Times {
     pub(super) layers: usize,

@@ -114,8 +114,8 @@ impl Stretch {
         wanted.iter().filter_map(one).collect()
     }
 
-    /// Sees to it that the feature of a tap is there, between the passes.
-    pub(super) fn look_at(&mut self, job: &Job, tap: usize) {
+    /// Makes the feature of a tap anew if it is not there, between the passes.
+    pub(super) fn ensure_feature(&mut self, job: &Job, tap: usize) {
         let remade = self.plan.layers[tap - self.plan.first].remade;
         if remade && self.plan.source.is_none() {
             if self.held != Held::First {
@@ -155,7 +155,7 @@ impl Stretch {
         if let (true, None, Some(passed)) = (self.plan.layers[tap - self.plan.first].remade, weights, &self.passed) {
             return passed.clone();
         }
-        self.look_at(job, tap);
+        self.ensure_feature(job, tap);
         self.moments_there(job, (tap, weights))
     }
 

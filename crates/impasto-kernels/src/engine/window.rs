@@ -31,7 +31,7 @@ impl Window {
         self.rows.start >> level
     }
 
-    /// Which rows of a feature of this height, behind so many poolings, count.
+    /// Which rows of a feature of this height, behind this many poolings, count.
     pub(super) fn interior(&self, level: u32, height: usize) -> Range<usize> {
         let at = |row: usize| (row - self.rows.start) >> level;
         let end = if self.interior.end == self.rows.end { height } else { at(self.interior.end) };

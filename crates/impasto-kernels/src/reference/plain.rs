@@ -10,8 +10,8 @@ pub(crate) struct Reference<'a> {
     pub(crate) border: Border,
     pub(crate) mean: [f32; 3],
     pub(crate) scale: [f32; 3],
-    /// ReLU signs to use in place of its own, for each convolution.
-    pub(crate) signs: Option<Vec<Vec<bool>>>,
+    /// ReLU masks to use in place of its own, for each convolution.
+    pub(crate) relu_mask: Option<Vec<Vec<bool>>>,
     /// Places of the largest values to use in place of its own, for each pooling.
     pub(crate) places: Option<Vec<Vec<usize>>>,
 }
@@ -23,8 +23,8 @@ pub(crate) struct Trace {
     pub(crate) shapes: Vec<Shape>,
     /// What goes into each layer; the last one is what comes out.
     pub(crate) values: Vec<Vec<f64>>,
-    /// The ReLU signs of a convolution; for a pooling the place of the largest value.
-    signs: Vec<Vec<bool>>,
+    /// The ReLU masks of a convolution; for a pooling the place of the largest value.
+    relu_mask: Vec<Vec<bool>>,
     places: Vec<Vec<usize>>,
 }
 
@@ -53,14 +53,14 @@ impl Reference<'_> {
         let mut trace = Trace {
             shapes: Vec::new(),
             values: vec![picture.iter().enumerate().map(prepare).collect()],
-            signs: Vec::new(),
+            relu_mask: Vec::new(),
             places: Vec::new(),
         };
         let mut shape = Shape { channels: 3, height, width };
         let (mut convolutions, mut pools) = (0, 0);
         for layer in self.layers {
             let input = trace.values.last().expect("there is an input");
-            let (mut signs, mut places) = (Vec::new(), Vec::new());
+            let (mut relu_mask, mut places) = (Vec::new(), Vec::new());
             let output = match layer {
                 TrunkLayer::Convolution(convolution) => {
                     let mut output = match self.border {
@@ -68,11 +68,14 @@ impl Reference<'_> {
                         _ => convolve(convolution, input, shape),
                     };
                     shape.channels = convolution.out_channels;
-                    signs = match &self.signs {
-                        Some(signs) => signs[convolutions].clone(),
+                    relu_mask = match &self.relu_mask {
+                        Some(relu_mask) => relu_mask[convolutions].clone(),
                         None => output.iter().map(|&value| value > 0.0).collect(),
                     };
-                    output.iter_mut().zip(&signs).for_each(|(value, &open)| *value = if open { *value } else { 0.0 });
+                    output
+                        .iter_mut()
+                        .zip(&relu_mask)
+                        .for_each(|(value, &open)| *value = if open { *value } else { 0.0 });
                     convolutions += 1;
                     output
                 }
@@ -87,7 +90,7 @@ impl Reference<'_> {
             };
             trace.shapes.push(shape);
             trace.values.push(output);
-            trace.signs.push(signs);
+            trace.relu_mask.push(relu_mask);
             trace.places.push(places);
         }
         trace
@@ -105,7 +108,9 @@ impl Reference<'_> {
             let before = index.checked_sub(1).map(|before| trace.shapes[before]);
             flow = match layer {
                 TrunkLayer::Convolution(convolution) => {
-                    flow.iter_mut().zip(&trace.signs[index]).for_each(|(v, &open)| *v = if open { *v } else { 0.0 });
+                    flow.iter_mut()
+                        .zip(&trace.relu_mask[index])
+                        .for_each(|(v, &open)| *v = if open { *v } else { 0.0 });
                     match self.border {
                         Border::Replicate if index == 0 => {
                             convolve_replicated_back(convolution, &flow, trace.shapes[index])

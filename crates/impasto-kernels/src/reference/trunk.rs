@@ -137,7 +137,7 @@ impl ReferenceTrunk {
 
     fn reference(&self) -> Reference<'_> {
         let &Self { ref layers, pooling, pooling_scale, border, mean, scale, .. } = self;
-        Reference { layers, pooling, pooling_scale, border, mean, scale, signs: None, places: None }
+        Reference { layers, pooling, pooling_scale, border, mean, scale, relu_mask: None, places: None }
     }
 }
 

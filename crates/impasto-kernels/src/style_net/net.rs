@@ -108,10 +108,10 @@ impl StyleNet {
         let normalised = self.shape.layers().len() - 1;
         for layer in 0..normalised {
             for strip in strips(full, rows).take_while(|_| !self.threads.interrupted()) {
-                pass.statistics.look_at(layer, strip.clone());
+                pass.statistics.begin(layer, strip.clone());
                 pass.run(window(&strip), usize::MAX, out, strip);
             }
-            pass.statistics.learn(layer);
+            pass.statistics.finish(layer);
         }
         for strip in strips(full, rows).take_while(|_| !self.threads.interrupted()) {
             pass.run(window(&strip), usize::MAX, out, strip);

@@ -28,7 +28,7 @@ pub(super) struct NormBackward {
 }
 
 impl Norm {
-    /// From `Σ x` and `Σ x²` of each channel over so many positions.
+    /// From `Σ x` and `Σ x²` of each channel over this many positions.
     pub(super) fn set(&mut self, totals: &[(f64, f64)], positions: usize, scale: &[f32], shift: &[f32]) {
         let n = positions as f64;
         *self = Self::default();

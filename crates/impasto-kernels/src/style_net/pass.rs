@@ -296,7 +296,7 @@ impl<'a> Pass<'a> {
         .run(self.net.isa, self.net.threads);
     }
 
-    /// Normalises and activates so many rows from `first` on in place, and continues them by `pad` columns.
+    /// Normalises and activates this many rows from `first` on in place, and continues them by `pad` columns.
     fn activate(&self, layer: usize, field: &mut Field, first: isize, rows: usize, pad: usize) {
         let norm = &self.statistics.norms[layer];
         let (blocks, rows) = (field.layout.blocks(), rows + first.unsigned_abs());

@@ -26,10 +26,10 @@ pub(super) fn halo(shape: StyleNetShape) -> usize {
 pub(super) enum Plan {
     /// Everything; buffers are kept for the next picture.
     Whole,
-    /// The layers at a half and a quarter of the resolution; those at full resolution go in strips of so many rows,
+    /// The layers at a half and a quarter of the resolution; those at full resolution go in strips of this many rows,
     /// their sums in a pass of their own. The same result to rounding.
     Bands(usize),
-    /// Nothing: strips of so many rows run from the picture on, once for each normalisation.
+    /// Nothing: strips of this many rows run from the picture on, once for each normalisation.
     Strips(usize),
 }
 
@@ -62,12 +62,12 @@ impl Plan {
     }
 }
 
-/// The strips of so many rows that `0..height` consists of.
+/// The strips of this many rows that `0..height` consists of.
 pub(super) fn strips(height: usize, rows: usize) -> impl Iterator<Item = Range<usize>> {
     (0..height).step_by(rows.max(1)).map(move |first| first..(first + rows).min(height))
 }
 
-/// Bytes of a feature of so many channels, at full resolution over `divisor`.
+/// Bytes of a feature of this many channels, at full resolution over `divisor`.
 fn field(channels: usize, size: (usize, usize), divisor: usize, offset: usize) -> usize {
     let (height, width) = (size.0 / divisor + 2 * offset, size.1 / divisor + 2 * offset);
     Layout::new(Shape { channels, height, width }).len() * size_of::<f32>()

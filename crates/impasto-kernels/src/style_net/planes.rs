@@ -22,7 +22,7 @@ pub(super) struct Field {
 }
 
 impl Field {
-    /// A feature with so many rows and columns around it, all zeros.
+    /// A feature with this many rows and columns around it, all zeros.
     pub(super) fn new(shape: Shape, offset: usize) -> Self {
         let grown = Shape { height: shape.height + 2 * offset, width: shape.width + 2 * offset, ..shape };
         let layout = Layout::new(grown);

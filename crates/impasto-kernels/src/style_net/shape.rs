@@ -115,7 +115,7 @@ impl StyleNetLayer {
         start..start + self.out_channels
     }
 
-    /// Where the shift of a style lies, of so many styles.
+    /// Where the shift of a style lies, of this many styles.
     pub(crate) fn shift(&self, style: usize, styles: usize) -> Range<usize> {
         self.scale(styles + style)
     }
@@ -130,7 +130,7 @@ impl StyleNetShape {
     /// Johnson's network with one style.
     pub const JOHNSON: Self = Self { width: 32, downsamplings: 2, residual_blocks: 5, edge_kernel: 9, styles: 1 };
 
-    /// Johnson's network with so many styles.
+    /// Johnson's network with this many styles.
     pub fn johnson(styles: usize) -> Self {
         Self { styles, ..Self::JOHNSON }
     }

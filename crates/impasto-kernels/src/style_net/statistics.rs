@@ -12,7 +12,7 @@ pub(super) struct Statistics {
     pub(super) norms: Vec<Norm>,
     /// How many of them are known before the pass.
     pub(super) known: usize,
-    /// Where rows are looked at alone: which rows of the picture.
+    /// Where sums of rows are collected: which rows of the picture.
     pub(super) rows: Option<Range<usize>>,
     /// What was found in rows so far, and over how many positions.
     pub(super) found: Vec<(f64, f64)>,
@@ -30,13 +30,13 @@ impl Statistics {
     }
 
     /// The next pass is for the sums of one layer over some rows of the picture.
-    pub(super) fn look_at(&mut self, layer: usize, rows: Range<usize>) {
+    pub(super) fn begin(&mut self, layer: usize, rows: Range<usize>) {
         self.known = layer;
         self.rows = Some(rows);
     }
 
-    /// All rows of a layer have been looked at.
-    pub(super) fn learn(&mut self, layer: usize) {
+    /// The sums of all rows of a layer are there.
+    pub(super) fn finish(&mut self, layer: usize) {
         self.conclude(layer);
         self.known = layer + 1;
         self.rows = None;

@@ -81,8 +81,8 @@ impl Source for Feature<'_> {
     }
 
     #[inline(always)]
-    fn ask<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize) {
-        self.plane.ask(s, block, ty, tx);
+    fn prefetch<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize) {
+        self.plane.prefetch(s, block, ty, tx);
     }
 }
 
@@ -118,7 +118,7 @@ impl Source for Enlarged<'_> {
     }
 
     #[inline(always)]
-    fn ask<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize) {
+    fn prefetch<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize) {
         let layout = self.0.plane.layout;
         let corner = layout.bordered(block, 2 * ty, 2 * tx + 2);
         for row in 0..4 {

@@ -5,7 +5,7 @@ use crate::{Border, Engine, Features, Isa, Moments, Pooling, Threads};
 
 const POOLINGS: [Pooling; 3] = [Pooling::Average, Pooling::Max, Pooling::L2];
 
-/// Two convolutions before each pooling, one, and one pooling in all; the last looks at the last feature before a
+/// Two convolutions before each pooling, one, and one pooling in all; the last one reads the last feature before a
 /// pooling.
 const NETWORKS: [(&[usize], &[usize]); 4] = [
     (&[16, 32, 0, 32, 48, 0, 64, 64, 0, 32], &[0, 2, 4, 5, 6]),
@@ -58,7 +58,7 @@ fn outcome(engine: &mut Engine, case: &Case, pulls: &[Pull]) -> Outcome {
     Outcome { captured, moments, distances, gradients }
 }
 
-/// Compares bands of so many rows with the whole; whether there was more than one.
+/// Compares bands of this many rows with the whole; whether there was more than one.
 fn compare(case: &Case, isa: Isa, threads: &Threads, rows: usize) -> bool {
     let name =
         format!("{isa:?} {:?} {}×{} in bands of {rows}, taps {:?}", case.pooling, case.height, case.width, case.taps);

@@ -212,20 +212,20 @@ impl Case {
 
     pub(crate) fn reference(&self) -> Reference<'_> {
         let &Self { ref layers, pooling, pooling_scale, border, mean, scale, .. } = self;
-        Reference { layers, pooling, pooling_scale, border, mean, scale, signs: None, places: None }
+        Reference { layers, pooling, pooling_scale, border, mean, scale, relu_mask: None, places: None }
     }
 
     /// The reference up to the deepest tap, under the masks that the engine's last forward pass kept.
     pub(crate) fn reference_under(&self, engine: &Engine) -> Reference<'_> {
-        let (signs, places) = engine.masks();
+        let (relu_mask, places) = engine.masks();
         let mut convolutions = 0;
         let until_deepest = |layer: &&TrunkLayer| {
             convolutions += usize::from(matches!(layer, TrunkLayer::Convolution(_)));
-            convolutions < signs.len() || (convolutions == signs.len() && **layer != TrunkLayer::Pool)
+            convolutions < relu_mask.len() || (convolutions == relu_mask.len() && **layer != TrunkLayer::Pool)
         };
         let depth = self.layers.iter().take_while(until_deepest).count();
         let places = (self.pooling == Pooling::Max).then_some(places);
-        Reference { layers: &self.layers[..depth], signs: Some(signs), places, ..self.reference() }
+        Reference { layers: &self.layers[..depth], relu_mask: Some(relu_mask), places, ..self.reference() }
     }
 
     pub(crate) fn trace(&self, reference: &Reference<'_>) -> Trace {
@@ -268,7 +268,7 @@ impl Case {
         self.gradient_error_of(isa, threads, |_| 1)
     }
 
-    /// The same where each tap has so many gradients.
+    /// The same where each tap has this many gradients.
     pub(crate) fn gradient_error_of(&self, isa: Isa, threads: &Threads, times: impl Fn(usize) -> usize) -> f64 {
         let mut engine = self.engine(isa, threads);
         engine.forward(&self.picture(), self.height, self.width, true);

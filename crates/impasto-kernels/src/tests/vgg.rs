@@ -71,7 +71,7 @@ fn features_of_vgg19_through_conv5_4() {
 
 #[test]
 fn gradient_of_vgg19_under_the_same_masks() {
-    // The layers that the article looks at: conv1_1 … conv5_1 for style, conv4_2 and conv5_2 for content.
+    // The layers that the article uses: conv1_1 … conv5_1 for style, conv4_2 and conv5_2 for content.
     let case = case(Pooling::Average, &[0, 2, 4, 8, 9, 12, 13]);
     for isa in Isa::available() {
         let error = case.gradient_error(isa, &Threads::new(2));

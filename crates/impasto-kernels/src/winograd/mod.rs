@@ -40,7 +40,7 @@ pub(crate) trait Source: Copy + Sync {
     unsafe fn tile<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize) -> [S::V; 36];
 
     /// Asks for what this tile needs and the one before it does not; it need not exist.
-    fn ask<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize);
+    fn prefetch<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize);
 }
 
 /// What becomes of the tiles of the output.
@@ -51,7 +51,7 @@ pub(crate) trait Sink: Copy + Sync {
     /// Whether workers may share out channels rather than tiles; `of_worker` is not called then.
     const SHARES: bool = true;
 
-    /// Whether values are only looked at in sums of two in both directions, at even rows and columns and behind them:
+    /// Whether values are only used in sums of two in both directions, at even rows and columns and behind them:
     /// the frequencies of [`vanishes`] then do not matter.
     const HALVED: bool = false;
 
@@ -91,7 +91,7 @@ impl Source for Plane<'_> {
     }
 
     #[inline(always)]
-    fn ask<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize) {
+    fn prefetch<S: Simd>(&self, s: S, block: usize, ty: usize, tx: usize) {
         let corner = self.layout.bordered(block, ty * TILE, tx * TILE + 2);
         for row in 0..6 {
             for column in 0..4 {
@@ -141,7 +141,7 @@ pub(crate) fn scratch_len(weights: &Packed) -> usize {
     scratch_of_depth(weights.depth, weights.panel_blocks())
 }
 
-/// The same for weights of so many channels in that are not packed yet.
+/// The same for weights of this many channels in that are not packed yet.
 pub(crate) fn scratch_of_depth(depth: usize, panel_blocks: usize) -> usize {
     let tiles = tiles_at_a_time(depth);
     FREQUENCIES * (frequency_stride(depth, tiles) + frequency_stride(panel_blocks * LANES, tiles))
@@ -376,7 +376,7 @@ impl<I: Source, O: Sink> Op for TransformInput<'_, I, O> {
                     (0, ahead)
                 };
                 let (next_ty, next_tx) = stage.place(ahead);
-                stage.job.source.ask(s, later, next_ty, next_tx);
+                stage.job.source.prefetch(s, later, next_ty, next_tx);
                 // SAFETY: block and tile exist; the worker owns the scratch, which holds 36 frequencies of this stride.
                 unsafe {
                     let values = transform::input(s, &stage.job.source.tile(s, block, ty, tx));

@@ -36,7 +36,7 @@ impl Packed {
         packed
     }
 
-    /// Nothing yet, and room for weights of so many floats at most ([`floats`]).
+    /// Nothing yet, and room for weights of this many floats at most ([`floats`]).
     pub(crate) fn room(isa: Isa, floats: usize) -> Self {
         Self { depth: 0, channels: 0, panel_blocks: isa.panel_blocks(), data: Buffer::new(floats) }
     }

@@ -14,7 +14,7 @@ impl Vgg {
     /// The VGG19 that comes with the program: its authors' own weights, in 8-bit codebooks.
     pub fn builtin() -> Self {
         let vgg = file().vgg().expect("the built-in network is whole: a test reads it");
-        impasto_kernels::let_go(FILE);
+        impasto_kernels::release_pages(FILE);
         vgg
     }
 }

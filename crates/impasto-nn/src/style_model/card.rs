@@ -41,7 +41,7 @@ pub struct StyleCard {
 }
 
 impl ModelCard {
-    /// What is wrong with the card of a network of so many styles, if anything is.
+    /// What is wrong with the card of a network of this many styles, if anything is.
     pub(super) fn problem(&self, styles: usize) -> Option<String> {
         if self.styles.len() != styles {
             return Some(format!("it describes {} of {styles} styles", self.styles.len()));

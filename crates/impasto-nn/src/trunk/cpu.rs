@@ -95,7 +95,7 @@ impl CpuTrunk {
         self.engine.bytes()
     }
 
-    /// Runs the shallow part of the network in bands of about so many rows of the picture, whole if `None`: see
+    /// Runs the shallow part of the network in bands of about this many rows of the picture, whole if `None`: see
     /// [`Engine::set_bands`]. What was kept of the last picture is gone.
     pub fn set_bands(&mut self, rows: Option<usize>) {
         self.engine.set_bands(rows);

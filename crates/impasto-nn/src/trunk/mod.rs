@@ -58,7 +58,7 @@ pub trait Trunk: Send {
         wanted.iter().map(|&(tap, weights)| self.moments(tap, weights)).collect()
     }
 
-    /// Runs the shallow part of the network in bands of about so many rows of the picture from here on, whole if
+    /// Runs the shallow part of the network in bands of about this many rows of the picture from here on, whole if
     /// `None`: less memory for more time, the same results. A trunk that has no bands runs whole.
     fn set_bands(&mut self, rows: Option<usize>) {
         let _ = rows;

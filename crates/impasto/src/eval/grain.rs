@@ -11,7 +11,7 @@ use crate::picture::Picture;
 /// The side of the squares in which texture is measured, in pixels.
 const SIDE: usize = 8;
 
-/// How far the masks reach from their middle, in pixels: so many of the outermost rows and columns are left out.
+/// How far the masks reach from their middle, in pixels: this many of the outermost rows and columns are left out.
 const REACH: usize = 2;
 
 /// The shortest side that can be measured: one square, and the pixels around it.

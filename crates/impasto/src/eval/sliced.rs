@@ -13,7 +13,7 @@ use crate::objective::direction;
 /// Random directions: with 64 the distance of two paintings varies by a few percent from seed to seed.
 const DIRECTIONS: usize = 64;
 
-/// Positions that are looked at of a large feature, evenly spread.
+/// Positions that are read of a large feature, evenly spread.
 const MOST_POSITIONS: usize = 1 << 14;
 
 /// Some of the positions of a planar feature, `channels × positions`, evenly spread.

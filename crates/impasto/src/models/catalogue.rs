@@ -137,7 +137,7 @@ pub fn list_in(dir: Option<&Path>) -> Vec<Listed> {
 
 /// The pulled file called `name`, or, where `name` is a network such as `vgg16`, the first pulled file that holds it.
 ///
-/// Only files: what is built in is not looked at, so ask for [`BUILT_IN`] before asking here.
+/// Only files: what is built in is not read, so ask for [`BUILT_IN`] before asking here.
 pub fn find(name: &str) -> Option<PathBuf> {
     find_in(name, &default_dir().ok()?)
 }

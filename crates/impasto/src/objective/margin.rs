@@ -33,7 +33,7 @@ pub(super) struct Margin {
 }
 
 impl Margin {
-    /// Around pictures of so many rows and columns.
+    /// Around pictures of this many rows and columns.
     pub(super) fn new(backend: Arc<dyn Backend>, height: usize, width: usize) -> Self {
         let (seen, seen_gradient) = (backend.zeros(0), backend.zeros(0));
         Self { backend, mirror: Mirror::new(height, width), seen, seen_gradient }

@@ -3,9 +3,9 @@
 //! Painting asks about one picture of one content and one style all along; training asks about another content with
 //! every photograph, and about a few styles in turn. Both are told the same number.
 //!
-//! A picture that is too large to be looked at whole is looked at twice in [`tiles`]: once for the sums
+//! A picture that is too large to be processed whole is processed twice in [`tiles`]: once for the sums
 //! that the losses are functions of, once to carry their gradients back. The second round goes the other way about, so
-//! that it begins with what the first one looked at last; of a picture that is one tile it is all of it.
+//! that it begins with what the first one processed last; of a picture that is one tile it is all of it.
 
 use std::sync::Arc;
 
@@ -76,13 +76,13 @@ pub struct Perceptual {
     backend: Arc<dyn Backend>,
     weights: Weights,
     layout: Layout,
-    /// The window of a picture that the trunk looks at, and the gradient with respect to it.
+    /// The window of a picture that the trunk processes, and the gradient with respect to it.
     window: Tensor,
     window_gradient: Tensor,
 }
 
 impl Perceptual {
-    /// The loss with these weights on this trunk, which looks at pictures whole.
+    /// The loss with these weights on this trunk, which processes pictures whole.
     ///
     /// # Panics
     /// Later, if the trunk does not offer [`Weights::taps`].
@@ -92,7 +92,7 @@ impl Perceptual {
         Self { trunk, backend, weights: weights.clone(), layout: Layout::Whole, window, window_gradient }
     }
 
-    /// How pictures are looked at from here on; what was made of contents before stays as it is.
+    /// How pictures are processed from here on; what was made of contents before stays as it is.
     pub fn set_layout(&mut self, layout: Layout) {
         self.layout = layout;
         self.trunk.set_bands(layout.bands());
@@ -114,7 +114,7 @@ impl Perceptual {
         &self.backend
     }
 
-    /// Whether pictures shall be looked at with a margin.
+    /// Whether pictures are processed with a margin.
     pub(super) fn has_margin(&self) -> bool {
         self.weights.margin
     }
@@ -228,7 +228,7 @@ impl Perceptual {
         target.mean_squares = Some(energies.style.into_iter().map(of_places).collect());
     }
 
-    /// Looks at styles, each with its share of the blend.
+    /// The targets of styles, each with its share of the blend.
     pub fn style(&mut self, styles: &[(Picture, f64)]) -> StyleTarget {
         let mut target = StyleTarget { layers: vec![Vec::new(); self.weights.style.len()], share: 1.0 };
         for (picture, share) in styles {

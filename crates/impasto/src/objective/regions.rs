@@ -13,7 +13,7 @@ pub struct Regions {
     pub styles: Vec<Option<Vec<f32>>>,
     /// How opaque the picture is: what is transparent takes no part in any loss.
     pub alpha: Option<Vec<f32>>,
-    /// What stays as it is in the content: no part of it is painted, or looked at for its style.
+    /// What stays as it is in the content: no part of it is painted, or compared for its style.
     pub protect: Option<Vec<f32>>,
 }
 
@@ -30,7 +30,7 @@ impl Regions {
         self.alpha.as_deref()
     }
 
-    /// Where styles are looked for, each place once, and for each of so many styles the number of its place.
+    /// Where styles are looked for, each place once, and for each of this many styles the number of its place.
     pub(super) fn places(&self, styles: usize) -> (Vec<Place>, Vec<usize>) {
         let mut places: Vec<Place> = Vec::new();
         let mut of_style = Vec::with_capacity(styles);
@@ -102,7 +102,7 @@ pub(super) struct Place {
 }
 
 /// The weights of a layer's positions in a window, `height × width` positions of `step` pixels a side each: 0 beyond
-/// the interior, the mean of `pixels`, those of a picture of so many columns, in it. Nothing where all weigh 1.
+/// the interior, the mean of `pixels`, those of a picture of this many columns, in it. Nothing where all weigh 1.
 pub(super) fn position_weights(
     tile: &Tile,
     pixels: Option<(&[f32], usize)>,

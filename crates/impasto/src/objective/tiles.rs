@@ -1,4 +1,4 @@
-//! A picture in windows: what of it is looked at at a time, and what of that counts.
+//! A picture in windows: what is processed at a time, and what of that counts.
 //!
 //! Every window has an *interior*, and the interiors tile the picture. A position of a layer counts in the window whose
 //! interior it lies in, and the window reaches so far beyond its interior that all of these positions have the values
@@ -70,7 +70,7 @@ impl Reach {
 /// A window along one axis, in pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// What is looked at.
+    /// What is processed.
     pub window: Range<usize>,
     /// What counts.
     pub interior: Range<usize>,
@@ -86,23 +86,23 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// Rows and columns of what is looked at.
+    /// Rows and columns of the window.
     pub fn size(&self) -> (usize, usize) {
         (self.rows.window.len(), self.columns.window.len())
     }
 
-    /// Pixels that are looked at.
+    /// Pixels of the window.
     pub fn pixels(&self) -> usize {
         self.rows.window.len() * self.columns.window.len()
     }
 
-    /// All of a picture of so many rows and columns.
+    /// All of a picture of this many rows and columns.
     pub fn whole((height, width): (usize, usize)) -> Self {
         let span = |length: usize| Span { window: 0..length, interior: 0..length };
         Self { rows: span(height), columns: span(width) }
     }
 
-    /// Whether all that is looked at counts.
+    /// Whether the whole window counts.
     pub fn is_whole(&self) -> bool {
         self.rows.window == self.rows.interior && self.columns.window == self.columns.interior
     }
@@ -125,7 +125,7 @@ impl Tile {
 }
 
 /// The windows of a `height × width` picture, each of at most `window` rows and columns. Windows of one size follow
-/// each other, so that whoever looks at them plans a size once.
+/// each other, so that whoever processes them plans a size once.
 ///
 /// A side of the picture that is longer than the window's is cut with a window of at least [`Reach::least_window`].
 pub fn tiles((height, width): (usize, usize), window: (usize, usize), reach: Reach) -> Vec<Tile> {
@@ -137,7 +137,7 @@ pub fn tiles((height, width): (usize, usize), window: (usize, usize), reach: Rea
     tiles
 }
 
-/// Rows and columns of the windows of at most so many pixels that look at the fewest pixels in all; the whole picture
+/// Rows and columns of the windows of at most this many pixels that process the fewest pixels in all; the whole picture
 /// where it has no more. Nothing if there is no such window.
 pub fn window_of(size: (usize, usize), pixels: usize, reach: Reach) -> Option<(usize, usize)> {
     if size.0 * size.1 <= pixels {
@@ -258,7 +258,7 @@ mod tests {
             assert!(window.0 * window.1 <= pixels);
             assert!(tiles(size, window, reach).iter().all(|tile| tile.pixels() <= pixels));
             let factor = seen(size, window) as f64 / (3072.0 * 4096.0);
-            assert!(factor < most, "{pixels}: {window:?} looks at {factor} times the picture");
+            assert!(factor < most, "{pixels}: {window:?} processes {factor} times the picture");
         }
         // Two strips rather than four squares.
         assert_eq!(tiles((2048, 2048), window_of((2048, 2048), 1 << 22, reach).unwrap(), reach).len(), 1);

@@ -21,7 +21,7 @@ const MOST_BYTES: usize = 240 << 20;
 /// Bytes that they take at most in halves, down to the least number of them.
 const MOST_BYTES_IN_HALVES: usize = 120 << 20;
 
-/// How many steps are remembered of a picture with so many values, and whether in halves. Nothing but its size counts,
+/// How many steps are remembered of a picture with this many values, and whether in halves. Nothing but its size counts,
 /// so that a resumed run remembers as many.
 pub fn remembered(values: usize) -> (usize, bool) {
     if 2 * size_of::<f32>() * values * HISTORY <= MOST_BYTES {

@@ -33,7 +33,7 @@ use crate::tensors::{self, Tensors, Values};
 
 const FORMAT: &str = "impasto-painting 3";
 
-/// Writing may take one part of so many of the time.
+/// Writing may take one part of this many of the time.
 const SHARE: f64 = 20.0;
 
 /// Why a painting cannot be resumed, or must not be begun.
@@ -154,7 +154,7 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Keeps a run with these settings and hashes of files at this place, after so many seconds each time, or more
+    /// Keeps a run with these settings and hashes of files at this place, after this many seconds each time, or more
     /// where writing takes long.
     pub(super) fn new(path: PathBuf, every: f64, settings: String, inputs: Vec<String>) -> Self {
         let every = Duration::from_secs_f64(every.min(1e9));

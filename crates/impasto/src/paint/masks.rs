@@ -88,7 +88,7 @@ pub struct Masks {
 }
 
 impl Masks {
-    /// Reads masks for so many styles, in their order, and what to protect; each within the limits.
+    /// Reads masks for this many styles, in their order, and what to protect; each within the limits.
     ///
     /// # Errors
     /// If a mask is no picture or lets nothing through, protects all, or belongs to no style.

@@ -56,7 +56,7 @@ impl PaintJob {
         Ok(places)
     }
 
-    /// Checks that the snapshots of a run of so many iterations take the place of nothing but earlier snapshots.
+    /// Checks that the snapshots of a run of this many iterations take the place of nothing but earlier snapshots.
     ///
     /// # Errors
     /// If one would be written over a file of the run, or over one that impasto did not paint.

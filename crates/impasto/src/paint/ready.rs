@@ -78,7 +78,7 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// How each size is painted, with weights that take so many bytes packed or sparing: whichever is faster at the last
+    /// How each size is painted, with weights that take this many bytes packed or sparing: whichever is faster at the last
     /// size.
     fn plans(&self, scales: &[Scale], packed: u64, sparing: u64) -> Result<Vec<Plan>, PaintError> {
         let packed = self.plans_with(scales, packed);
@@ -93,7 +93,7 @@ impl Planner<'_> {
         Ok(faster.unwrap_or(sparing))
     }
 
-    /// The same with weights that take so many bytes.
+    /// The same with weights that take this many bytes.
     fn plans_with(&self, scales: &[Scale], weights: u64) -> Result<Vec<Plan>, PaintError> {
         let one = |(index, scale): (usize, &Scale)| {
             let size = (scale.height, scale.width);

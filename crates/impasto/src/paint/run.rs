@@ -37,7 +37,7 @@ pub(super) struct Run<'a> {
     context: &'a Context<'a>,
 }
 
-/// Writes the picture after so many iterations.
+/// Writes the picture after this many iterations.
 pub(super) type SaveSnapshot<'a> = &'a dyn Fn(usize, &Picture);
 
 /// Where a run is kept, and where it was.
@@ -86,7 +86,7 @@ enum ScaleEnd {
 
 /// What computes.
 pub(super) struct Computing {
-    /// An objective that has not looked at anything yet.
+    /// An objective without targets yet.
     pub(super) objective: Objective,
     pub(super) backend: Arc<dyn Backend>,
 }
@@ -294,7 +294,7 @@ impl<'a> Run<'a> {
         self.context.tell(event);
     }
 
-    /// Saves the picture on the way, every so many steps, and gives a preview if it is time.
+    /// Saves the picture on the way, every this many steps, and gives a preview if it is time.
     fn show(&self, over: bool) {
         let iteration = self.state.history.len();
         let every = self.settings.save_every.filter(|every| !over && iteration.is_multiple_of(*every));
@@ -421,7 +421,7 @@ impl Clock {
         self.scale = (self.elapsed(), iteration);
     }
 
-    /// Seconds of a step at this size, after so many.
+    /// Seconds of a step at this size, after this many.
     fn step(&self, iteration: usize) -> f64 {
         (self.elapsed() - self.scale.0) / (iteration - self.scale.1).max(1) as f64
     }

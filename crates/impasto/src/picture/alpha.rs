@@ -40,7 +40,7 @@ impl Picture {
     }
 
     /// Gives every fully transparent pixel the colour of what is around it: the mean of the opaque pixels nearby, by
-    /// opacity, at the finest scale that has any. Whoever looks at the colours alone then sees no edge where the
+    /// opacity, at the finest scale that has any. Whoever reads the colours alone then sees no edge where the
     /// picture ends. A picture without any opaque pixel becomes white.
     pub(super) fn fill_transparent(&mut self) {
         let nothing_hidden = self.alpha.as_ref().is_none_or(|alpha| alpha.iter().all(|a| *a > 0.0));

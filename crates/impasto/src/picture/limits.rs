@@ -48,7 +48,7 @@ impl ReadLimits {
         Self { max_pixels, memory: memory.max(LEAST) }
     }
 
-    /// The same with so many bytes taken by other things.
+    /// The same with this many bytes taken by other things.
     #[must_use]
     pub fn less(self, bytes: u64) -> Self {
         Self { memory: self.memory.saturating_sub(bytes).max(LEAST), ..self }

@@ -49,7 +49,7 @@ impl Picture {
     }
 }
 
-/// Rows and columns of a picture that has so many, once its longer side is at `size`; no side below 1.
+/// Rows and columns of a picture that has this many, once its longer side is at `size`; no side below 1.
 pub(crate) fn size_with_longer_side((height, width): (usize, usize), size: usize) -> (usize, usize) {
     let longer = height.max(width);
     let scaled = |side: usize| ((side as f64 * size as f64 / longer as f64).round() as usize).max(1);

@@ -69,7 +69,7 @@ pub enum SettingsError {
     /// A layer named twice.
     #[error("the layer `{0}` is named twice")]
     LayerTwice(String),
-    /// Neither content nor style would be looked at.
+    /// Neither content nor style would be compared.
     #[error("nothing to paint by: give at least one content or style layer a weight above 0")]
     Nothing,
     /// Something that a run cannot do without.

@@ -45,7 +45,7 @@ impl Allowance {
         self.total / 4
     }
 
-    /// What the network may take beside a picture of so many bytes, of which it would like `whole`: first choice, and
+    /// What the network may take beside a picture of this many bytes, of which it would like `whole`: first choice, and
     /// last. Where the usual would make it slow and there is more, it is more.
     pub(super) fn network(&self, picture: u64, whole: u64) -> [u64; 2] {
         let usual = self.total.saturating_sub(picture.max(self.pictures()) + PROGRAM);
@@ -75,30 +75,30 @@ pub(super) fn in_all(network: u64, picture: u64) -> u64 {
 }
 
 /// Lends bytes to pictures: who asks for more than is left waits.
-pub(super) struct Lender {
+pub(super) struct MemoryPool {
     bytes: u64,
     lent: Mutex<u64>,
     returned: Condvar,
 }
 
 /// Bytes lent, until it is dropped.
-pub(super) struct Loan<'a> {
-    lender: &'a Lender,
+pub(super) struct Reservation<'a> {
+    pool: &'a MemoryPool,
     bytes: u64,
 }
 
-impl Lender {
+impl MemoryPool {
     pub(super) fn new(bytes: u64) -> Self {
         Self { bytes, lent: Mutex::new(0), returned: Condvar::new() }
     }
 
-    /// Waits until so many bytes are left, or nothing is lent: a single picture is never refused.
-    pub(super) fn lend(&self, bytes: u64) -> Loan<'_> {
+    /// Waits until this many bytes are left, or nothing is lent: a single picture is never refused.
+    pub(super) fn lend(&self, bytes: u64) -> Reservation<'_> {
         let full = |lent: &mut u64| *lent > 0 && lent.saturating_add(bytes) > self.bytes;
         let lent = self.returned.wait_while(self.lent(), full);
         let mut lent = lent.unwrap_or_else(PoisonError::into_inner);
         *lent = lent.saturating_add(bytes);
-        Loan { lender: self, bytes }
+        Reservation { pool: self, bytes }
     }
 
     fn lent(&self) -> MutexGuard<'_, u64> {
@@ -106,11 +106,11 @@ impl Lender {
     }
 }
 
-impl Drop for Loan<'_> {
+impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        let mut lent = self.lender.lent();
+        let mut lent = self.pool.lent();
         *lent = lent.saturating_sub(self.bytes);
-        self.lender.returned.notify_all();
+        self.pool.returned.notify_all();
     }
 }
 
@@ -137,13 +137,13 @@ mod tests {
 
     #[test]
     fn no_more_is_lent_than_there_is() {
-        let (lender, out, most) = (Lender::new(10), AtomicU64::new(0), AtomicU64::new(0));
+        let (pool, out, most) = (MemoryPool::new(10), AtomicU64::new(0), AtomicU64::new(0));
         std::thread::scope(|scope| {
             for bytes in [4, 5, 6, 3, 25, 2, 7] {
-                let (lender, out, most) = (&lender, &out, &most);
+                let (pool, out, most) = (&pool, &out, &most);
                 scope.spawn(move || {
                     for _ in 0..100 {
-                        let _loan = lender.lend(bytes);
+                        let _loan = pool.lend(bytes);
                         let now = out.fetch_add(bytes, Ordering::SeqCst) + bytes;
                         assert!(now <= 10 || now == 25, "{now} lent");
                         most.fetch_max(now, Ordering::SeqCst);
@@ -153,6 +153,6 @@ mod tests {
                 });
             }
         });
-        assert_eq!((*lender.lent(), most.into_inner()), (0, 25));
+        assert_eq!((*pool.lent(), most.into_inner()), (0, 25));
     }
 }

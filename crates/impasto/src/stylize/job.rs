@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::allowance::Lender;
+use super::allowance::MemoryPool;
 use super::inputs::{self, Found, InputError, is_many, is_stream};
 use super::outputs::{Naming, OutputError, Place, Places, real};
 use super::{StylizeError, StylizeEvent, StylizeSettings, Stylized, Stylizer};
@@ -225,7 +225,7 @@ struct Batch<'a> {
     stylizer: &'a Stylizer,
     tasks: Vec<Task>,
     next: AtomicUsize,
-    memory: Lender,
+    memory: MemoryPool,
     context: &'a Context<'a>,
     outcome: Mutex<Outcome>,
 }
@@ -244,7 +244,7 @@ impl<'a> Batch<'a> {
             stylizer,
             tasks,
             next: AtomicUsize::new(0),
-            memory: Lender::new(stylizer.allowance.pictures()),
+            memory: MemoryPool::new(stylizer.allowance.pictures()),
             context,
             outcome: Mutex::new(Outcome::default()),
         }
@@ -291,7 +291,7 @@ impl<'a> Batch<'a> {
         if self.job.skip_existing && !is_stream(&output) && output.exists() {
             return Ok(StylizeEvent::Skipped { input, output });
         }
-        let loan = self.memory.lend(self.expected_bytes(task));
+        let reservation = self.memory.lend(self.expected_bytes(task));
         let begun = Instant::now();
         self.job.kept.check(task.place.format)?;
         let file = self.read(&task.input)?;
@@ -304,7 +304,7 @@ impl<'a> Batch<'a> {
         let stylized = self.stylizer.stylize_in(photo, self.context, &begins)?;
         let Stylized { picture, network_seconds, network_bytes, waited } = stylized;
         write(&picture, &task.place, &kept, self.context.streams().map(|streams| &**streams))?;
-        drop(loan);
+        drop(reservation);
         if let Some(message) = task.place.format.loss(&picture) {
             self.context.tell(StylizeEvent::Warning { input: input.clone(), message: message.into() });
         }

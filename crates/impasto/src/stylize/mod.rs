@@ -146,7 +146,7 @@ impl Stylizer {
         Ok(stylized)
     }
 
-    /// Whether a photograph of so many rows and columns can be painted: large enough for the network, and small enough
+    /// Whether a photograph of this many rows and columns can be painted: large enough for the network, and small enough
     /// for memory.
     ///
     /// # Errors
@@ -159,12 +159,12 @@ impl Stylizer {
         if self.settings.strength == 0.0 { Ok(()) } else { self.budget(height, width).map(drop) }
     }
 
-    /// Rows and columns of the result for a photograph with so many.
+    /// Rows and columns of the result for a photograph with this many.
     fn result_size(&self, height: usize, width: usize) -> (usize, usize) {
         self.settings.size.map_or((height, width), |size| size_with_longer_side((height, width), size))
     }
 
-    /// Rows and columns that the network sees of a result with so many.
+    /// Rows and columns that the network sees of a result with this many.
     fn seen_size(&self, height: usize, width: usize) -> (usize, usize) {
         let seen = |side: usize| ((side as f64 / self.settings.stroke_size).round() as usize).max(LEAST_SIDE);
         (seen(height), seen(width))
@@ -175,13 +175,13 @@ impl Stylizer {
         ReadLimits::new(self.settings.max_pixels, Some(self.allowance.reading()))
     }
 
-    /// Bytes that a picture takes on its way, beside the network, from a photograph with so many rows and columns.
+    /// Bytes that a picture takes on its way, beside the network, from a photograph with this many rows and columns.
     fn expected_bytes(&self, height: usize, width: usize) -> u64 {
         let (result_height, result_width) = self.result_size(height, width);
         self.picture_bytes(height, width).max(self.picture_bytes(result_height, result_width))
     }
 
-    /// The same for a result with so many.
+    /// The same for a result with this many.
     fn picture_bytes(&self, height: usize, width: usize) -> u64 {
         let (seen_height, seen_width) = self.seen_size(height, width);
         picture_bytes(height * width, seen_height * seen_width)
@@ -217,7 +217,7 @@ impl Stylizer {
         Ok(Stylized { picture, network_seconds, network_bytes, waited })
     }
 
-    /// What the network may take for a result with so many rows and columns, and what it will.
+    /// What the network may take for a result with this many rows and columns, and what it will.
     fn budget(&self, height: usize, width: usize) -> Result<(usize, usize), StylizeError> {
         let (seen_height, seen_width) = self.seen_size(height, width);
         let picture = self.picture_bytes(height, width);

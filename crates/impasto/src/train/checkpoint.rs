@@ -223,7 +223,7 @@ impl Checkpoint {
         self.progress.finished
     }
 
-    /// The run, for a network of so many parameters.
+    /// The run, for a network of this many parameters.
     ///
     /// # Errors
     /// If anything is missing or has the wrong size.

@@ -86,7 +86,7 @@ pub enum TrainEvent {
         #[serde(flatten)]
         losses: Losses,
     },
-    /// The photographs held out were looked at.
+    /// The photographs held out were evaluated.
     Validated {
         /// Steps behind the network.
         step: usize,

@@ -114,7 +114,7 @@ impl Learner {
         self.backend.host().threads()
     }
 
-    /// Looks at a photograph as a content.
+    /// The targets of a photograph as a content.
     pub(super) fn content(&mut self, photo: &Picture) -> ContentTarget {
         self.perceptual.content(photo)
     }
@@ -138,7 +138,7 @@ impl Learner {
     /// loss itself its steps are far too short for long, and a few photographs rule. The logarithm's are all of a size.
     ///
     /// The style loss counts with `share` in that gradient, and whole in the losses that are returned.
-    pub(super) fn look(&mut self, photo: &Picture, style: usize, share: f64) -> Losses {
+    pub(super) fn evaluate(&mut self, photo: &Picture, style: usize, share: f64) -> Losses {
         let content = self.perceptual.content(photo);
         self.trainer.forward(photo.data(), Normalisation::Style(style), &mut self.painted);
         let target = &mut self.styles[style];
@@ -153,7 +153,7 @@ impl Learner {
         Losses { style, loss: losses.loss - losses.style + style, ..losses }
     }
 
-    /// Ends a batch of so many photographs; the norm of the gradient of their mean loss.
+    /// Ends a batch of this many photographs; the norm of the gradient of their mean loss.
     pub(super) fn end_batch(&mut self, photographs: usize) -> f64 {
         self.trainer.take_gradient(1.0 / photographs as f32, &mut self.gradient);
         self.backend.dot(&self.gradient, &self.gradient).sqrt()
@@ -212,7 +212,7 @@ mod tests {
         let parameters = start::fresh(shape, 1);
         let backend = cpu_backend();
         learner.set_parameters(&backend.upload(parameters.clone())).unwrap();
-        let told: Vec<f64> = (0..2).map(|i| learner.look(&photos[i], i, 1.0).loss.ln()).collect();
+        let told: Vec<f64> = (0..2).map(|i| learner.evaluate(&photos[i], i, 1.0).loss.ln()).collect();
         learner.end_batch(2);
         let gradient = backend.download(&learner.gradient).into_owned();
         let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();

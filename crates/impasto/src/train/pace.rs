@@ -76,7 +76,7 @@ impl Pace {
         enough || (budget > 0.0 && steps > 0 && seconds >= most * budget)
     }
 
-    /// How far a run is after so many steps, from 0 to 1.
+    /// How far a run is after this many steps, from 0 to 1.
     pub(super) fn progress(&self, step: usize) -> f64 {
         let made = step.saturating_sub(self.begins) as f64;
         (made / self.steps.saturating_sub(self.begins).max(1) as f64).min(1.0)

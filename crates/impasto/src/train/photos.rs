@@ -10,7 +10,7 @@ use super::TrainError;
 use crate::bytes::hexadecimal;
 use crate::picture::Format;
 
-/// At least and at most so many photographs are held out for validation, and as many for reports; between them, one in
+/// At least and at most this many photographs are held out for validation, and as many for reports; between them, one in
 /// twenty. Of a few photographs at least a third is trained on.
 const HELD_OUT: (usize, usize) = (4, 20);
 

@@ -7,7 +7,7 @@ use super::checkpoint::Checkpoint;
 use crate::device;
 use crate::settings::Device;
 
-/// Reads a checkpoint with all that is in it, of a network of so many parameters.
+/// Reads a checkpoint with all that is in it, of a network of this many parameters.
 ///
 /// # Errors
 /// As [`TrainJob::resume`](super::TrainJob::resume).

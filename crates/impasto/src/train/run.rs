@@ -1,4 +1,4 @@
-//! The run itself: step after step, now and then a look at itself, until it is over.
+//! The run itself: step after step, now and then a validation, until it is over.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -21,10 +21,10 @@ use crate::objective::Losses;
 /// So often in a row a run goes back before it gives up.
 const MOST_SETBACKS: u32 = 5;
 
-/// After so many good steps earlier setbacks no longer count.
+/// After this number of good steps, earlier setbacks no longer count.
 const WELL_AGAIN: u32 = 100;
 
-/// The speed that is shown is that of so many steps.
+/// The speed that is shown is that of this many steps.
 const SPEED_OVER: usize = 20;
 
 /// Whether a pass over some photographs was made.
@@ -130,7 +130,7 @@ impl Run<'_> {
         Ok(end)
     }
 
-    /// Whether the network as it stands was looked at: a step may fail and leave it as it was.
+    /// Whether the network as it stands was validated: a step may fail and leave it as it was.
     fn seen(&self) -> bool {
         self.state.validations.last().is_some_and(|(step, ..)| *step == self.state.progress.step)
     }
@@ -194,7 +194,7 @@ impl Run<'_> {
             let photo = self.next_photo()?;
             let style = self.turns.style(self.state.progress.sample);
             if let Some(photo) = photo {
-                losses += self.learner.look(&photo, style, share) * (1.0 / batch as f64);
+                losses += self.learner.evaluate(&photo, style, share) * (1.0 / batch as f64);
             }
             if self.interruption.take() || self.context.control().is_stopped() {
                 self.state.progress.sample = first_sample;

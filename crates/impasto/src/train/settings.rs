@@ -54,7 +54,7 @@ declare! {
         #[arg(value_name = "N", allow_negative_numbers = true)]
         value image_size: usize
             where Range::whole("the image size", "a multiple of 4 from 32 to 1024", 32, 1024).multiples_of(4);
-        /// Longer side at which the paintings are looked at [default: 512]. It sets the stroke size: strokes become as
+        /// Longer side at which the paintings are compared [default: 512]. It sets the stroke size: strokes become as
         /// many pixels wide as they are in the painting at this size.
         #[arg(value_name = "N", allow_negative_numbers = true)]
         value style_size: usize where Range::whole("the style size", "from 16 to 4096", 16, 4096);

@@ -12,7 +12,7 @@ use crate::picture::Picture;
 /// Photographs on the preview sheet, at most.
 const PREVIEW_ROWS: usize = 5;
 
-/// About so many pairs of photograph and style are looked at in one validation, and at least [`LEAST_EACH`] for each
+/// About this many pairs of photograph and style are evaluated in one validation, and at least [`LEAST_EACH`] for each
 /// style: some seconds' work on two cores.
 const PAIRS: usize = 20;
 const LEAST_EACH: usize = 4;

@@ -27,12 +27,12 @@ named! {
     }
 }
 
-/// How often a run looks at itself: validation, preview and checkpoint. In text: minutes, or `200steps`.
+/// How often a run validates, shows a preview and writes a checkpoint. In text: minutes, or `200steps`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Every {
-    /// After so many minutes, by the speed of the first steps.
+    /// After this many minutes, by the speed of the first steps.
     Minutes(f64),
-    /// After so many steps, so that two runs look at themselves at the same places.
+    /// After this many steps, so that two runs validate at the same steps.
     Steps(usize),
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn watched(job: &TrainJob) -> (Result<Trained, TrainError>, Vec<Train
     (trained, events.into_inner().unwrap().into_iter().map(of_training).collect())
 }
 
-/// Trains until so many steps are made.
+/// Trains until this many steps are made.
 pub(crate) fn stopped_after(job: &TrainJob, wanted: usize) -> Trained {
     let control = Control::default();
     let sink = |event: &Event| {

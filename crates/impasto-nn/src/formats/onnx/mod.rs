@@ -19,7 +19,7 @@ use super::source::{Label, Source};
 /// The largest file that is read; a network that paints has 7 MB.
 const LARGEST: u64 = 64 << 20;
 
-/// The most operations and initialisers that are looked at.
+/// The most operations and initialisers that are read.
 const MOST_PARTS: usize = 20_000;
 
 /// Reads the graph and lists its initialisers.

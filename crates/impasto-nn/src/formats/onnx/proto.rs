@@ -2,7 +2,7 @@
 //!
 //! Names and numbers of the fields are those of <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>. Fields that
 //! nobody here reads or writes are left out: protobuf passes over them. What there may be many of stays packed until
-//! it is looked at, so that a file of nothing but empty messages takes little memory.
+//! it is read, so that a file of nothing but empty messages takes little memory.
 
 use prost::{Message, bytes::Bytes};
 

@@ -26,7 +26,7 @@ pub(super) enum Global {
     },
     /// `torch.float32` and its kin.
     ElementType(Dtype),
-    /// `torch.device`: what it makes is carried along and never looked at.
+    /// `torch.device`: what it makes is carried along and never read.
     Device,
 }
 

@@ -153,7 +153,7 @@ impl<R: Read> Machine<'_, R> {
             b'a' | b'e' | b's' | b'u' | 0x90 => self.fill(code)?,
             b'c' | 0x93 => self.global(code)?,
             b'R' | 0x81 => self.call()?,
-            // State given to an object, as the metadata of a state dict: not looked at.
+            // State given to an object, as the metadata of a state dict: not read.
             b'b' => self.pop().map(drop)?,
             b'Q' => self.persistent()?,
             _ => return Err(self.wrong(format!("its pickle has the unknown instruction {code:#04x}"))),
