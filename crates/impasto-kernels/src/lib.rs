@@ -34,13 +34,13 @@
 //! parameters are one flat list, named by [`StyleNetShape::parameters`].
 //!
 //! ```
-//! use impasto_kernels::{Isa, StyleNet, StyleNetShape, Threads};
+//! use impasto_kernels::{Isa, Normalisation, StyleNet, StyleNetShape, Threads};
 //!
 //! let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2, ..StyleNetShape::JOHNSON };
 //! let parameters = vec![0.01; shape.parameter_count()];
 //! let net = StyleNet::new(Isa::best(), Threads::new(2), shape, &parameters)?;
 //! let (picture, mut painted) = (vec![200.0; 3 * 20 * 30], vec![0.0; 3 * 20 * 30]);
-//! net.run(&picture, 20, 30, &[0.5, 0.5], 1 << 30, &mut painted)?;
+//! net.run(&picture, 20, 30, Normalisation::Blend(&[0.5, 0.5]), 1 << 30, &mut painted)?;
 //! assert!(painted.iter().all(|value| value.is_finite()));
 //! # Ok::<(), impasto_kernels::StyleNetError>(())
 //! ```

@@ -107,9 +107,12 @@ impl StyleNet {
         let window = |strip: &Range<usize>| strip.start.saturating_sub(halo)..(strip.end + halo).min(full);
         let normalised = self.shape.layers().len() - 1;
         for layer in 0..normalised {
-            for strip in strips(full, rows).take_while(|_| !self.threads.interrupted()) {
+            for strip in strips(full, rows) {
                 pass.statistics.begin(layer, strip.clone());
                 pass.run(window(&strip), usize::MAX, out, strip);
+                if self.threads.interrupted() {
+                    return;
+                }
             }
             pass.statistics.finish(layer);
         }
