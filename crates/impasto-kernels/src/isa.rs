@@ -16,6 +16,17 @@ macro_rules! instruction_sets {
             $($(#[$condition])? $set($set),)*
         }
 
+        /// Blocks of the widest panel of any instruction set.
+        pub(crate) const MOST_PANEL_BLOCKS: usize = {
+            let mut most = 0;
+            $($(#[$condition])? {
+                if $set::VECTORS > most {
+                    most = $set::VECTORS;
+                }
+            })*
+            most
+        };
+
         impl Isa {
             /// All that this CPU has, the fastest first; `portable` is always among them.
             pub fn available() -> Vec<Self> {

@@ -35,7 +35,8 @@ pub(crate) fn total(weights: Option<&[f32]>, positions: usize) -> f64 {
     weights.map_or(positions as f64, |weights| weights.iter().map(|&w| f64::from(w)).sum())
 }
 
-/// `Σ w·F` and `Σ w·F·Fᵀ` over some rows of a feature; with `add` the sums are added to what is in `scratch`. There are weights for all rows of the feature up to the last of these.
+/// `Σ w·F` and `Σ w·F·Fᵀ` over some rows of a feature; with `add` the sums are added to what is in `scratch`. There are
+/// weights for all rows of the feature up to the last of these.
 pub(crate) fn sum(
     isa: Isa,
     threads: &Threads,

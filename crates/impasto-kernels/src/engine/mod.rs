@@ -353,7 +353,7 @@ impl Engine {
     pub(crate) fn masks(&self) -> (Vec<Vec<bool>>, Vec<Vec<usize>>) {
         use crate::simd::LANES;
         let Some(planned) = &self.planned else { panic!("no picture has passed through the trunk yet") };
-        assert!(planned.banded.is_none(), "the relu_mask of a band are not those of the picture");
+        assert!(planned.banded.is_none(), "the masks of a band are not those of the picture");
         let plan = &planned.rest.plan;
         let planar = |layout: crate::layout::Layout, bit: &dyn Fn(usize, usize) -> usize| -> Vec<usize> {
             let positions = layout.shape.positions();

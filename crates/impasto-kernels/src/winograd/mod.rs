@@ -8,6 +8,7 @@ pub(crate) mod transform;
 
 use crate::Isa;
 use crate::interrupt::Interrupt;
+use crate::isa::MOST_PANEL_BLOCKS;
 use crate::layout::Plane;
 use crate::memory::{View, ViewMut};
 use crate::multiply::Multiply;
@@ -127,14 +128,11 @@ pub(crate) fn tiles_at_a_time(depth: usize) -> usize {
 
 /// Floats of scratch that each worker needs at most for a layer of no more channels than this, in or out.
 pub(crate) fn scratch_for(channels: usize) -> usize {
-    // Channels out fill whole panels.
+    // A panel of channels out is whole even where the layer has fewer.
     let channels = channels.max(MOST_PANEL_BLOCKS * LANES);
     let tiles = tiles_at_a_time(0).max(tiles_at_a_time(channels)).max(tiles_at_a_time(128));
     2 * FREQUENCIES * frequency_stride(channels, tiles)
 }
-
-/// Blocks of the widest panel of all instruction sets.
-const MOST_PANEL_BLOCKS: usize = 4;
 
 /// Floats of scratch that each worker needs.
 pub(crate) fn scratch_len(weights: &Packed) -> usize {

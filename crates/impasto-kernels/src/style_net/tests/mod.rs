@@ -39,6 +39,8 @@ fn the_trainers_forward_is_the_definition() {
         (StyleNetShape { downsamplings: 1, residual_blocks: 0, edge_kernel: 3, ..SMALL }, 20, 24),
         (StyleNetShape { downsamplings: 0, residual_blocks: 3, edge_kernel: 3, ..SMALL }, 16, 20),
         (StyleNetShape { downsamplings: 0, residual_blocks: 0, ..SMALL }, 20, 24),
+        // Channels that do not fill a panel.
+        (StyleNetShape { width: 80, downsamplings: 0, residual_blocks: 1, edge_kernel: 3, ..SMALL }, 16, 20),
     ] {
         let (parameters, picture) = (parameters(shape), cat(height, width));
         let expected = naive::run(shape, &parameters, &picture, [height, width], Normalisation::Style(1));

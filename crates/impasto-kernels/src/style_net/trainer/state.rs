@@ -3,14 +3,15 @@
 use super::super::norm::Norm;
 use super::super::normalisation::{NormPlace, StyleShares};
 use super::super::picture::{Canvas, PAD};
+use super::super::plan::scratch_len;
 use super::super::planes::{Field, RING, Sums};
 use super::super::shape::LayerRole;
 use super::super::shape::{StyleNetLayer, StyleNetShape};
 use super::super::tiles::{Activate, Feature};
 use super::super::weight_gradient::{self, WeightSums};
-use super::super::weights::{BackwardWeights, Weights, winograd_layers};
+use super::super::weights::{BackwardWeights, Weights};
 use crate::memory::Buffer;
-use crate::{Isa, Shape, Threads, winograd};
+use crate::{Isa, Shape, Threads};
 use std::ops::Range;
 
 /// A network in training: forward and backward of one picture at a time, gradients added up over a batch.
@@ -85,8 +86,6 @@ impl Forward {
         let raw = normalised.iter().zip(divisors(layers)).map(|(layer, divisor)| field(layer.out_channels, divisor, 0));
         let w = shape.width;
         let streams = (0..=shape.residual_blocks).map(|_| field(shape.stream_channels(), shape.stream_divisor(), 0));
-        let scratch = layers[winograd_layers(shape)].iter();
-        let scratch = scratch.map(|layer| winograd::scratch_for(layer.in_channels.max(layer.out_channels)));
         Self {
             canvas: Canvas::new(height, width, PAD),
             raw: raw.collect(),
@@ -95,7 +94,7 @@ impl Forward {
             out_input: field(w, 1, PAD),
             stream: streams.collect(),
             sums: normalised.iter().map(|layer| Sums::new(layer.out_channels, workers)).collect(),
-            scratch: Buffer::new(scratch.max().unwrap_or(0) * workers),
+            scratch: Buffer::new(scratch_len(shape) * workers),
         }
     }
 
