@@ -125,7 +125,7 @@ impl Tile {
 }
 
 /// The windows of a `height × width` picture, each of at most `window` rows and columns. Windows of one size follow
-/// each other, so that whoever processes them plans a size once.
+/// each other, so that each size is planned once.
 ///
 /// A side of the picture that is longer than the window's is cut with a window of at least [`Reach::least_window`].
 pub fn tiles((height, width): (usize, usize), window: (usize, usize), reach: Reach) -> Vec<Tile> {

@@ -49,7 +49,7 @@ pub const MIN_SIDE: usize = 8;
 ///
 /// Values outside 0–255 may occur while painting; they are clipped when the picture is written. Colours are not
 /// multiplied by the opacity. What is fully transparent has the colours of its surroundings once a file is read, so
-/// that whoever reads the colours alone sees no edges there.
+/// that the colours alone show no edges there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
     height: usize,

@@ -92,7 +92,7 @@ impl MemoryPool {
         Self { bytes, lent: Mutex::new(0), returned: Condvar::new() }
     }
 
-    /// Waits until this many bytes are left, or nothing is lent: a single picture is never refused.
+    /// Waits until this many bytes are free, or nothing is reserved: a single picture is never refused.
     pub(super) fn lend(&self, bytes: u64) -> Reservation<'_> {
         let full = |lent: &mut u64| *lent > 0 && lent.saturating_add(bytes) > self.bytes;
         let lent = self.returned.wait_while(self.lent(), full);
