@@ -127,8 +127,8 @@ fn a_training_keeps_what_lies_where_its_checkpoint_goes() {
     let studio = with_photographs();
     studio.run(&train(&["-o", "m.safetensors"])).good();
     let whole = std::fs::read(studio.path("m-checkpoint.safetensors")).unwrap();
-    let newer = String::from_utf8_lossy(&whole).find("impasto-checkpoint 2").unwrap();
-    let newer = [&whole[..newer + 19], b"3", &whole[newer + 20..]].concat();
+    let newer = String::from_utf8_lossy(&whole).find("impasto-checkpoint 3").unwrap();
+    let newer = [&whole[..newer + 19], b"4", &whole[newer + 20..]].concat();
     studio.model("model.safetensors", &["a"]);
     let foreign = std::fs::read(studio.path("model.safetensors")).unwrap();
     for bytes in [&newer, &foreign, &whole[..whole.len() - 1].to_vec(), &b"a letter".to_vec(), &Vec::new()] {

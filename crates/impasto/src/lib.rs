@@ -31,6 +31,7 @@ pub mod curve;
 pub mod device;
 pub mod eval;
 mod free_memory;
+mod history;
 pub mod job;
 mod layout;
 mod luma;

@@ -1,52 +1,15 @@
 //! Exact numbers in a safetensors file: written to the disk one tensor after another, whole or not at all, and read one
 //! at a time, so that neither takes more memory than the largest of them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use half::f16;
 use impasto_files::FileError;
-use safetensors::tensor::{Dtype, Metadata, TensorInfo};
-
-/// The longest header that is read.
-const LONGEST_HEADER: u64 = 16 << 20;
-
-/// One tensor to write.
-pub(crate) enum Values<'a> {
-    Halves(&'a [f16]),
-    Floats(&'a [f32]),
-    Doubles(&'a [f64]),
-}
-
-impl Values<'_> {
-    fn kind(&self) -> (Dtype, usize, usize) {
-        match self {
-            Self::Halves(values) => (Dtype::F16, values.len(), 2),
-            Self::Floats(values) => (Dtype::F32, values.len(), 4),
-            Self::Doubles(values) => (Dtype::F64, values.len(), 8),
-        }
-    }
-
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        match self {
-            Self::Halves(values) => write_all(values, |v| v.to_le_bytes(), out),
-            Self::Floats(values) => write_all(values, |v| v.to_le_bytes(), out),
-            Self::Doubles(values) => write_all(values, |v| v.to_le_bytes(), out),
-        }
-    }
-}
-
-fn write_all<T: Copy, const N: usize>(values: &[T], bytes: fn(T) -> [u8; N], out: &mut dyn Write) -> io::Result<()> {
-    let mut buffer = Vec::with_capacity(N * 4096);
-    for values in values.chunks(4096) {
-        buffer.clear();
-        values.iter().for_each(|value| buffer.extend_from_slice(&bytes(*value)));
-        out.write_all(&buffer)?;
-    }
-    Ok(())
-}
+use impasto_nn::formats::{LONGEST_HEADER, NamedTensor, write_safetensors};
+use safetensors::tensor::{Dtype, Metadata};
 
 /// Writes metadata and tensors to a file that is on the disk when this returns.
 ///
@@ -54,24 +17,10 @@ fn write_all<T: Copy, const N: usize>(values: &[T], bytes: fn(T) -> [u8; N], out
 /// If it cannot be written; then the file before it is as it was.
 pub(crate) fn write(
     path: &Path,
-    metadata: HashMap<String, String>,
-    tensors: &[(String, Values<'_>)],
+    metadata: &BTreeMap<&str, String>,
+    tensors: &[NamedTensor<'_>],
 ) -> Result<(), FileError> {
-    let (mut infos, mut end) = (Vec::new(), 0);
-    for (name, values) in tensors {
-        let (dtype, len, width) = values.kind();
-        infos.push((name.clone(), TensorInfo { dtype, shape: vec![len], data_offsets: (end, end + len * width) }));
-        end += len * width;
-    }
-    let failed = |error| FileError::of(path, error);
-    let header = Metadata::new(Some(metadata), infos).map_err(|error| failed(io::Error::other(error)))?;
-    let mut header = serde_json::to_vec(&header).map_err(|error| failed(error.into()))?;
-    header.resize(header.len().next_multiple_of(8), b' ');
-    impasto_files::write(path, |out| {
-        out.write_all(&(header.len() as u64).to_le_bytes())?;
-        out.write_all(&header)?;
-        tensors.iter().try_for_each(|(_, values)| values.write(out))
-    })
+    impasto_files::write(path, |out| write_safetensors(out, metadata, tensors))
 }
 
 /// A file of tensors that is open.
@@ -113,6 +62,11 @@ impl Tensors {
         self.header.metadata().as_ref().and_then(|texts| texts.get(key)).map_or("", String::as_str)
     }
 
+    /// The names of all tensors.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.header.tensors().into_keys().collect()
+    }
+
     /// A tensor of halves, if there is one of this name.
     pub(crate) fn halves(&mut self, name: &str) -> Option<Vec<f16>> {
         let bytes = self.bytes(name, Dtype::F16)?;
@@ -143,6 +97,8 @@ impl Tensors {
 
 #[cfg(test)]
 mod tests {
+    use impasto_nn::formats::TensorValues;
+
     use super::*;
 
     #[test]
@@ -152,11 +108,11 @@ mod tests {
         let (floats, doubles) = ([0.1f32, f32::MIN_POSITIVE, -0.0], [1.0 / 3.0, f64::INFINITY, f64::NAN]);
         let halves = [f16::MIN_POSITIVE_SUBNORMAL, f16::NEG_ZERO, f16::MAX];
         let tensors = [
-            ("b".to_owned(), Values::Doubles(&doubles)),
-            ("h".to_owned(), Values::Halves(&halves)),
-            ("a".to_owned(), Values::Floats(&floats)),
+            NamedTensor::flat("b", TensorValues::F64((&doubles).into())),
+            NamedTensor::flat("h", TensorValues::F16((&halves).into())),
+            NamedTensor::flat("a", TensorValues::F32((&floats).into())),
         ];
-        write(&path, [("key".to_owned(), "größe".to_owned())].into(), &tensors).unwrap();
+        write(&path, &[("key", "größe".to_owned())].into(), &tensors).unwrap();
         let mut read = Tensors::open(&path).unwrap().unwrap();
         assert_eq!(read.text("key"), "größe");
         assert_eq!(read.floats("a").unwrap().map_bits(), floats.to_vec().map_bits());

@@ -19,6 +19,7 @@ mod matlab;
 mod network;
 pub(crate) mod onnx;
 mod safetensors;
+mod safetensors_writer;
 mod source;
 mod strided;
 mod tensor_file;
@@ -26,12 +27,13 @@ mod torch;
 
 pub(crate) use self::contents::shape_text;
 pub(crate) use self::input::swapped as swap_red_and_blue;
-pub(crate) use self::safetensors::LONGEST_HEADER;
 pub use self::{
     contents::TensorInfo,
     describe::{Description, ModelKind, describe},
     dtype::Dtype,
     error::LoadError,
     format::Format,
+    safetensors::LONGEST_HEADER,
+    safetensors_writer::{NamedTensor, TensorValues, write_safetensors},
     tensor_file::TensorFile,
 };

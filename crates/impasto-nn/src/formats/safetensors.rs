@@ -9,8 +9,9 @@ use safetensors::tensor::{Metadata, TensorInfo as Listed};
 use super::contents::{Contents, TensorInfo, Values};
 use super::{Dtype, LoadError, source::Source};
 
-/// The longest header that is read; a VGG has 5 kB, a style model its thumbnails too.
-pub(crate) const LONGEST_HEADER: u64 = 16 << 20;
+/// The longest header of a safetensors file that is read or written, in bytes; a VGG has 5 kB, a style model its
+/// thumbnails too.
+pub const LONGEST_HEADER: u64 = 16 << 20;
 
 /// Reads the header.
 pub(super) fn open(mut source: Source) -> Result<Contents, LoadError> {

@@ -3,23 +3,22 @@
 use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
 use half::f16;
-use serde_json::{Value, json};
+use impasto_kernels::Parameter;
 
 use super::{CARD_KEY, FORMAT, FORMAT_KEY, FORMAT_VERSION, StyleDtype, StyleModel, StyleModelError, VERSION_KEY};
-use crate::formats::LONGEST_HEADER;
+use crate::formats::{NamedTensor, TensorValues, write_safetensors};
 
 /// The file as bytes.
 pub(super) fn to_bytes(model: &StyleModel, dtype: StyleDtype) -> Result<Vec<u8>, StyleModelError> {
     check(model)?;
     let card = serde_json::to_string(&model.card).map_err(|e| unwritable(format!("its card is no JSON: {e}")))?;
     let metadata = [(FORMAT_KEY, FORMAT.to_owned()), (VERSION_KEY, FORMAT_VERSION.to_string()), (CARD_KEY, card)];
-    let tensor = |p: impasto_kernels::Parameter| Tensor {
-        values: model.parameters[p.range].into(),
-        name: p.name,
-        shape: p.shape,
+    let tensor = |p: Parameter| {
+        let values = stored(&p.name, &model.parameters[p.range], dtype)?;
+        Ok(NamedTensor { name: p.name.into(), shape: p.shape, values })
     };
-    let tensors: Vec<_> = model.shape.parameters().into_iter().map(tensor).collect();
-    safetensors(&tensors, dtype, metadata)
+    let tensors: Vec<_> = model.shape.parameters().into_iter().map(tensor).collect::<Result<_, StyleModelError>>()?;
+    safetensors(&tensors, &metadata.into())
 }
 
 /// That the model is one: as many finite parameters as its shape has, and a card that fits.
@@ -35,66 +34,35 @@ fn unwritable(detail: String) -> StyleModelError {
     StyleModelError::Unwritable { detail }
 }
 
-/// A tensor to be written.
-pub(super) struct Tensor<'a> {
-    pub(super) name: String,
-    pub(super) shape: Vec<usize>,
-    pub(super) values: Cow<'a, [f32]>,
-}
-
-/// A safetensors file with these tensors in this order. Written by hand, because the crate gives metadata in another
-/// order each time, and the same model should be the same file.
-///
-/// <https://github.com/huggingface/safetensors#format>
-pub(super) fn safetensors<const N: usize>(
-    tensors: &[Tensor<'_>],
-    dtype: StyleDtype,
-    metadata: [(&str, String); N],
+/// A safetensors file with these tensors in this order.
+pub(super) fn safetensors(
+    tensors: &[NamedTensor<'_>],
+    metadata: &BTreeMap<&str, String>,
 ) -> Result<Vec<u8>, StyleModelError> {
-    let (name, size) = match dtype {
-        StyleDtype::F32 => ("F32", 4),
-        StyleDtype::F16 => ("F16", 2),
-    };
-    let mut header = BTreeMap::<&str, Value>::new();
-    header.insert("__metadata__", json!(BTreeMap::from(metadata)));
-    let mut end = 0;
-    for tensor in tensors {
-        let start = end;
-        end += tensor.values.len() * size;
-        header.insert(&tensor.name, json!({"dtype": name, "shape": tensor.shape, "data_offsets": [start, end]}));
-    }
-    let mut header = json!(header).to_string().into_bytes();
-    header.resize(header.len().next_multiple_of(8), b' ');
-    if header.len() as u64 > LONGEST_HEADER {
-        return Err(unwritable("its description is longer than 16 MB: give smaller thumbnails".into()));
-    }
-    let mut bytes = Vec::with_capacity(8 + header.len() + end);
-    bytes.extend((header.len() as u64).to_le_bytes());
-    bytes.extend(header);
-    for tensor in tensors {
-        encode(tensor, dtype, &mut bytes)?;
-    }
+    let mut bytes = Vec::new();
+    write_safetensors(&mut bytes, metadata, tensors)
+        .map_err(|_| unwritable("its description is longer than 16 MB: give smaller thumbnails".into()))?;
     Ok(bytes)
 }
 
-fn encode(tensor: &Tensor<'_>, dtype: StyleDtype, bytes: &mut Vec<u8>) -> Result<(), StyleModelError> {
-    let name = &tensor.name;
-    if !tensor.values.iter().all(|value| value.is_finite()) {
+/// Values as they are stored, if each is finite as such; `name` is what error messages call them.
+pub(super) fn stored<'a>(
+    name: &str,
+    values: impl Into<Cow<'a, [f32]>>,
+    dtype: StyleDtype,
+) -> Result<TensorValues<'a>, StyleModelError> {
+    let values = values.into();
+    if !values.iter().all(|value| value.is_finite()) {
         return Err(unwritable(format!("`{name}` has a value that is not finite")));
     }
-    match dtype {
-        StyleDtype::F32 => bytes.extend(tensor.values.iter().flat_map(|value| value.to_le_bytes())),
-        StyleDtype::F16 => {
-            for &value in &*tensor.values {
-                let half = f16::from_f32(value);
-                if !half.is_finite() {
-                    return Err(unwritable(format!("`{name}` has a value of {value}, too large for f16: use f32")));
-                }
-                bytes.extend(half.to_le_bytes());
-            }
-        }
+    if dtype == StyleDtype::F32 {
+        return Ok(TensorValues::F32(values));
     }
-    Ok(())
+    let halves: Vec<_> = values.iter().map(|value| f16::from_f32(*value)).collect();
+    match halves.iter().position(|half| !half.is_finite()) {
+        None => Ok(TensorValues::F16(halves.into())),
+        Some(i) => Err(unwritable(format!("`{name}` has a value of {}, too large for f16: use f32", values[i]))),
+    }
 }
 
 /// Writes the bytes of a model to a file, durably.

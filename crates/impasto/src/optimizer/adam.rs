@@ -1,6 +1,5 @@
 //! Adam: Kingma & Ba 2015 (arXiv:1412.6980), algorithm 1, with its β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use impasto_nn::backend::{AdamVectors, Backend, Tensor};
@@ -55,7 +54,7 @@ impl Optimizer for Adam {
             good: picture.clone(),
         };
         let Vectors { first, second, .. } = self.vectors.get_or_insert_with(new);
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         let learning_rate = self.learning_rate as f32;
         let adam = vector::Adam { step: self.steps, learning_rate, beta1: BETA1, beta2: BETA2, epsilon: EPSILON };
         let all = 0..picture.len();
@@ -81,28 +80,28 @@ impl Optimizer for Adam {
         });
     }
 
-    fn memory(&self) -> Memory<'_> {
-        let numbers = vec![self.learning_rate, f64::from(self.steps)];
-        let slices = match &self.vectors {
-            None => vec![Slice::Floats(Cow::Borrowed(&[])); 3],
-            Some(Vectors { first, second, good }) => [first, second, good].map(|v| self.backend.stored(v)).into(),
-        };
-        Memory { numbers, slices }
+    fn memory(&self) -> Memory<Slice<'_>> {
+        let mut memory = Memory::default();
+        memory.keep_number("learning_rate", self.learning_rate);
+        memory.keep_number("steps", self.steps.into());
+        if let Some(Vectors { first, second, good }) = &self.vectors {
+            memory.keep_vector("first_moment", self.backend.stored(first));
+            memory.keep_vector("second_moment", self.backend.stored(second));
+            memory.keep_vector("good_picture", self.backend.stored(good));
+        }
+        memory
     }
 
-    fn recall(&mut self, numbers: &[f64], slices: Vec<Numbers>) -> Option<()> {
-        let &[learning_rate, steps] = numbers else { return None };
-        let slices: [Numbers; 3] = slices.try_into().ok()?;
-        // Before the first step all are empty, and none is after it.
-        if slices.iter().any(|slice| !slice.is_exact() || slice.is_empty() != slices[0].is_empty()) {
-            return None;
+    fn recall(&mut self, mut memory: Memory<Numbers>) -> Option<()> {
+        self.learning_rate = memory.take_number("learning_rate")?;
+        self.steps = memory.take_number("steps")? as u32;
+        self.vectors = None;
+        if !memory.vectors.is_empty() {
+            let mut vector = |name| memory.take_exact(name, &*self.backend);
+            let (first, second) = (vector("first_moment")?, vector("second_moment")?);
+            self.vectors = Some(Vectors { first, second, good: vector("good_picture")? });
         }
-        self.vectors = (!slices[0].is_empty()).then(|| {
-            let [first, second, good] = slices.map(|slice| self.backend.restore(slice));
-            Vectors { first, second, good }
-        });
-        (self.learning_rate, self.steps) = (learning_rate, steps as u32);
-        Some(())
+        memory.is_empty().then_some(())
     }
 
     fn keeps_best(&self) -> bool {
@@ -116,11 +115,19 @@ mod tests {
     use crate::device::cpu_backend;
 
     #[test]
-    fn a_memory_of_which_a_part_is_empty_is_refused() {
-        let slices = |lengths: [usize; 3]| lengths.map(|length| Numbers::Floats(vec![0.5; length])).into();
-        let recalled = |lengths| Adam::new(0.1, cpu_backend()).recall(&[0.1, 3.0], slices(lengths));
-        assert_eq!((recalled([6, 6, 6]), recalled([0, 0, 0])), (Some(()), Some(())));
-        assert_eq!((recalled([6, 0, 6]), recalled([6, 6, 0]), recalled([0, 6, 6])), (None, None, None));
+    fn a_memory_of_which_a_part_is_missing_or_left_over_is_refused() {
+        let whole = ["first_moment", "second_moment", "good_picture"];
+        let recalled = |names: &[&str]| {
+            let mut memory = Memory::default();
+            memory.keep_number("learning_rate", 0.1);
+            memory.keep_number("steps", 3.0);
+            names.iter().for_each(|name| memory.keep_vector(*name, Numbers::Floats(vec![0.5; 6])));
+            Adam::new(0.1, cpu_backend()).recall(memory)
+        };
+        assert_eq!((recalled(&whole), recalled(&[])), (Some(()), Some(())));
+        assert_eq!((recalled(&whole[1..]), recalled(&whole[..2])), (None, None));
+        assert_eq!(recalled(&[&whole[..], &["search.origin"]].concat()), None);
+        assert_eq!(Adam::new(0.1, cpu_backend()).recall(Memory::default()), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use impasto_nn::backend::{Backend, Tensor};
 
 use super::line_search::{LineSearch, Next, Point};
 use super::vector::Vector;
-use super::{Growth, Memory, Numbers, Optimizer, Outcome, is_finite};
+use super::{Growth, Memory, Numbers, Optimizer, Outcome, Slice, is_finite};
 
 /// How many steps are remembered of a picture, and the least of a large one.
 const HISTORY: usize = 10;
@@ -211,42 +211,49 @@ impl Optimizer for Lbfgs {
         }
     }
 
-    fn memory(&self) -> Memory<'_> {
-        let mut memory = Memory { numbers: vec![self.first_step, self.history.len() as f64], slices: Vec::new() };
-        for pair in &self.history {
-            memory.numbers.extend([pair.rho, pair.step.factor, pair.change.factor]);
-            memory.slices.extend([&pair.step, &pair.change].map(|vector| self.backend.stored(&vector.numbers)));
+    fn memory(&self) -> Memory<Slice<'_>> {
+        let mut memory = Memory::default();
+        memory.keep_number("first_step", self.first_step);
+        for (i, pair) in self.history.iter().enumerate() {
+            memory.keep_number(format!("pair.{i}.rho"), pair.rho);
+            for (name, vector) in [("step", &pair.step), ("change", &pair.change)] {
+                memory.keep_number(format!("pair.{i}.{name}.factor"), vector.factor);
+                memory.keep_vector(format!("pair.{i}.{name}"), self.backend.stored(&vector.numbers));
+            }
         }
         if let Some(search) = &self.search {
-            memory.numbers.extend([search.step, f64::from(u8::from(search.last_resort))]);
-            memory.numbers.extend(search.line.numbers());
-            let slices = [&search.origin, &search.gradient, &search.direction];
-            memory.slices.extend(slices.map(|tensor| self.backend.stored(tensor)));
+            search.line.keep(&mut memory);
+            memory.keep_number("search.step", search.step);
+            memory.keep_number("search.last_resort", u8::from(search.last_resort).into());
+            memory.keep_vector("search.origin", self.backend.stored(&search.origin));
+            memory.keep_vector("search.gradient", self.backend.stored(&search.gradient));
+            memory.keep_vector("search.direction", self.backend.stored(&search.direction));
         }
         memory
     }
 
-    fn recall(&mut self, numbers: &[f64], slices: Vec<Numbers>) -> Option<()> {
-        if slices.iter().any(Numbers::is_empty) {
-            return None;
-        }
-        let (mut numbers, mut slices) = (numbers.iter().copied(), slices.into_iter());
-        self.first_step = numbers.next()?;
+    fn recall(&mut self, mut memory: Memory<Numbers>) -> Option<()> {
+        self.first_step = memory.take_number("first_step")?;
         self.history.clear();
-        for _ in 0..numbers.next()? as usize {
-            let rho = numbers.next()?;
-            let mut vector = || Some(Vector { factor: numbers.next()?, numbers: self.backend.restore(slices.next()?) });
-            self.history.push_back(Pair { rho, step: vector()?, change: vector()? });
+        while let Some(rho) = memory.take_number(&format!("pair.{}.rho", self.history.len())) {
+            let mut vector = |name: &str| {
+                let name = format!("pair.{}.{name}", self.history.len());
+                let factor = memory.take_number(&format!("{name}.factor"))?;
+                Some(Vector { factor, numbers: memory.take_vector(&name, &*self.backend)? })
+            };
+            let (step, change) = (vector("step")?, vector("change")?);
+            self.history.push_back(Pair { rho, step, change });
         }
         self.search = None;
-        if let Some(step) = numbers.next() {
-            let last_resort = numbers.next()? != 0.0;
-            let line = LineSearch::from_numbers(&mut numbers)?;
-            let mut floats = || slices.next().filter(Numbers::is_exact).map(|numbers| self.backend.restore(numbers));
-            let (origin, gradient, direction) = (floats()?, floats()?, floats()?);
+        if let Some(step) = memory.take_number("search.step") {
+            let last_resort = memory.take_number("search.last_resort")? != 0.0;
+            let line = LineSearch::recall(&mut memory)?;
+            let mut vector = |name| memory.take_exact(name, &*self.backend);
+            let (origin, gradient) = (vector("search.origin")?, vector("search.gradient")?);
+            let direction = vector("search.direction")?;
             self.search = Some(Search { line, origin, gradient, direction, step, last_resort });
         }
-        (numbers.next().is_none() && slices.next().is_none()).then_some(())
+        memory.is_empty().then_some(())
     }
 
     fn keeps_best(&self) -> bool {
@@ -272,7 +279,7 @@ impl Optimizer for Lbfgs {
 mod tests {
     use super::*;
     use crate::device::cpu_backend;
-    use crate::optimizer::{Adam, Slice};
+    use crate::optimizer::Adam;
 
     /// Rosenbrock's valley in 2·n dimensions: its minimum is 0 where all are 1.
     fn rosenbrock(x: &[f32], gradient: &mut [f32]) -> f64 {
@@ -301,9 +308,10 @@ mod tests {
         (best, outcomes)
     }
 
-    /// The vectors of a memory, as a checkpoint gives them back.
-    fn owned(memory: &Memory<'_>) -> Vec<Numbers> {
-        memory.slices.iter().map(Slice::to_numbers).collect()
+    /// A memory as a checkpoint gives it back.
+    fn owned(memory: &Memory<Slice<'_>>) -> Memory<Numbers> {
+        let vectors = memory.vectors.iter().map(|(name, vector)| (name.clone(), vector.to_numbers())).collect();
+        Memory { numbers: memory.numbers.clone(), vectors }
     }
 
     /// Tells an optimiser of host values.
@@ -316,15 +324,22 @@ mod tests {
     }
 
     #[test]
-    fn a_memory_with_a_vector_of_nothing_is_refused() {
+    fn a_memory_of_which_anything_but_the_end_of_the_bracket_is_missing_is_refused() {
         let mut remembers = Lbfgs::new(1.0, cpu_backend());
         run(&mut remembers, 9);
-        let memory = remembers.memory();
-        assert_eq!(Lbfgs::new(1.0, cpu_backend()).recall(&memory.numbers, owned(&memory)), Some(()));
-        for place in 0..memory.slices.len() {
-            let mut slices = owned(&memory);
-            slices[place] = Numbers::Floats(Vec::new());
-            assert_eq!(Lbfgs::new(1.0, cpu_backend()).recall(&memory.numbers, slices), None, "{place}");
+        let memory = owned(&remembers.memory());
+        let recalled = |memory| Lbfgs::new(1.0, cpu_backend()).recall(memory);
+        assert_eq!(recalled(memory.clone()), Some(()));
+        assert!(memory.vectors.len() >= 5, "{:?}", memory.vectors.keys());
+        for name in memory.vectors.keys() {
+            let mut part = memory.clone();
+            part.vectors.remove(name);
+            assert_eq!(recalled(part), None, "{name}");
+        }
+        for name in memory.numbers.keys().filter(|name| !name.starts_with("search.high")) {
+            let mut part = memory.clone();
+            part.numbers.remove(name);
+            assert_eq!(recalled(part), None, "{name}");
         }
     }
 
@@ -366,9 +381,8 @@ mod tests {
             for _ in 0..stop {
                 step(&mut runs[0], &mut x, &mut gradient);
             }
-            let memory = runs[0].memory();
-            let (numbers, slices) = (memory.numbers.clone(), owned(&memory));
-            runs[1].recall(&numbers, slices).unwrap();
+            let memory = owned(&runs[0].memory());
+            runs[1].recall(memory).unwrap();
             let (mut y, mut other) = (x.clone(), gradient.clone());
             for _ in 0..30 {
                 let [first, second] = &mut runs;

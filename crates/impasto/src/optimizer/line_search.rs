@@ -1,6 +1,8 @@
 //! A line search for the strong Wolfe conditions: Nocedal & Wright, "Numerical Optimization", 2nd edition 2006,
 //! algorithms 3.5 and 3.6, turned inside out: it is told one evaluation at a time.
 
+use super::Memory;
+
 /// Sufficient decrease, c₁ of the book.
 const DECREASE: f64 = 1e-4;
 /// Curvature, c₂ of the book for quasi-Newton directions.
@@ -55,25 +57,25 @@ impl LineSearch {
         self.low
     }
 
-    /// The search as numbers.
-    pub(super) fn numbers(&self) -> Vec<f64> {
-        let point = |point: Point| [point.step, point.loss, point.slope];
-        let high = self.high.map(point).into_iter().flatten();
-        [point(self.start), point(self.low)]
-            .into_iter()
-            .flatten()
-            .chain([self.evaluations as f64])
-            .chain(high)
-            .collect()
+    /// Keeps the search in an optimiser's memory.
+    pub(super) fn keep<V>(&self, memory: &mut Memory<V>) {
+        memory.keep_number("search.evaluations", self.evaluations as f64);
+        for (end, point) in [("start", Some(self.start)), ("low", Some(self.low)), ("high", self.high)] {
+            let Some(Point { step, loss, slope }) = point else { continue };
+            memory.keep_number(format!("search.{end}.step"), step);
+            memory.keep_number(format!("search.{end}.loss"), loss);
+            memory.keep_number(format!("search.{end}.slope"), slope);
+        }
     }
 
-    /// The search from its numbers, which are the last.
-    pub(super) fn from_numbers(numbers: &mut impl Iterator<Item = f64>) -> Option<Self> {
-        let mut point = || Some(Point { step: numbers.next()?, loss: numbers.next()?, slope: numbers.next()? });
-        let (start, low) = (point()?, point()?);
-        let evaluations = numbers.next()? as usize;
-        let mut point = || Some(Point { step: numbers.next()?, loss: numbers.next()?, slope: numbers.next()? });
-        Some(Self { start, low, high: point(), evaluations })
+    /// The search that [`keep`](Self::keep) kept.
+    pub(super) fn recall<V>(memory: &mut Memory<V>) -> Option<Self> {
+        let evaluations = memory.take_number("search.evaluations")? as usize;
+        let mut point = |end: &str| {
+            let mut number = |name: &str| memory.take_number(&format!("search.{end}.{name}"));
+            Some(Point { step: number("step")?, loss: number("loss")?, slope: number("slope")? })
+        };
+        Some(Self { start: point("start")?, low: point("low")?, high: point("high"), evaluations })
     }
 
     /// Takes the evaluation at `point.step`. A loss that is not finite counts as infinitely high.

@@ -7,6 +7,7 @@
 mod adam;
 mod lbfgs;
 mod line_search;
+mod memory;
 mod vector;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use serde::Serialize;
 pub use adam::Adam;
 pub use impasto_nn::backend::{Numbers, Slice};
 pub use lbfgs::{Lbfgs, remembered};
+pub use memory::Memory;
 
 use crate::picture::Picture;
 use crate::settings::{OptimizerKind, Settings};
@@ -51,15 +53,6 @@ pub enum Outcome {
     Converged(String),
 }
 
-/// What an optimiser knows: numbers, and slices as long as the picture.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Memory<'a> {
-    /// Exact where they are stored as they are.
-    pub numbers: Vec<f64>,
-    /// Each of the picture's length.
-    pub slices: Vec<Slice<'a>>,
-}
-
 /// Something that moves a picture downhill.
 pub trait Optimizer: Send {
     /// Takes the loss and the gradient at `picture`, and moves `picture` to where it is to be evaluated next.
@@ -71,11 +64,11 @@ pub trait Optimizer: Send {
     fn enlarge(&mut self, growth: Growth);
 
     /// Everything that the next step depends on.
-    fn memory(&self) -> Memory<'_>;
+    fn memory(&self) -> Memory<Slice<'_>>;
 
-    /// Takes back what [`Optimizer::memory`] gave, for a picture of as many values; nothing where it is not from an
-    /// optimiser of this kind.
-    fn recall(&mut self, numbers: &[f64], slices: Vec<Numbers>) -> Option<()>;
+    /// Takes back what [`Optimizer::memory`] gave; nothing where a part is missing or left over, so that it is not from
+    /// an optimiser of this kind.
+    fn recall(&mut self, memory: Memory<Numbers>) -> Option<()>;
 
     /// Whether the answer is the best place evaluated: a line search visits places it will not keep. Adam's moments move
     /// the picture beyond what was evaluated last, and the last place is the best guess.

@@ -2,16 +2,15 @@
 //!
 //! ```text
 //! picture, average                the picture that is evaluated next; the average, where there is one
-//! optimizer.0, optimizer.1, …     what the optimiser knows, each as long as the picture, in floats or halves
-//! optimizer                       f64: its numbers
-//! numbers                         f64: seconds, the weight of the average, the losses of the best
+//! optimizer.NAME                  what the optimiser knows: one f64, or as long as the picture, in floats or halves
+//! elapsed, average_weight         f64: seconds over all sessions; the weight of the average
+//! best_losses                     f64, 4: of the best picture, where there is one: loss, content, style, total variation
 //! history                         f64, evaluations × 5: seconds, loss, content, style, total variation
-//! metadata  format                impasto-painting 3
+//! metadata  format                impasto-painting 4
 //!           settings              TOML, as `impasto paint --print-config` writes it
 //!           progress              JSON: the sizes, how far the run is, hashes of the pictures
 //! ```
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,19 +18,27 @@ use std::time::{Duration, Instant};
 
 use impasto_files::{FileError, LockError, names};
 use impasto_nn::backend::Backend;
+use impasto_nn::formats::{NamedTensor, TensorValues};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Scale;
 use super::state::{Average, State};
 use crate::bytes::hexadecimal;
+use crate::history;
 use crate::memory::Plan;
 use crate::objective::Losses;
-use crate::optimizer::{Numbers, Optimizer, Slice};
+use crate::optimizer::{Memory, Numbers, Optimizer, Slice};
 use crate::settings::Overrides;
-use crate::tensors::{self, Tensors, Values};
+use crate::tensors::{self, Tensors};
 
-const FORMAT: &str = "impasto-painting 3";
+const FORMAT: &str = "impasto-painting 4";
+
+/// What the name of the format begins with, whatever its version.
+const FORMAT_NAME: &str = "impasto-painting ";
+
+/// What the names of the optimiser's tensors begin with.
+const OPTIMIZER: &str = "optimizer.";
 
 /// Writing may take one part of this many of the time.
 const SHARE: f64 = 20.0;
@@ -190,36 +197,39 @@ impl Keeper {
             run: self.run.clone(),
         };
         let progress = serde_json::to_string(&progress).map_err(|error| FileError::of(&self.path, error.into()))?;
-        let texts = [("format", FORMAT.into()), ("settings", self.settings.clone()), ("progress", progress)];
-        let texts: HashMap<String, String> = texts.map(|(key, value)| (key.into(), value)).into();
-        let row = |(seconds, losses): &(f64, Losses)| [&[*seconds][..], &losses.numbers()].concat();
-        let history: Vec<f64> = state.history.iter().flat_map(row).collect();
-        let best = state.best.unwrap_or(Losses { loss: f64::NAN, ..Losses::default() });
-        let weight = state.average.as_ref().map_or(0.0, |average| average.weight);
-        let numbers = [&[elapsed, weight][..], &best.numbers()].concat();
-        let memory = optimizer.memory();
-        let floats = [
-            ("picture".to_owned(), Some(backend.download(&state.picture))),
-            ("average".to_owned(), state.average.as_ref().map(|average| backend.download(&average.sum))),
+        let texts = [("format", FORMAT.to_owned()), ("settings", self.settings.clone()), ("progress", progress)];
+        let mut tensors = vec![
+            doubles("elapsed", vec![elapsed]),
+            doubles("history", history::to_rows(state.history.iter().map(|(seconds, losses)| (*seconds, losses)))),
+            NamedTensor::flat("picture", TensorValues::F32(backend.download(&state.picture))),
         ];
-        let doubles = [("numbers", &numbers[..]), ("history", &history), ("optimizer", &memory.numbers)];
-        let mut all: Vec<(String, Values<'_>)> =
-            doubles.map(|(name, values)| (name.to_owned(), Values::Doubles(values))).into();
-        all.extend(floats.iter().filter_map(|(name, values)| Some((name.clone(), Values::Floats(values.as_deref()?)))));
-        all.extend(memory.slices.iter().enumerate().map(|(i, slice)| (format!("optimizer.{i}"), values(slice))));
-        let written = tensors::write(&self.path, texts, &all);
+        if let Some(best) = &state.best {
+            tensors.push(doubles("best_losses", best.numbers().into()));
+        }
+        if let Some(average) = &state.average {
+            tensors.push(doubles("average_weight", vec![average.weight]));
+            tensors.push(NamedTensor::flat("average", TensorValues::F32(backend.download(&average.sum))));
+        }
+        tensors.extend(of_optimizer(optimizer.memory()));
+        let written = tensors::write(&self.path, &texts.into(), &tensors);
         self.last = Instant::now();
         self.cost = begun.elapsed().as_secs_f64();
         written
     }
 }
 
+fn doubles(name: &str, values: Vec<f64>) -> NamedTensor<'_> {
+    NamedTensor::flat(name, TensorValues::F64(values.into()))
+}
+
 /// What an optimiser knows, to be written.
-fn values<'a>(slice: &'a Slice<'_>) -> Values<'a> {
-    match slice {
-        Slice::Floats(values) => Values::Floats(values),
-        Slice::Halves(values) => Values::Halves(values),
-    }
+fn of_optimizer(memory: Memory<Slice<'_>>) -> impl Iterator<Item = NamedTensor<'_>> {
+    let numbers = memory.numbers.into_iter().map(|(name, number)| (name, TensorValues::F64(vec![number].into())));
+    let vectors = memory.vectors.into_iter().map(|(name, vector)| match vector {
+        Slice::Floats(values) => (name, TensorValues::F32(values)),
+        Slice::Halves(values) => (name, TensorValues::F16(values)),
+    });
+    numbers.chain(vectors).map(|(name, values)| NamedTensor::flat(format!("{OPTIMIZER}{name}"), values))
 }
 
 /// A painting as it was kept.
@@ -241,8 +251,12 @@ impl Kept {
             _ => damaged(error.to_string()),
         })?;
         let tensors = tensors.ok_or_else(|| damaged("it is damaged, cut short, or something else".into()))?;
-        if tensors.text("format") != FORMAT {
-            return Err(CheckpointError::Foreign(path.into()));
+        match tensors.text("format") {
+            FORMAT => {}
+            other if other.starts_with(FORMAT_NAME) => {
+                return Err(damaged("another version of impasto wrote it; resume it with that version".into()));
+            }
+            _ => return Err(CheckpointError::Foreign(path.into())),
         }
         let settings = Overrides::from_toml(tensors.text("settings"), path).map_err(|e| damaged(e.to_string()))?;
         let progress: Progress =
@@ -257,7 +271,7 @@ impl Kept {
 
     /// The iterations made and those wanted.
     pub(super) fn iterations(&mut self) -> (usize, usize) {
-        let made = self.tensors.doubles("history").map_or(0, |history| history.len() / 5);
+        let made = self.tensors.doubles("history").map_or(0, |history| history.len() / history::COLUMNS);
         let to_come = self.progress.scales[self.progress.scale..].iter().map(|scale| scale.iterations).sum::<usize>();
         (made, made + to_come - self.progress.iteration)
     }
@@ -309,22 +323,36 @@ impl Kept {
         let mut floats = |name: &str| self.tensors.floats(name).filter(|values| values.len() == len);
         let picture = backend.upload(floats("picture")?);
         let sum = floats("average").map(|sum| backend.upload(sum));
-        let slice = |i| {
-            let name = format!("optimizer.{i}");
-            let floats = self.tensors.floats(&name).map(Numbers::Floats);
-            floats.or_else(|| self.tensors.halves(&name).map(Numbers::Halves))
+        let average = match sum {
+            Some(sum) => Some(Average { sum, weight: self.number("average_weight")? }),
+            None => None,
         };
-        let slices: Vec<_> = (0..).map_while(slice).collect();
-        if slices.iter().any(|slice| slice.len() != len && !slice.is_empty()) {
-            return None;
-        }
-        optimizer.recall(&self.tensors.doubles("optimizer")?, slices)?;
-        let numbers: [f64; 6] = self.tensors.doubles("numbers")?.try_into().ok()?;
-        let [elapsed, weight, best_losses @ ..] = numbers;
-        let history = self.tensors.doubles("history")?;
-        let history = history.chunks_exact(5).map(|row| (row[0], Losses::from_numbers(&row[1..]))).collect();
-        let best = Some(Losses::from_numbers(&best_losses)).filter(|best| !best.loss.is_nan());
-        let average = sum.map(|sum| Average { sum, weight });
+        optimizer.recall(self.memory(len)?)?;
+        let elapsed = self.number("elapsed")?;
+        let history = history::of_rows(&self.tensors.doubles("history")?);
+        let best = self.tensors.doubles("best_losses").map(|numbers| Losses::from_numbers(&numbers));
         Some((State { scale, iteration, picture, best, average, history, begun }, elapsed))
+    }
+
+    /// A tensor of one number.
+    fn number(&mut self, name: &str) -> Option<f64> {
+        let [number] = self.tensors.doubles(name)?.try_into().ok()?;
+        Some(number)
+    }
+
+    /// What the optimiser knew of a picture of `len` values.
+    fn memory(&mut self, len: usize) -> Option<Memory<Numbers>> {
+        let mut memory = Memory::default();
+        for tensor in self.tensors.names() {
+            let Some(name) = tensor.strip_prefix(OPTIMIZER).map(str::to_owned) else { continue };
+            if let Some(number) = self.number(&tensor) {
+                memory.numbers.insert(name, number);
+                continue;
+            }
+            let floats = self.tensors.floats(&tensor).map(Numbers::Floats);
+            let vector = floats.or_else(|| self.tensors.halves(&tensor).map(Numbers::Halves))?;
+            memory.vectors.insert(name, Some(vector).filter(|vector| vector.len() == len)?);
+        }
+        Some(memory)
     }
 }

@@ -5,19 +5,20 @@
 //! adam.first, adam.second         Adam's moments
 //! elapsed                         f64: seconds, over all sessions
 //! history                         f64, steps × 5: seconds, loss, content, style, total variation
-//! validations                     f64, n × 6: step, seconds, loss, content, style, total variation
-//! metadata  format                impasto-checkpoint 2
+//! validations                     f64, n × 5: the same of every validation
+//! validation_steps                f64, n: the steps made before each
+//! metadata  format                impasto-checkpoint 3
 //!           settings              TOML, as `impasto train --print-config` writes it
 //!           progress              JSON: steps, position in the data, and what else counts
 //! ```
 
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use impasto_files::{FileError, names};
 use impasto_nn::backend::{Backend, Tensor};
+use impasto_nn::formats::{NamedTensor, TensorValues};
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
@@ -26,10 +27,11 @@ use super::learner::Moments;
 use super::pace::{Measured, Pace};
 use super::settings::TrainOverrides;
 use super::settings::TrainSettings;
+use crate::history;
 use crate::objective::Losses;
-use crate::tensors::{self, Tensors, Values};
+use crate::tensors::{self, Tensors};
 
-const FORMAT: &str = "impasto-checkpoint 2";
+const FORMAT: &str = "impasto-checkpoint 3";
 
 /// The file beside a model in which its run is kept.
 pub fn checkpoint_path(model: &Path) -> PathBuf {
@@ -155,26 +157,22 @@ impl State {
         let progress = Progress { adam_steps: self.moments.steps, ..self.progress.clone() };
         let progress = serde_json::to_string(&progress).map_err(|error| failed(error.into()))?;
         let settings = settings.to_toml().map_err(|error| failed(io::Error::other(error)))?;
-        let metadata = [("format", FORMAT.into()), ("settings", settings), ("progress", progress)];
-        let metadata: HashMap<String, String> = metadata.map(|(key, value)| (key.into(), value)).into();
-        let row = |(seconds, losses): &(f64, Losses)| [&[*seconds][..], &losses.numbers()].concat();
-        let history: Vec<f64> = self.history.iter().flat_map(row).collect();
-        let row = |(step, seconds, l): &(usize, f64, Losses)| [&[*step as f64, *seconds][..], &l.numbers()].concat();
-        let validations: Vec<f64> = self.validations.iter().flat_map(row).collect();
-        let Moments { first, second, .. } = &self.moments;
-        let floats = [&self.parameters, &self.good, &self.best, first, second];
-        let [parameters, good, best, first, second] = &floats.map(|tensor| self.backend.download(tensor));
+        let metadata = [("format", FORMAT.to_owned()), ("settings", settings), ("progress", progress)];
+        let floats = |name, tensor| NamedTensor::flat(name, TensorValues::F32(self.backend.download(tensor)));
+        let doubles = |name, values: Vec<f64>| NamedTensor::flat(name, TensorValues::F64(values.into()));
+        let validations = || self.validations.iter();
         let tensors = [
-            ("parameters", Values::Floats(parameters)),
-            ("good", Values::Floats(good)),
-            ("best", Values::Floats(best)),
-            ("adam.first", Values::Floats(first)),
-            ("adam.second", Values::Floats(second)),
-            ("history", Values::Doubles(&history)),
-            ("validations", Values::Doubles(&validations)),
-            ("elapsed", Values::Doubles(&[self.elapsed])),
+            floats("parameters", &self.parameters),
+            floats("good", &self.good),
+            floats("best", &self.best),
+            floats("adam.first", &self.moments.first),
+            floats("adam.second", &self.moments.second),
+            doubles("history", history::to_rows(self.history.iter().map(|(seconds, losses)| (*seconds, losses)))),
+            doubles("validations", history::to_rows(validations().map(|(_, seconds, losses)| (*seconds, losses)))),
+            doubles("validation_steps", validations().map(|(step, ..)| *step as f64).collect()),
+            doubles("elapsed", vec![self.elapsed]),
         ];
-        tensors::write(path, metadata, &tensors.map(|(name, values)| (name.to_owned(), values)))
+        tensors::write(path, &metadata.into(), &tensors)
     }
 }
 
@@ -240,11 +238,11 @@ impl Checkpoint {
         let moments =
             Moments { steps: self.progress.adam_steps, first: floats("adam.first")?, second: floats("adam.second")? };
         let (parameters, good, best) = (floats("parameters")?, floats("good")?, floats("best")?);
-        let history = self.tensors.doubles("history")?;
-        let history: Vec<_> = history.chunks_exact(5).map(|row| (row[0], Losses::from_numbers(&row[1..]))).collect();
-        let validations = self.tensors.doubles("validations")?;
-        let of_row = |row: &[f64]| (row[0] as usize, row[1], Losses::from_numbers(&row[2..]));
-        let validations = validations.chunks_exact(6).map(of_row).collect();
+        let history = history::of_rows(&self.tensors.doubles("history")?);
+        let steps = self.tensors.doubles("validation_steps")?;
+        let validations = history::of_rows(&self.tensors.doubles("validations")?);
+        let validations = steps.iter().zip(validations).map(|(step, (seconds, l))| (*step as usize, seconds, l));
+        let validations = validations.collect();
         let elapsed = *self.tensors.doubles("elapsed")?.first()?;
         let progress = Some(self.progress.clone()).filter(|progress| progress.step == history.len())?;
         Some(State { backend, progress, elapsed, parameters, good, moments, best, history, validations })

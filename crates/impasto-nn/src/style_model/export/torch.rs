@@ -1,10 +1,11 @@
 //! What pytorch/examples' `TransformerNet` loads.
 
 use super::factor;
+use crate::formats::NamedTensor;
 use crate::style_model::{
     StyleDtype, StyleModel, StyleModelError,
     import::layer_names,
-    write::{Tensor, safetensors},
+    write::{safetensors, stored},
 };
 use impasto_kernels::StyleNetShape;
 
@@ -19,11 +20,11 @@ pub(super) fn to_bytes(model: &StyleModel) -> Result<Vec<u8>, StyleModelError> {
         return Err(StyleModelError::Unwritable { detail });
     }
     // What the libraries around PyTorch look for.
-    safetensors(&tensors(model), StyleDtype::F32, [("format", "pt".to_owned())])
+    safetensors(&tensors(model)?, &[("format", "pt".to_owned())].into())
 }
 
 /// All tensors in the order of PyTorch's network.
-fn tensors(model: &StyleModel) -> Vec<Tensor<'static>> {
+fn tensors(model: &StyleModel) -> Result<Vec<NamedTensor<'static>>, StyleModelError> {
     let mut parameters = model.shape.parameters().into_iter();
     let mut next = |factor: f32| {
         let parameter = parameters.next();
@@ -34,17 +35,19 @@ fn tensors(model: &StyleModel) -> Vec<Tensor<'static>> {
         let (outputs, k) = (layer.out_channels, layer.kernel);
         let factor = factor(layer.role);
         let mut push = |name: String, shape: &[usize], values: Vec<f32>| {
-            tensors.push(Tensor { name, shape: shape.into(), values: values.into() });
+            let values = stored(&name, values, StyleDtype::F32)?;
+            tensors.push(NamedTensor { name: name.into(), shape: shape.into(), values });
+            Ok(())
         };
-        push(format!("{convolution}.conv2d.weight"), &[outputs, layer.in_channels, k, k], next(factor));
+        push(format!("{convolution}.conv2d.weight"), &[outputs, layer.in_channels, k, k], next(factor))?;
         match norm {
             Some(norm) => {
-                push(format!("{convolution}.conv2d.bias"), &[outputs], vec![0.0; outputs]);
-                push(format!("{norm}.weight"), &[outputs], next(1.0));
-                push(format!("{norm}.bias"), &[outputs], next(1.0));
+                push(format!("{convolution}.conv2d.bias"), &[outputs], vec![0.0; outputs])?;
+                push(format!("{norm}.weight"), &[outputs], next(1.0))?;
+                push(format!("{norm}.bias"), &[outputs], next(1.0))?;
             }
-            None => push(format!("{convolution}.conv2d.bias"), &[outputs], next(factor)),
+            None => push(format!("{convolution}.conv2d.bias"), &[outputs], next(factor))?,
         }
     }
-    tensors
+    Ok(tensors)
 }
