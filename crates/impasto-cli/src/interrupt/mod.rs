@@ -21,7 +21,7 @@ const SIGNALLED: u8 = 128;
 const SIGINT: u8 = 2;
 
 /// How often a thread checks for a signal.
-const POLL: Duration = Duration::from_millis(20);
+const POLL: Duration = Duration::from_millis(5);
 
 /// What the handlers write.
 #[derive(Default)]

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::LONGEST_HEADER;
 
-/// This many numbers are turned into bytes at a time.
-const CHUNK: usize = 4096;
+/// This many bytes are written at a time, which a processor's cache holds.
+const CHUNK_BYTES: usize = 1 << 18;
 
 /// A tensor to write.
 #[derive(Clone, Debug)]
@@ -73,11 +73,11 @@ impl TensorValues<'_> {
 }
 
 fn write_all<T: Copy, const N: usize>(values: &[T], bytes: fn(T) -> [u8; N], out: &mut dyn Write) -> io::Result<()> {
-    let mut buffer = Vec::with_capacity(N * CHUNK);
-    for values in values.chunks(CHUNK) {
-        buffer.clear();
-        values.iter().for_each(|value| buffer.extend_from_slice(&bytes(*value)));
-        out.write_all(&buffer)?;
+    let mut buffer = vec![[0; N]; values.len().min(CHUNK_BYTES / N)];
+    for values in values.chunks(CHUNK_BYTES / N) {
+        let buffer = &mut buffer[..values.len()];
+        buffer.iter_mut().zip(values).for_each(|(to, value)| *to = bytes(*value));
+        out.write_all(buffer.as_flattened())?;
     }
     Ok(())
 }

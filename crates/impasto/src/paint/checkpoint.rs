@@ -22,8 +22,8 @@ use impasto_nn::formats::{NamedTensor, TensorValues};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Scale;
 use super::state::{Average, State};
+use super::{PaintEvent, Scale};
 use crate::bytes::hexadecimal;
 use crate::history;
 use crate::memory::Plan;
@@ -173,18 +173,24 @@ impl Keeper {
         Self { run: run.unwrap_or_default(), ..self }
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Whether it is time.
     pub(super) fn due(&self) -> bool {
         self.last.elapsed() >= self.every.max(Duration::from_secs_f64(SHARE * self.cost))
     }
 
-    /// Writes the run as it stands.
-    pub(super) fn keep(&mut self, now: Snapshot<'_>) -> Result<(), FileError> {
-        let begun = Instant::now();
+    /// Writes the run as it stands; what to tell of it. Where that fails the checkpoint before it stays.
+    pub(super) fn keep(&mut self, now: Snapshot<'_>) -> PaintEvent {
+        let (begun, iteration) = (Instant::now(), now.state.history.len());
+        let written = self.write(now);
+        self.last = Instant::now();
+        self.cost = begun.elapsed().as_secs_f64();
+        match written {
+            Ok(()) => PaintEvent::Checkpoint { iteration, path: self.path.clone() },
+            Err(error) => PaintEvent::Warning { message: error.to_string() },
+        }
+    }
+
+    fn write(&self, now: Snapshot<'_>) -> Result<(), FileError> {
         let Snapshot { state, optimizer, scales, plans, backend, elapsed } = now;
         let progress = Progress {
             scales: scales.to_vec(),
@@ -211,10 +217,7 @@ impl Keeper {
             tensors.push(NamedTensor::flat("average", TensorValues::F32(backend.download(&average.sum))));
         }
         tensors.extend(of_optimizer(optimizer.memory()));
-        let written = tensors::write(&self.path, &texts.into(), &tensors);
-        self.last = Instant::now();
-        self.cost = begun.elapsed().as_secs_f64();
-        written
+        tensors::write(&self.path, &texts.into(), &tensors)
     }
 }
 

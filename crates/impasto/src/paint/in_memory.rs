@@ -26,7 +26,7 @@ pub fn paint(
     context: &Context<'_>,
 ) -> Result<Painting, PaintError> {
     match paint_kept(scene.clone(), settings, network, Keeping::default(), context)? {
-        Ran::Painted(painting) => Ok(painting),
+        Ran::Painted(painting, _) => Ok(painting),
         Ran::Released => unreachable!("a run without a checkpoint keeps its memory"),
     }
 }
@@ -43,7 +43,10 @@ pub(super) fn paint_kept(
     let finish = Arc::new(Finish::new(&scene.content, settings.colors));
     let scene = prepared(scene, settings.colors);
     match paint_prepared(scene, settings, network, keeping, finish.clone(), context)? {
-        Ran::Painted(painting) => Ok(Ran::Painted(Painting { picture: finish.picture(painting.picture), ..painting })),
+        Ran::Painted(painting, checkpoint) => {
+            let picture = finish.picture(painting.picture);
+            Ok(Ran::Painted(Painting { picture, ..painting }, checkpoint))
+        }
         released @ Ran::Released => Ok(released),
     }
 }

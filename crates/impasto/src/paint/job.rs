@@ -7,6 +7,7 @@ use impasto_files::{Clash, FileError, Lock};
 use super::checkpoint::{Keeper, Kept, checkpoint_path};
 use super::in_memory::paint_kept;
 use super::inputs::{InputHash, InputReader, read_limits};
+use super::last_checkpoint::Writing;
 use super::pyramid::scales;
 use super::run::{Keeping, Ran};
 use super::{CheckpointError, MaskError, Masks, PaintError, PaintEvent, PaintPlan, Painting, Scene, plan};
@@ -209,8 +210,11 @@ impl PaintJob {
                 let _ = impasto_files::remove(&self.checkpoint);
             }
         })?;
-        let Ran::Painted(painting) = ran else { return Ok(None) };
+        let Ran::Painted(painting, checkpoint) = ran else { return Ok(None) };
         self.save(&painting, &output, context)?;
+        if let Some(event) = checkpoint.and_then(Writing::end) {
+            context.tell(event);
+        }
         if let Some(path) = &self.curve {
             curve::write(&painting.history, &painting.begun, path)?;
         }

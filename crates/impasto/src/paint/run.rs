@@ -8,33 +8,34 @@ use impasto_nn::vgg::Preprocessing;
 
 use super::checkpoint::{Keeper, Kept, Snapshot};
 use super::finish::Finish;
+use super::last_checkpoint::Writing;
 use super::state::{Average, State};
 use super::{PaintError, PaintEvent, Painting, Scale, Scene, start};
 use crate::device::Machine;
 use crate::job::{Context, Control, ControlState, End, Interruption, OnRelease, Stopped};
 use crate::memory::Plan;
-use crate::objective::{Losses, Objective, Protected, Weights};
+use crate::objective::{Losses, Objective, Weights};
 use crate::optimizer::{self, Growth, Optimizer, Outcome};
 use crate::picture::Picture;
 use crate::settings::Settings;
 
 /// A painting between its first and its last step.
 pub(super) struct Run<'a> {
-    scene: Scene,
+    pub(super) scene: Scene,
     settings: &'a Settings,
-    scales: Vec<Scale>,
+    pub(super) scales: Vec<Scale>,
     /// How each size passes through the network.
-    plans: Vec<Plan>,
-    objective: Objective,
-    optimizer: Box<dyn Optimizer>,
-    backend: Arc<dyn Backend>,
-    state: State,
-    clock: Clock,
-    keeper: Option<Keeper>,
+    pub(super) plans: Vec<Plan>,
+    pub(super) objective: Objective,
+    pub(super) optimizer: Box<dyn Optimizer>,
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) state: State,
+    pub(super) clock: Clock,
+    pub(super) keeper: Option<Keeper>,
     save_snapshot: Option<SaveSnapshot<'a>>,
     finish: Arc<Finish>,
-    interruption: Interruption,
-    context: &'a Context<'a>,
+    pub(super) interruption: Interruption,
+    pub(super) context: &'a Context<'a>,
 }
 
 /// Writes the picture after this many iterations.
@@ -65,8 +66,8 @@ pub(super) struct Setup<'a> {
 
 /// How a run came to its end.
 pub(super) enum Ran {
-    /// With a picture.
-    Painted(Painting),
+    /// With a picture; of a run that was stopped, with the checkpoint that is being written.
+    Painted(Painting, Option<Writing>),
     /// It gave its memory back; the checkpoint holds all of it.
     Released,
 }
@@ -153,12 +154,9 @@ impl<'a> Run<'a> {
                     return Ok(Ran::Released);
                 }
                 ScaleEnd::Halted(Halt::Stop) if self.state.history.is_empty() => return Err(Stopped.into()),
-                ScaleEnd::Halted(Halt::Stop) => {
-                    self.keep(true);
-                    return Ok(Ran::Painted(self.finish(End::Stopped)));
-                }
-                ScaleEnd::Complete if last => return Ok(Ran::Painted(self.finish(End::Complete))),
-                ScaleEnd::Converged(reason) if last => return Ok(Ran::Painted(self.finish(End::Converged(reason)))),
+                ScaleEnd::Halted(Halt::Stop) => return Ok(self.end(End::Stopped)),
+                ScaleEnd::Complete if last => return Ok(self.end(End::Complete)),
+                ScaleEnd::Converged(reason) if last => return Ok(self.end(End::Converged(reason))),
                 ScaleEnd::Complete | ScaleEnd::Converged(_) => self.grow(),
             }
         }
@@ -286,11 +284,7 @@ impl<'a> Run<'a> {
             backend: &*self.backend,
             elapsed: self.clock.elapsed(),
         };
-        let written = keeper.keep(now);
-        let event = match written {
-            Ok(()) => PaintEvent::Checkpoint { iteration: self.state.history.len(), path: keeper.path().into() },
-            Err(error) => PaintEvent::Warning { message: error.to_string() },
-        };
+        let event = keeper.keep(now);
         self.context.tell(event);
     }
 
@@ -342,60 +336,10 @@ impl<'a> Run<'a> {
         self.optimizer.enlarge(Growth { from, to });
         self.state.grow(self.backend.upload(picture));
     }
-
-    /// The best picture there is: that of the line search; or the average, where its loss is lower than that of the last.
-    /// Of a run that was stopped nothing is evaluated any more.
-    fn finish(mut self, end: End) -> Painting {
-        let mut picture = self.state.shown(self.optimizer.as_ref(), &*self.backend);
-        let last_step = self.state.history.last().map(|(_, losses)| *losses).unwrap_or_default();
-        let losses = match self.state.best {
-            Some(losses) => losses,
-            None if end == End::Stopped => last_step,
-            None => {
-                let losses = self.objective.value_of(&picture);
-                let last = self.state.average.is_some().then(|| self.objective.value_of(&self.state.picture));
-                match last.filter(|last| last.loss < losses.loss) {
-                    _ if self.interruption.take() => last_step,
-                    Some(last) => {
-                        picture = std::mem::replace(&mut self.state.picture, self.backend.zeros(0));
-                        last
-                    }
-                    None => losses,
-                }
-            }
-        };
-        let last = self.state.scale + 1 == self.scales.len();
-        if last {
-            self.objective.show(&mut picture);
-        }
-        self.objective.release();
-        let picture = self.picture(picture);
-        let picture = if last { picture } else { self.enlarged(&picture) };
-        let (iteration, elapsed) = (self.state.history.len(), self.clock.elapsed());
-        self.context.tell(PaintEvent::Finished { iteration, elapsed, end: end.clone(), losses });
-        Painting { picture, losses, history: self.state.history, begun: self.state.begun, end }
-    }
-}
-
-impl Run<'_> {
-    /// The picture of a run that was stopped at a smaller size, at the size of the whole run. What is protected is the
-    /// content at that size, not enlarged from the smaller one.
-    fn enlarged(&self, picture: &Picture) -> Picture {
-        let Scale { height, width, .. } = self.scales[self.scales.len() - 1];
-        let mut picture = picture.resized(height, width);
-        let content = self.scene.content.resized(height, width);
-        if let Some(stays) = self.scene.masks.regions(&content).protect {
-            let backend = &self.backend;
-            let mut shown = backend.upload(picture.into_data());
-            Protected::new(backend.clone(), &content, stays).lay_over(&mut shown);
-            picture = Picture::from_planar(height, width, backend.take(shown));
-        }
-        picture
-    }
 }
 
 /// The time of a run, without its pauses.
-struct Clock {
+pub(super) struct Clock {
     begun: Instant,
     control: Control,
     /// The time that the job had been paused when the run began.
@@ -412,7 +356,7 @@ impl Clock {
         Self { begun: Instant::now(), control, paused, before, scale: (before, 0) }
     }
 
-    fn elapsed(&self) -> f64 {
+    pub(super) fn elapsed(&self) -> f64 {
         let paused = self.control.paused().saturating_sub(self.paused);
         self.before + self.begun.elapsed().saturating_sub(paused).as_secs_f64()
     }
