@@ -18,35 +18,15 @@ use super::content_target::ContentTarget;
 use super::in_parallel::in_parallel;
 use super::layer_styles::{LayerStyles, StyleGradient};
 use super::losses::Losses;
-use super::regions::Regions;
-use super::style::{StyleFeature, StyleLayer};
+use super::style::StyleTarget;
 use super::style_loss::PlanarFeature;
 use super::style_losses::Maker;
 use super::sums::{DistanceSum, MomentSum};
 use super::tiles::{Reach, Tile};
 use super::total_variation::total_variation;
-use super::weights::{RELATIVE_UNIT, Weights, mean_square};
+use super::weights::Weights;
 use crate::device::Machine;
 use crate::layout::Layout;
-use crate::picture::Picture;
-use crate::settings::LossScale;
-
-/// How a picture should look: the moments of one or more styles at every style layer, for any size.
-#[derive(Clone, Debug)]
-pub struct StyleTarget {
-    /// For each style layer of the weights, each style and its share of the blend.
-    layers: Vec<Vec<(f64, StyleLayer)>>,
-    /// A factor of the style loss, 1 but where training begins gently.
-    pub(crate) share: f64,
-}
-
-/// Moments of a content, which units are found by.
-struct Energies {
-    /// For each content layer.
-    content: Vec<MomentSum>,
-    /// For each style layer, at each place.
-    style: Vec<Vec<MomentSum>>,
-}
 
 /// What the losses are functions of.
 struct Sums {
@@ -72,10 +52,10 @@ struct TargetWindow<'a> {
 
 /// The perceptual loss of Gatys et al. 2015 on a trunk, and its gradient.
 pub struct Perceptual {
-    trunk: Box<dyn DeviceTrunk>,
-    backend: Arc<dyn Backend>,
-    weights: Weights,
-    layout: Layout,
+    pub(super) trunk: Box<dyn DeviceTrunk>,
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) weights: Weights,
+    pub(super) layout: Layout,
     /// The window of a picture that the trunk processes, and the gradient with respect to it.
     window: Tensor,
     window_gradient: Tensor,
@@ -152,138 +132,26 @@ impl Perceptual {
         (size_of::<f32>() * taps.sum::<usize>()) as u64
     }
 
-    /// Looks at a content, all of which counts.
-    pub fn content(&mut self, content: &Picture) -> ContentTarget {
-        self.content_within(content, &Regions::default(), &[])
-    }
-
-    /// Looks at a content that counts as the regions say, for styles with these shares of the blend.
-    ///
-    /// # Panics
-    /// If a region is not of the content's size.
-    pub fn content_within(&mut self, content: &Picture, regions: &Regions, shares: &[f64]) -> ContentTarget {
-        let size = (content.height(), content.width());
-        regions.check(size.0 * size.1);
-        let tiles = self.layout.tiles(size, self.weights.reach());
-        let visible = regions.visible().map(<[f32]>::to_vec);
-        let (places, place_of_style) = regions.places(regions.styles.len().max(1));
-        let mut target = ContentTarget {
-            height: size.0,
-            width: size.1,
-            visible,
-            places,
-            place_of_style,
-            strengths: regions.strengths(shares),
-            ..ContentTarget::default()
-        };
-        let mut energies = Energies {
-            content: vec![MomentSum::default(); self.weights.content.len()],
-            style: vec![vec![MomentSum::default(); target.places.len()]; self.weights.style.len()],
-        };
-        target.features =
-            tiles.iter().map(|tile| self.content_features(content, tile, &target, &mut energies)).collect();
-        target.tiles = tiles;
-        self.set_units(&mut target, energies);
-        target
-    }
-
-    /// The features of a window at every content layer; moments are added to `energies` where units need them.
-    fn content_features(
-        &mut self,
-        content: &Picture,
-        tile: &Tile,
-        target: &ContentTarget,
-        energies: &mut Energies,
-    ) -> Vec<Feature> {
-        let relative = self.weights.scale == LossScale::Relative;
-        if self.weights.content.is_empty() && !relative {
-            return Vec::new();
-        }
-        let places = if relative { target.places.len() } else { 0 };
-        let places: Vec<_> = (0..places).map(|place| target.place(place)).collect();
-        let found = self.forward(Input::Host(content.data()), target.size(), tile, false, &places);
-        if relative {
-            energies.style.iter_mut().flatten().zip(found).for_each(|(energy, moments)| energy.add(moments));
-            for ((tap, _), energy) in self.weights.content.iter().zip(&mut energies.content) {
-                let weights = self.weights.position_weights(&*self.trunk, *tap, tile, target.visible());
-                energy.add(self.trunk.moments(*tap, weights.as_deref()));
-            }
-        }
-        self.weights.content.iter().map(|&(tap, _)| self.trunk.capture(tap)).collect()
-    }
-
-    /// For each content layer, the factor that makes `Σ(F−P)² / (2·C·M)` what the loss scale says; for each style layer,
-    /// what the style's unit is completed by.
-    fn set_units(&self, target: &mut ContentTarget, energies: Energies) {
-        let relative = |energy: MomentSum| match mean_square(&energy.finish()) {
-            whole if whole > 0.0 => 2.0 * RELATIVE_UNIT / whole,
-            _ => 0.0,
-        };
-        if self.weights.scale == LossScale::Absolute {
-            target.units = vec![1.0; energies.content.len()];
-            return;
-        }
-        target.units = energies.content.into_iter().map(relative).collect();
-        let of_places = |places: Vec<MomentSum>| places.into_iter().map(|sum| mean_square(&sum.finish())).collect();
-        target.mean_squares = Some(energies.style.into_iter().map(of_places).collect());
-    }
-
-    /// The targets of styles, each with its share of the blend.
-    pub fn style(&mut self, styles: &[(Picture, f64)]) -> StyleTarget {
-        let mut target = StyleTarget { layers: vec![Vec::new(); self.weights.style.len()], share: 1.0 };
-        for (picture, share) in styles {
-            self.add_style(&mut target, picture, *share);
-        }
-        target
-    }
-
-    /// Looks at one more style; what is transparent in it does not count.
-    fn add_style(&mut self, target: &mut StyleTarget, picture: &Picture, share: f64) {
-        if target.layers.is_empty() {
-            return;
-        }
-        let size = (picture.height(), picture.width());
-        let visible = picture.alpha().map(|visible| (visible, size.1));
-        let mut sums = vec![MomentSum::default(); target.layers.len()];
-        for tile in self.layout.tiles(size, self.weights.reach()) {
-            let found = self.forward(Input::Host(picture.data()), size, &tile, false, &[visible]);
-            sums.iter_mut().zip(found).for_each(|(sum, moments)| sum.add(moments));
-        }
-        let (kind, scale) = (self.weights.style_loss, self.weights.scale);
-        let tile = Tile::whole(size);
-        for (index, (layer, sum)) in target.layers.iter_mut().zip(sums).enumerate() {
-            let (moments, tap) = (sum.finish(), self.weights.style[index].0);
-            let own = self.needs_features().then(|| self.trunk.features(tap));
-            let weights = own.as_ref().and_then(|_| self.weights.position_weights(&*self.trunk, tap, &tile, visible));
-            let planar = own.as_ref().map(|values| PlanarFeature {
-                values,
-                channels: moments.channels,
-                weights: weights.as_deref(),
-            });
-            let feature = StyleFeature { moments: &moments, planar };
-            layer.push((share, StyleLayer::new(kind, scale, self.backend.host(), &feature)));
-        }
-    }
-
     /// Whether the style loss needs features and not only their moments; then pictures are never in tiles.
     pub fn needs_features(&self) -> bool {
         matches!(Maker::of(self.weights.style_loss), Maker::OfFeatures(_))
     }
 
-    /// The losses of a planar `3 × height × width` picture, RGB 0–255, without a gradient.
+    /// The losses of a planar `3 × height × width` picture, RGB 0–255, without a gradient; zeros if it was interrupted.
     ///
     /// # Panics
     /// If the picture is not of the content's size.
     pub fn value(&mut self, picture: &Tensor, content: &ContentTarget, style: &StyleTarget) -> Losses {
         let sums = self.measure(picture, content, false);
-        let (mut losses, _) = self.losses(&sums, content, style);
+        let Some((mut losses, _)) = self.losses(&sums, content, style) else { return Losses::default() };
         losses.style += self.feature_losses(content, style, false).0;
         let unasked = if self.weights.total_variation > 0.0 { picture.len() } else { 0 };
         let mut unasked = self.backend.zeros(unasked);
         self.with_variation(losses, picture, content, &mut unasked)
     }
 
-    /// The losses of a picture; their gradient with respect to it is written to `gradient`.
+    /// The losses of a picture; their gradient with respect to it is written to `gradient`. If it was interrupted the
+    /// losses are zeros, and the gradient is whatever it was.
     ///
     /// # Panics
     /// If the picture or the gradient is not of the content's size.
@@ -295,7 +163,7 @@ impl Perceptual {
         gradient: &mut Tensor,
     ) -> Losses {
         let sums = self.measure(picture, content, true);
-        let (mut losses, of_moments) = self.losses(&sums, content, style);
+        let Some((mut losses, of_moments)) = self.losses(&sums, content, style) else { return Losses::default() };
         let (of_styles, of_features) = self.feature_losses(content, style, true);
         losses.style += of_styles;
         if self.weights.content.is_empty() && self.weights.style.is_empty() {
@@ -325,7 +193,7 @@ impl Perceptual {
     }
 
     /// Runs a window of a picture through the trunk. Its moments: for each style layer, those at each place.
-    fn forward(
+    pub(super) fn forward(
         &mut self,
         picture: Input<'_>,
         size: (usize, usize),
@@ -371,8 +239,13 @@ impl Perceptual {
         Sums { contents: distances, styles: moments.into_iter().map(finished).collect() }
     }
 
-    /// Content and style, and for each style layer the gradients at each place.
-    fn losses(&self, sums: &Sums, content: &ContentTarget, style: &StyleTarget) -> (Losses, Vec<Vec<StyleGradient>>) {
+    /// Content and style, and for each style layer the gradients at each place; nothing if the evaluation was interrupted.
+    fn losses(
+        &self,
+        sums: &Sums,
+        content: &ContentTarget,
+        style: &StyleTarget,
+    ) -> Option<(Losses, Vec<Vec<StyleGradient>>)> {
         let mut losses = Losses::default();
         let channels = content.features.first().into_iter().flatten().map(|target| target.shape.channels);
         let layers = sums.contents.iter().zip(&self.weights.content).zip(&content.units).zip(channels);
@@ -385,10 +258,11 @@ impl Perceptual {
         let layers = sums.styles.iter().zip(factors).zip(&style.layers).enumerate();
         let jobs: Vec<_> =
             layers.map(|(layer, ((places, factor), targets))| LayerStyles { layer, places, factor, targets }).collect();
-        let threads = self.backend.host().threads().count();
-        let of_layers = in_parallel(jobs, threads, |job| job.loss(content));
+        let threads = self.backend.host().threads();
+        let loss = |job: LayerStyles<'_>| (!threads.interrupted()).then(|| job.loss(content));
+        let of_layers: Vec<_> = in_parallel(jobs, threads.count(), loss).into_iter().collect::<Option<_>>()?;
         losses.style = of_layers.iter().map(|(loss, _)| loss).sum();
-        (losses, of_layers.into_iter().map(|(_, gradients)| gradients).collect())
+        (!threads.interrupted()).then(|| (losses, of_layers.into_iter().map(|(_, gradients)| gradients).collect()))
     }
 
     /// The losses of features, of the whole picture that the trunk saw last, and for each style layer the gradient of its

@@ -10,6 +10,15 @@ use super::weights::{RELATIVE_UNIT, mean_square};
 use crate::device::Cpu;
 use crate::settings::{LossScale, StyleLossKind};
 
+/// How a picture should look: the moments of one or more styles at every style layer, for any size.
+#[derive(Clone, Debug)]
+pub struct StyleTarget {
+    /// For each style layer of the weights, each style and its share of the blend.
+    pub(super) layers: Vec<Vec<(f64, StyleLayer)>>,
+    /// A factor of the style loss, 1 but where training begins gently.
+    pub(crate) share: f64,
+}
+
 /// A style at one layer, as a loss needs it.
 #[derive(Clone, Debug)]
 pub(super) struct StyleLayer {
