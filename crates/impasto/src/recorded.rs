@@ -47,10 +47,26 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
+/// The same of a network that is a file.
+pub(crate) fn absolute_network(network: &str) -> Option<String> {
+    let path = Path::new(network);
+    path.is_file().then(|| absolute(path).to_string_lossy().into_owned())
+}
+
 /// A path from the folder that the program runs in, if it lies below that.
 pub(crate) fn shown(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).map_or_else(|_| path.to_owned(), Path::to_owned)
+}
+
+/// The first setting that is given and differs from what a record was made with, as its flag is called, and what it was;
+/// those in `free` may differ. Both are TOML.
+pub(crate) fn first_other(given: &str, made: &str, free: &[&str]) -> Option<(String, String)> {
+    let table = |text: &str| text.parse::<toml::Table>().unwrap_or_default();
+    let (given, made) = (table(given), table(made));
+    let (key, _) =
+        given.iter().find(|(key, value)| !free.contains(&key.as_str()) && made.get(key.as_str()) != Some(value))?;
+    Some((key.replace('_', "-"), made.get(key).map_or_else(|| "none".into(), toml::Value::to_string)))
 }
 
 /// Looks for what a record names.

@@ -16,7 +16,7 @@ use crate::job::{Context, End, Job, Stopped};
 use crate::network::{NetworkError, network};
 use crate::own_runs;
 use crate::picture::{KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, WriteError};
-use crate::recorded::{Finder, MissingFiles};
+use crate::recorded::{Finder, MissingFiles, first_other};
 use crate::settings::{Init, Overrides, Settings, SettingsError, StyleFile, in_range};
 
 /// Why a job was not done.
@@ -381,24 +381,14 @@ fn with_paths(path: &Path, run: &str, given: &Overrides, made: Overrides) -> Res
 
 /// Compares all that is given with what a checkpoint was made with; of files, the names.
 fn refuse_other_settings(path: &Path, given: &Overrides, made: &Overrides) -> Result<(), JobError> {
-    let table = |overrides: &Overrides| {
-        let names = overrides.clone().with_file_names();
-        Ok::<_, SettingsError>(names.to_toml()?.parse::<toml::Table>().unwrap_or_default())
-    };
-    let (given_table, made_table) = (table(given)?, table(made)?);
-    let other = given_table
-        .iter()
-        .find(|(key, value)| !FREE.contains(&key.as_str()) && made_table.get(key.as_str()) != Some(value));
-    let refuse = |setting: &str, was: String| {
-        let (path, setting) = (path.into(), setting.replace('_', "-"));
-        Err(CheckpointError::OtherSetting { path, setting, was }.into())
-    };
-    if let Some((key, _)) = other {
-        return refuse(key, made_table.get(key).map_or_else(|| "none".into(), toml::Value::to_string));
+    let refuse = |setting: String, was| Err(CheckpointError::OtherSetting { path: path.into(), setting, was }.into());
+    let text = |overrides: &Overrides| overrides.clone().with_file_names().to_toml();
+    if let Some((setting, was)) = first_other(&text(given)?, &text(made)?, &FREE) {
+        return refuse(setting, was);
     }
     let weights = |styles: &[StyleFile]| styles.iter().map(|style| style.weight).collect::<Vec<_>>();
     if !given.style.is_empty() && weights(&given.style) != weights(&made.style) {
-        return refuse("style", made.style.iter().map(StyleFile::to_string).collect::<Vec<_>>().join(", "));
+        return refuse("style".into(), made.style.iter().map(StyleFile::to_string).collect::<Vec<_>>().join(", "));
     }
     Ok(())
 }

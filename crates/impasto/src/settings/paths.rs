@@ -16,7 +16,6 @@ impl Overrides {
 
     /// The files alone, by paths that do not depend on the folder that the program runs in.
     pub(crate) fn absolute_paths(&self) -> Self {
-        let network = self.network.clone().filter(|network| Path::new(network).is_file());
         let files = Self {
             content: self.content.clone(),
             style: self.style.clone(),
@@ -25,7 +24,7 @@ impl Overrides {
             output: self.output.clone(),
             curve: self.curve.clone(),
             init: self.init.clone().filter(|init| matches!(init, Init::File(_))),
-            network: network.map(|network| recorded::absolute(Path::new(&network)).to_string_lossy().into_owned()),
+            network: self.network.as_deref().and_then(recorded::absolute_network),
             ..Self::default()
         };
         files.map_paths(recorded::absolute)

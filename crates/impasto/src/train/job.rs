@@ -12,7 +12,7 @@ use super::values::TrainStyle;
 use crate::curve::CurveFormat;
 use crate::own_runs;
 use crate::picture::{Picture, PictureFormat, settings_of};
-use crate::recorded::Finder;
+use crate::recorded::{Finder, first_other};
 use crate::settings::SettingsError;
 
 /// Settings that a resumed run may change: they end it sooner or later, or change nothing in it.
@@ -237,23 +237,14 @@ fn with_paths(
 
 /// Compares all that is given with what a checkpoint was made with; of files, the names.
 fn refuse_other_settings(path: &Path, given: &TrainOverrides, made: &TrainOverrides) -> Result<(), TrainError> {
-    let table = |overrides: &TrainOverrides| {
-        let names = overrides.clone().with_file_names();
-        Ok::<_, SettingsError>(names.to_toml()?.parse::<toml::Table>().unwrap_or_default())
-    };
-    let (given_table, made_table) = (table(given)?, table(made)?);
-    let other = given_table
-        .iter()
-        .find(|(key, value)| !FREE.contains(&key.as_str()) && made_table.get(key.as_str()) != Some(value));
-    let refuse =
-        |setting: &str, was: String| TrainError::OtherSetting { path: path.into(), setting: setting.into(), was };
-    if let Some((key, _)) = other {
-        let was = made_table.get(key).map_or_else(|| "none".into(), toml::Value::to_string);
-        return Err(refuse(&key.replace('_', "-"), was));
+    let refuse = |setting: String, was| Err(TrainError::OtherSetting { path: path.into(), setting, was });
+    let text = |overrides: &TrainOverrides| overrides.clone().with_file_names().to_toml();
+    if let Some((setting, was)) = first_other(&text(given)?, &text(made)?, &FREE) {
+        return refuse(setting, was);
     }
     let names = |styles: &[TrainStyle]| styles.iter().map(|s| format!("{}:{}", s.name, s.weight)).collect::<Vec<_>>();
     if !given.style.is_empty() && names(&given.style) != names(&made.style) {
-        return Err(refuse("style", names(&made.style).join(", ")));
+        return refuse("style".into(), names(&made.style).join(", "));
     }
     Ok(())
 }

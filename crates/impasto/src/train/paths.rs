@@ -16,7 +16,6 @@ impl TrainOverrides {
 
     /// The files alone, by paths that do not depend on the folder that the program runs in.
     pub(super) fn absolute_paths(&self) -> Self {
-        let network = self.network.clone().filter(|network| Path::new(network).is_file());
         let files = Self {
             style: self.style.clone(),
             photos: self.photos.clone(),
@@ -24,7 +23,7 @@ impl TrainOverrides {
             from: self.from.clone(),
             preview: self.preview.clone(),
             curve: self.curve.clone(),
-            network: network.map(|network| recorded::absolute(Path::new(&network)).to_string_lossy().into_owned()),
+            network: self.network.as_deref().and_then(recorded::absolute_network),
             ..Self::default()
         };
         files.map_paths(recorded::absolute)
