@@ -60,7 +60,7 @@ fn outputs_that_cannot_be() {
     nothing_left(&studio, &["file", "folder.png"]);
 }
 
-/// The permissions of a folder do not bind root, so this looks at a place that binds everyone.
+/// The permissions of a folder do not bind root, so this tries a place that binds everyone.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_folder_that_takes_no_files() {

@@ -118,7 +118,7 @@ fn outputs_that_cannot_be() {
     nothing_left(&studio, &["file"]);
 }
 
-/// The permissions of a folder do not bind root, so this looks at places that bind everyone.
+/// The permissions of a folder do not bind root, so this tries places that bind everyone.
 #[cfg(target_os = "linux")]
 #[test]
 fn folders_that_take_nothing_and_disks_that_are_full() {

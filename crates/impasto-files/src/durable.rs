@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use crate::error::{FileError, is_full};
 use crate::identity::{behind_links, folder_of};
 
-/// So many symbolic links are followed, as Linux does.
+/// The most symbolic links that are followed, as on Linux.
 const MOST_LINKS: usize = 40;
 
 /// Writes a file, which is on the disk when this returns: into a temporary file in the same folder, which is

@@ -69,7 +69,7 @@ impl Layout {
     }
 
     /// How many masks of sixteen bits the whole feature has.
-    pub(crate) fn relu_mask(&self) -> usize {
+    pub(crate) fn mask_len(&self) -> usize {
         self.blocks() * self.shape.positions()
     }
 

@@ -32,19 +32,25 @@ pub struct Timing {
     pub time: Duration,
 }
 
-/// Timings of the last passes.
+/// Timings of the last passes, where they are wanted: not every platform has a clock.
 #[derive(Default)]
-pub(crate) struct Profile(pub(crate) Vec<Timing>);
+pub(crate) struct Profile {
+    pub(crate) enabled: bool,
+    pub(crate) timings: Vec<Timing>,
+}
 
 impl Profile {
-    /// Does `work` and notes how long it took; the times of bands of rows add up.
+    /// Does `work` and records how long it took; the times of bands of rows add up.
     pub(crate) fn time<R>(&mut self, part: Part, convolution: usize, work: impl FnOnce() -> R) -> R {
+        if !self.enabled {
+            return work();
+        }
         let start = Instant::now();
         let result = work();
         let time = start.elapsed();
-        match self.0.iter_mut().find(|timing| (timing.part, timing.convolution) == (part, convolution)) {
+        match self.timings.iter_mut().find(|timing| (timing.part, timing.convolution) == (part, convolution)) {
             Some(timing) => timing.time += time,
-            None => self.0.push(Timing { part, convolution, time }),
+            None => self.timings.push(Timing { part, convolution, time }),
         }
         result
     }

@@ -25,7 +25,7 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// So many threads, the calling one among them. 0 counts as 1. Where the system refuses to start them, the calling
+    /// This many threads, the calling one among them. 0 counts as 1. Where the system refuses to start them, the calling
     /// thread does all the work.
     pub fn new(count: usize) -> Self {
         let pool = if count <= 1 { None } else { Pool::new(count - 1).map(Arc::new) };

@@ -152,7 +152,7 @@ fn held_out(model: &StyleModel, folder: &Path) -> Result<Vec<PathBuf>, Box<dyn E
     Ok(paths)
 }
 
-/// So many squares from the middle of these photographs.
+/// This many squares from the middle of these photographs.
 fn photographs(paths: &[PathBuf], count: usize, size: usize) -> Result<Vec<Picture>, Box<dyn Error>> {
     let readable = paths.iter().filter_map(|path| Picture::read(path).ok());
     let photos: Vec<Picture> = readable.take(count).map(|photo| middle(&photo).resized(size, size)).collect();

@@ -119,7 +119,7 @@ fn files() -> Vec<Vec<u8>> {
     paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
 }
 
-/// Everything that looks at picture files; whether this is one.
+/// Everything that reads picture files; whether this is one.
 fn through_everything(bytes: &[u8], path: &Path) -> bool {
     std::fs::write(path, bytes).unwrap();
     let _ = Picture::size_of(path);

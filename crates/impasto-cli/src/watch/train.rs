@@ -12,7 +12,7 @@ use crate::output;
 /// Without a terminal a line is written this often.
 const BETWEEN_LINES: Duration = Duration::from_secs(20);
 
-/// So many photographs that could not be used are listed at the end; more are counted.
+/// The most photographs that could not be used which are listed at the end; more are counted.
 const MOST_LISTED: usize = 20;
 
 /// A training with this number of steps.

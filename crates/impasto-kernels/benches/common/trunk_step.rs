@@ -62,6 +62,7 @@ pub(crate) type Parts = Vec<(String, Duration)>;
 impl Step {
     pub(crate) fn new(engine: &mut Engine, isa: Isa, height: usize, width: usize) -> Self {
         let picture: Vec<f32> = (0..3 * height * width).map(|i| ((i * 7919) % 256) as f32).collect();
+        engine.record_timings();
         engine.forward(&picture, height, width, false);
         let styles = STYLE.map(|tap| engine.moments(tap, None)).into_iter().collect();
         let contents = CONTENT.map(|tap| engine.capture(tap)).into_iter().collect();

@@ -123,7 +123,7 @@ impl<'g> Pass<'g> {
         let [source, target, feature] =
             plan.planes.several([layer.pooled_gradient, layer.gradient, self.divided_by(&layer)]);
         clear_border(self.job.isa(), &self.job.threads, layer.layout, target);
-        let job = self.unpooled(&layer, source, feature, &plan.relu_mask[index], plan.argmax[index].as_deref());
+        let job = self.unpooled(&layer, source, feature, &plan.relu_masks[index], plan.argmax[index].as_deref());
         unpool(self.job.isa(), &self.job.threads, job, PlaneMut::new(layer.layout, target));
     }
 
@@ -161,7 +161,7 @@ impl<'g> Pass<'g> {
             clear_around(self.job.isa(), &self.job.threads, layer.layout, &rows, target);
         }
         let packed = self.packed(&layer, gradient);
-        let inflow = self.inflow(&layer, feature, &plan.relu_mask[index], gradient, &packed);
+        let inflow = self.inflow(&layer, feature, &plan.relu_masks[index], gradient, &packed);
         let target = Target { plane: PlaneMut::new(layer.layout, target), first_row: 0, add };
         inflow.run(self.job.isa(), &self.job.threads, target, &mut plan.scratch);
     }
@@ -205,10 +205,10 @@ impl<'g> Pass<'g> {
     /// From the gradient of a layer's feature, or of that pooled, to that of its input, or through the first layer to
     /// the picture.
     fn layer(&self, plan: &mut Plan, index: usize, arrived: Arrived, out: &mut [f32]) -> Arrived {
-        let Plan { layers, planes, relu_mask, argmax, scratch, to_picture, source, room, .. } = plan;
+        let Plan { layers, planes, relu_masks, argmax, scratch, to_picture, source, room, .. } = plan;
         let weights = room.weights(self.job, self.first + index, Direction::Backward);
         let layer = layers[index];
-        let before = index.checked_sub(1).map(|before| (layers[before], &*relu_mask[before]));
+        let before = index.checked_sub(1).map(|before| (layers[before], &*relu_masks[before]));
         let arrives = if arrived == Arrived::Pooled { layer.pooled_gradient } else { layer.gradient };
         // The plane the gradient goes to, its layout, the ReLU it passes, and what it is there.
         let leaves = match (before, *source) {
@@ -226,12 +226,12 @@ impl<'g> Pass<'g> {
         let [gradient, target, feature, first] = planes.several([arrives, target, self.divided_by(&layer), first]);
         let input = match arrived {
             Arrived::Pooled => {
-                Input::Pooled(self.unpooled(&layer, gradient, feature, &relu_mask[index], argmax[index].as_deref()))
+                Input::Pooled(self.unpooled(&layer, gradient, feature, &relu_masks[index], argmax[index].as_deref()))
             }
             _ => Input::Feature(Plane::new(layer.layout, gradient)),
         };
         let Some((_, layout, relu_mask, becomes)) = leaves else {
-            let (before, mask) = (layers[0], &*relu_mask[0]);
+            let (before, mask) = (layers[0], &*relu_masks[0]);
             let packed: Vec<_> = self.at(0).map(|tap| self.packed(&before, tap)).collect();
             let inflow = |(tap, packed)| self.inflow(&before, first, mask, tap, packed);
             let taps: Vec<_> = self.at(0).zip(&packed).map(inflow).collect();
@@ -272,9 +272,9 @@ impl<'g> Pass<'g> {
 
     /// From the gradient of the first feature, where it was written out or comes from its tap alone, to the picture.
     fn first(&self, plan: &mut Plan, arrived: Arrived, out: &mut [f32]) -> Arrived {
-        let Plan { layers, planes, relu_mask, to_picture, .. } = plan;
+        let Plan { layers, planes, relu_masks, to_picture, .. } = plan;
         let layer = layers[0];
-        let (weights, layout, mask) = (self.direct(), layer.layout, &*relu_mask[0]);
+        let (weights, layout, mask) = (self.direct(), layer.layout, &*relu_masks[0]);
         if arrived == Arrived::Feature {
             let [gradient] = planes.several([layer.gradient]);
             let end = ToPicture::new(weights, layout, mask, &[], self.end(), out, to_picture);
@@ -282,7 +282,7 @@ impl<'g> Pass<'g> {
         } else {
             let packed: Vec<_> = self.at(0).map(|tap| self.packed(&layer, tap)).collect();
             let [feature] = planes.several([layer.feature]);
-            let inflow = |(tap, packed)| self.inflow(&layer, feature, &relu_mask[0], tap, packed);
+            let inflow = |(tap, packed)| self.inflow(&layer, feature, &relu_masks[0], tap, packed);
             let taps: Vec<_> = self.at(0).zip(&packed).map(inflow).collect();
             let end = ToPicture::new(weights, layout, mask, &taps, self.end(), out, to_picture);
             end.run_taps(self.job.isa(), &self.job.threads);

@@ -87,7 +87,7 @@ impl Pass<'_> {
             picture: Padded { data: View::new(&plan.picture), height: plan.input.height, width: plan.input.width },
             layout,
             feature: ViewMut::new(plan.planes.plane_mut(feature)),
-            relu_mask: self.keep.then(|| ViewMut::new(&mut plan.relu_mask[0])),
+            relu_mask: self.keep.then(|| ViewMut::new(&mut plan.relu_masks[0])),
         };
         job.run(self.job.isa(), &self.job.threads);
         if let Some((pooled, plane)) = pooled {
@@ -115,7 +115,7 @@ impl Pass<'_> {
             layout,
             bias: View::new(&convolution.bias),
             feature: feature.map(|_| ViewMut::new(feature_plane)),
-            relu_mask: self.keep.then(|| ViewMut::new(&mut plan.relu_mask[index])),
+            relu_mask: self.keep.then(|| ViewMut::new(&mut plan.relu_masks[index])),
             pooled: pooled.map(|(layout, _)| PoolTarget {
                 plane: PlaneMut::new(layout, pooled_plane),
                 pool: self.pool(),

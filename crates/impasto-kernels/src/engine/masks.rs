@@ -88,7 +88,7 @@ impl Masks {
         for LayerMasks { convolution, relu_mask, argmax } in &mut self.layers {
             let index = *convolution - plan.first;
             let Layer { level, layout, pooled, .. } = plan.layers[index];
-            relu_mask.save(&plan.relu_mask[index], layout.shape.height, level, window);
+            relu_mask.save(&plan.relu_masks[index], layout.shape.height, level, window);
             if let (Some(argmax), Some(found), Some((pooled, _))) = (argmax, &plan.argmax[index], pooled) {
                 argmax.save(found, pooled.shape.height, level + 1, window);
             }
@@ -100,7 +100,7 @@ impl Masks {
         for LayerMasks { convolution, relu_mask, argmax } in &self.layers {
             let index = convolution - plan.first;
             let Layer { level, layout, pooled, .. } = plan.layers[index];
-            relu_mask.load(&mut plan.relu_mask[index], layout.shape.height, level, window);
+            relu_mask.load(&mut plan.relu_masks[index], layout.shape.height, level, window);
             if let (Some(argmax), Some(target), Some((pooled, _))) = (argmax, &mut plan.argmax[index], pooled) {
                 argmax.load(target, pooled.shape.height, level + 1, window);
             }

@@ -126,9 +126,15 @@ impl Engine {
         plan::shapes(&self.job.trunk, height, width)[tap]
     }
 
-    /// How long the parts of the last forward pass and of the last backward pass took, in the order they ran.
+    /// Records from here on how long each part of a pass takes; by default nothing is recorded.
+    pub fn record_timings(&mut self) {
+        self.profile.enabled = true;
+    }
+
+    /// How long the parts of the last forward pass and of the last backward pass took, in the order they ran; nothing unless
+    /// [`record_timings`](Self::record_timings) was called.
     pub fn timings(&self) -> &[Timing] {
-        &self.profile.0
+        &self.profile.timings
     }
 
     /// Bytes of the buffers of the present size, without the packed weights.
@@ -184,7 +190,7 @@ impl Engine {
         self.kept = keep;
         let Some(Planned { banded, rest, .. }) = &mut self.planned else { unreachable!("just planned") };
         let (job, profile) = (&self.job, &mut self.profile);
-        profile.0.clear();
+        profile.timings.clear();
         let (deep, shallow): (Vec<_>, Vec<_>) = wanted.iter().partition(|(tap, _)| rest.has(*tap));
         let mut of_shallow = Vec::new();
         match banded {
@@ -259,7 +265,7 @@ impl Engine {
         self.check_gradients(gradients, out);
         let Some(Planned { banded, rest, height, .. }) = &mut self.planned else { unreachable!("just checked") };
         let (job, profile) = (&self.job, &mut self.profile);
-        profile.0.retain(|timing| timing.part == Part::Forward);
+        profile.timings.retain(|timing| timing.part == Part::Forward);
         let window = Window::whole(*height);
         let flow = Flow { gradients, window: &window, pooled: None };
         let arrived = rest.backward(job, flow, profile, out);
@@ -363,7 +369,7 @@ impl Engine {
             };
             (0..layout.shape.len()).map(value).collect()
         };
-        let relu_mask = plan.layers.iter().zip(&plan.relu_mask).map(|(layer, relu_mask)| {
+        let relu_mask = plan.layers.iter().zip(&plan.relu_masks).map(|(layer, relu_mask)| {
             let bits = planar(layer.layout, &|at, lane| usize::from(relu_mask[at] >> lane & 1));
             bits.into_iter().map(|bit| bit == 1).collect()
         });

@@ -104,7 +104,7 @@ pub(super) struct Plan {
     /// The padded picture.
     pub(super) picture: Buffer<f32>,
     /// ReLU masks of each convolution.
-    pub(super) relu_mask: Vec<Buffer<u16>>,
+    pub(super) relu_masks: Vec<Buffer<u16>>,
     /// Placement of the largest values of each pooling.
     pub(super) argmax: Vec<Option<Buffer<u32>>>,
     /// Scratch of all workers.
@@ -186,19 +186,19 @@ impl Blueprint {
 
     /// The masks of places behind a layer.
     fn argmax(&self, layer: &Layer) -> Option<usize> {
-        layer.pooled.filter(|_| self.largest).map(|(layout, _)| layout.relu_mask())
+        layer.pooled.filter(|_| self.largest).map(|(layout, _)| layout.mask_len())
     }
 
     /// Bytes of all buffers.
     pub(super) fn bytes(&self) -> usize {
         let sum = |lengths: &mut dyn Iterator<Item = usize>| lengths.fold(0, usize::saturating_add);
         let floats = [self.placement.len(), self.picture, self.scratch, self.to_picture, self.room];
-        let relu_mask = sum(&mut self.layers.iter().map(|layer| layer.layout.relu_mask()));
+        let relu_masks = sum(&mut self.layers.iter().map(|layer| layer.layout.mask_len()));
         let argmax = sum(&mut self.layers.iter().filter_map(|layer| self.argmax(layer)));
         let parts = [
             sum(&mut floats.into_iter()).saturating_mul(size_of::<f32>()),
             self.sums.saturating_mul(size_of::<f64>()),
-            relu_mask.saturating_mul(size_of::<u16>()),
+            relu_masks.saturating_mul(size_of::<u16>()),
             argmax.saturating_mul(size_of::<u32>()),
         ];
         sum(&mut parts.into_iter())
@@ -231,7 +231,7 @@ impl Plan {
             input: blueprint.input,
             source: blueprint.source,
             picture: Buffer::new(blueprint.picture),
-            relu_mask: blueprint.layers.iter().map(|layer| Buffer::new(layer.layout.relu_mask())).collect(),
+            relu_masks: blueprint.layers.iter().map(|layer| Buffer::new(layer.layout.mask_len())).collect(),
             argmax: blueprint.layers.iter().map(argmax).collect(),
             scratch: Buffer::new(blueprint.scratch),
             to_picture: Buffer::new(blueprint.to_picture),
@@ -244,10 +244,10 @@ impl Plan {
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let relu_mask: usize = self.relu_mask.iter().map(|relu_mask| size_of_val(&**relu_mask)).sum();
+        let relu_masks: usize = self.relu_masks.iter().map(|mask| size_of_val(&**mask)).sum();
         let argmax: usize = self.argmax.iter().flatten().map(|argmax| size_of_val(&**argmax)).sum();
         let scratch = size_of_val(&*self.scratch) + size_of_val(&*self.sums) + size_of_val(&*self.to_picture);
-        self.planes.bytes() + relu_mask + argmax + size_of_val(&*self.picture) + scratch + self.room.0.bytes()
+        self.planes.bytes() + relu_masks + argmax + size_of_val(&*self.picture) + scratch + self.room.0.bytes()
     }
 }
 

@@ -104,7 +104,7 @@ pub trait Backend: Debug + Send + Sync {
     /// Downloads a range of the values, lets `change` change them, and uploads them.
     fn on_host(&self, tensor: &mut Tensor, range: Range<usize>, change: &mut dyn FnMut(&mut [f32]));
 
-    /// So many zeros.
+    /// This many zeros.
     fn zeros(&self, len: usize) -> Tensor {
         self.upload(vec![0.0; len])
     }

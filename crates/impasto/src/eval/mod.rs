@@ -145,7 +145,7 @@ impl Evaluator {
         Ok(found)
     }
 
-    /// Looks at photograph and style for paintings of one size.
+    /// Measures photograph and style for paintings of one size.
     fn targets(&mut self, height: usize, width: usize) -> Targets {
         let content = self.content.resized(height, width);
         let features = self.content_features(&content);

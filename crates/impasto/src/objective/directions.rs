@@ -11,7 +11,7 @@ pub(crate) fn direction(random: &mut ChaCha8Rng, channels: usize) -> Vec<f32> {
     direction.into_iter().map(|value| value / length).collect()
 }
 
-/// So many directions that are orthogonal to each other, row-major, at most as many as there are channels: random ones
+/// This many directions that are orthogonal to each other, row-major, at most as many as there are channels: random ones
 /// after Gram and Schmidt. The same for the same numbers.
 pub(super) fn orthogonal_directions(number: usize, channels: usize) -> Vec<f32> {
     let mut random = ChaCha8Rng::seed_from_u64(channels as u64);

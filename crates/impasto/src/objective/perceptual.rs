@@ -99,12 +99,12 @@ impl Perceptual {
         self.weights.margin
     }
 
-    /// How far the deepest tap looks.
+    /// How far the deepest tap reaches.
     pub fn reach(&self) -> Reach {
         self.weights.reach()
     }
 
-    /// Bytes that looking at a picture of this size, and going back, takes on top of the picture and its gradient.
+    /// Bytes that a pass of a picture of this size, forwards and backwards, takes on top of the picture and its gradient.
     pub fn planned_bytes(&self, layout: Layout, size: (usize, usize)) -> u64 {
         let tiles = layout.tiles(size, self.weights.reach());
         let mut sizes: Vec<_> = tiles.iter().map(Tile::size).collect();

@@ -35,7 +35,7 @@ pub struct Weights {
     pub(super) total_variation: f64,
     /// The network whose layers they are.
     network: VggKind,
-    /// How far the deepest tap looks.
+    /// How far the deepest tap reaches.
     pub(super) reach: Reach,
 }
 
@@ -72,7 +72,7 @@ impl Weights {
         all.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// How far the deepest tap looks.
+    /// How far the deepest tap reaches.
     pub fn reach(&self) -> Reach {
         self.reach
     }

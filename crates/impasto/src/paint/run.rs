@@ -344,7 +344,7 @@ pub(super) struct Clock {
     control: Control,
     /// The time that the job had been paused when the run began.
     paused: Duration,
-    /// Seconds before the run was taken up again.
+    /// Seconds before the run was resumed.
     before: f64,
     /// When the size began, in seconds, and the iterations made there before.
     scale: (f64, usize),

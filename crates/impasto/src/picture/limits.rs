@@ -42,7 +42,7 @@ impl Default for ReadLimits {
 }
 
 impl ReadLimits {
-    /// So many pixels, and so much memory, or the default share of what is free where nothing is given.
+    /// This many pixels and this much memory, or the default share of what is free where nothing is given.
     pub fn new(max_pixels: MaxPixels, memory: Option<u64>) -> Self {
         let memory = memory.or_else(free_memory::share_of_available).unwrap_or(UNKNOWN);
         Self { max_pixels, memory: memory.max(LEAST) }

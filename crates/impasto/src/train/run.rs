@@ -299,7 +299,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Looks at the photographs held out, draws the sheet, and writes the checkpoint. The training does not notice.
+    /// Validates on the photographs held out, draws the sheet, and writes the checkpoint. The training does not notice.
     fn look(&mut self) -> Result<Pass, TrainError> {
         let begun = Instant::now();
         if self.validate()? == Pass::Abandoned {

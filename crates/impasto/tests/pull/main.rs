@@ -1,4 +1,4 @@
-//! Pulling from a server on this machine that stalls, breaks off, lies and serves wrong bytes. Every test looks at
+//! Pulling from a server on this machine that stalls, breaks off, lies and serves wrong bytes. Every test checks
 //! what is left on the disk.
 
 mod scene;
