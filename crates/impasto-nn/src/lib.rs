@@ -13,6 +13,7 @@ pub mod backend;
 mod builtin;
 pub mod formats;
 pub mod style_model;
+pub mod style_predictor;
 pub mod trunk;
 pub mod vgg;
 
