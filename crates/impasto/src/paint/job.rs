@@ -215,6 +215,7 @@ impl PaintJob {
         if let Some(event) = checkpoint.and_then(Writing::end) {
             context.tell(event);
         }
+        context.tell(PaintEvent::Saved { iteration: painting.history.len(), path: self.output.clone() });
         if let Some(path) = &self.curve {
             curve::write(&painting.history, &painting.begun, path)?;
         }
@@ -323,7 +324,7 @@ impl PaintJob {
     }
 
     fn save(&self, painting: &Painting, output: &PictureOutput, context: &Context<'_>) -> Result<(), JobError> {
-        let (iteration, format) = (painting.history.len(), PictureFormat::of(&self.output)?);
+        let format = PictureFormat::of(&self.output)?;
         if let Some(message) = format.loss(&painting.picture) {
             context.tell(PaintEvent::Warning { message: message.into() });
         }
@@ -333,7 +334,6 @@ impl PaintJob {
                 Err(_) => JobError::Write(error),
             });
         }
-        context.tell(PaintEvent::Saved { iteration, path: self.output.clone() });
         Ok(())
     }
 }
