@@ -3,12 +3,9 @@
 //! deviations of four layers are kept:
 //!
 //! ```text
-//! relu1_1 … relu4_1 ─▶ means, deviations ─▶ ln(1 + x), standardised ─▶ hidden, ReLU ─▶ changes of scales and shifts
+//! relu1_1 … relu4_1 ─▶ means, deviations ─▶ ln(1 + x), standardised ─▶ hidden, ReLU ─▶ scales and shifts
 //!                      2 · 960 values                                  H
 //! ```
-//!
-//! What is predicted is added to the scales and shifts of the network's first style, so that a predictor whose last
-//! weights are 0 paints in that style.
 
 use std::ops::Range;
 
@@ -37,7 +34,7 @@ pub struct PredictorShape {
 pub struct Prediction {
     /// The hidden layer behind its ReLU, which the gradient needs.
     hidden: Vec<f32>,
-    /// The changes of scales and shifts.
+    /// Scales and shifts, as [`Normalisation::Given`](impasto_kernels::Normalisation::Given) takes them.
     pub values: Vec<f32>,
 }
 
@@ -60,12 +57,13 @@ impl PredictorShape {
     /// All parameters in order. `mean` and `factor` standardise the statistics, `(x − mean) · factor`; they are measured
     /// and not trained.
     pub fn parameters(&self) -> Vec<Parameter> {
-        let parts: [(&str, Vec<usize>); 5] = [
+        let parts: [(&str, Vec<usize>); 6] = [
             ("mean", vec![STATISTICS]),
             ("factor", vec![STATISTICS]),
             ("hidden.weight", vec![self.hidden, STATISTICS]),
             ("hidden.bias", vec![self.hidden]),
             ("output.weight", vec![self.outputs, self.hidden]),
+            ("output.bias", vec![self.outputs]),
         ];
         let mut start = 0;
         let place = |(name, shape): (&str, Vec<usize>)| {
@@ -83,7 +81,7 @@ impl PredictorShape {
 
     /// Where the parameters lie that training moves.
     pub fn trained(&self) -> Range<usize> {
-        2 * STATISTICS..self.output().end
+        2 * STATISTICS..self.output_bias().end
     }
 
     fn hidden_weight(&self) -> Range<usize> {
@@ -95,9 +93,15 @@ impl PredictorShape {
         start..start + self.hidden
     }
 
-    fn output(&self) -> Range<usize> {
+    fn output_weight(&self) -> Range<usize> {
         let start = self.hidden_bias().end;
         start..start + self.outputs * self.hidden
+    }
+
+    /// Where the scales and shifts lie that are predicted where nothing else is known.
+    pub fn output_bias(&self) -> Range<usize> {
+        let start = self.output_weight().end;
+        start..start + self.outputs
     }
 
     /// What is predicted for a painting with these statistics.
@@ -105,7 +109,8 @@ impl PredictorShape {
         let inputs = standardised(parameters, statistics);
         let rows = parameters[self.hidden_weight()].chunks_exact(STATISTICS).zip(&parameters[self.hidden_bias()]);
         let hidden: Vec<f32> = rows.map(|(row, bias)| (dot(row, &inputs) + bias).max(0.0)).collect();
-        let values = parameters[self.output()].chunks_exact(self.hidden).map(|row| dot(row, &hidden)).collect();
+        let rows = parameters[self.output_weight()].chunks_exact(self.hidden).zip(&parameters[self.output_bias()]);
+        let values = rows.map(|(row, bias)| dot(row, &hidden) + bias).collect();
         Prediction { hidden, values }
     }
 
@@ -120,11 +125,12 @@ impl PredictorShape {
     ) {
         let inputs = standardised(parameters, statistics);
         let mut of_hidden = vec![0.0; self.hidden];
-        let rows = parameters[self.output()].chunks_exact(self.hidden).zip(of_values);
-        for ((row, slope), sums) in rows.zip(sums[self.output()].chunks_exact_mut(self.hidden)) {
+        let rows = parameters[self.output_weight()].chunks_exact(self.hidden).zip(of_values);
+        for ((row, slope), sums) in rows.zip(sums[self.output_weight()].chunks_exact_mut(self.hidden)) {
             add_scaled(sums, *slope, &prediction.hidden);
             add_scaled(&mut of_hidden, *slope, row);
         }
+        add_scaled(&mut sums[self.output_bias()], 1.0, of_values);
         for (slope, hidden) in of_hidden.iter_mut().zip(&prediction.hidden) {
             *slope = if *hidden > 0.0 { *slope } else { 0.0 };
         }
@@ -202,10 +208,12 @@ mod tests {
                 .map(|row| row.iter().zip(inputs).map(|(w, x)| f64::from(*w) * x).sum())
                 .collect()
         };
-        let hidden = layer(part("hidden.weight"), &inputs);
-        let hidden: Vec<f64> =
-            hidden.iter().zip(part("hidden.bias")).map(|(x, b)| (x + f64::from(*b)).max(0.0)).collect();
-        let expected = layer(part("output.weight"), &hidden);
+        let plus = |values: Vec<f64>, bias: &[f32]| -> Vec<f64> {
+            values.iter().zip(bias).map(|(value, bias)| value + f64::from(*bias)).collect()
+        };
+        let hidden = plus(layer(part("hidden.weight"), &inputs), part("hidden.bias"));
+        let hidden: Vec<f64> = hidden.into_iter().map(|x| x.max(0.0)).collect();
+        let expected = plus(layer(part("output.weight"), &hidden), part("output.bias"));
         let found = SHAPE.predict(&parameters, &statistics);
         assert!(
             hidden.iter().any(|h| *h > 0.0) && hidden.contains(&0.0),
@@ -227,7 +235,7 @@ mod tests {
             let values = SHAPE.predict(parameters, &statistics).values;
             values.iter().zip(&slopes).map(|(value, slope)| f64::from(*value) * f64::from(*slope)).sum()
         };
-        for part in [SHAPE.hidden_weight(), SHAPE.hidden_bias(), SHAPE.output()] {
+        for part in [SHAPE.hidden_weight(), SHAPE.hidden_bias(), SHAPE.output_weight(), SHAPE.output_bias()] {
             let direction = wave(part.len(), 1.7);
             let at = |step: f32| {
                 let mut moved = parameters.clone();

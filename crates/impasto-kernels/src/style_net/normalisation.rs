@@ -100,6 +100,24 @@ impl StyleNetShape {
         self.layers().into_iter().filter(|layer| layer.role.is_normalised()).map(place).collect()
     }
 
+    /// The scales and shifts of a style, as they lie when they are given from outside.
+    ///
+    /// # Panics
+    /// If the network has fewer styles, or other parameters.
+    pub fn normalisation_of(&self, style: usize, parameters: &[f32]) -> Vec<f32> {
+        Normalisation::Style(style).check(*self);
+        Normalisation::Style(style).values(*self, parameters)
+    }
+
+    /// Puts scales and shifts that are given from outside in the place of those of a style.
+    ///
+    /// # Panics
+    /// As [`normalisation_of`](Self::normalisation_of).
+    pub fn set_normalisation(&self, style: usize, normalisation: &[f32], parameters: &mut [f32]) {
+        Normalisation::Style(style).check(*self);
+        self.each_norm(style, |here, of_style| parameters[of_style].copy_from_slice(&normalisation[here]));
+    }
+
     /// Shows for each scale and shift where it lies among the values of one style and among all parameters.
     fn each_norm(&self, style: usize, mut show: impl FnMut(Range<usize>, Range<usize>)) {
         for (layer, place) in self.layers().iter().zip(self.norm_places()) {
