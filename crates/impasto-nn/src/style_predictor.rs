@@ -29,6 +29,22 @@ pub struct PredictorShape {
     pub outputs: usize,
 }
 
+/// A predictor with its parameters, as [`PredictorShape::parameters`] lays them out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StylePredictor {
+    /// Which.
+    pub shape: PredictorShape,
+    /// Its parameters.
+    pub parameters: Vec<f32>,
+}
+
+impl StylePredictor {
+    /// Scales and shifts for a painting with these [`statistics`].
+    pub fn predict(&self, statistics: &[f32]) -> Vec<f32> {
+        self.shape.predict(&self.parameters, statistics).values
+    }
+}
+
 /// What a predictor made of a painting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {

@@ -32,7 +32,12 @@ fn model(styles: usize) -> StyleModel {
     }
     let names = ["one", "two", "three"].into_iter().take(styles);
     let styles = names.map(|name| StyleCard { name: name.into(), ..StyleCard::default() }).collect();
-    StyleModel { shape, parameters, card: ModelCard { name: "random".into(), styles, ..ModelCard::default() } }
+    StyleModel {
+        shape,
+        parameters,
+        predictor: None,
+        card: ModelCard { name: "random".into(), styles, ..ModelCard::default() },
+    }
 }
 
 fn photo(height: usize, width: usize) -> Picture {

@@ -88,7 +88,7 @@ impl Studio {
         }
         let styles = styles.iter().map(|name| StyleCard { name: (*name).into(), ..StyleCard::default() }).collect();
         let card = ModelCard { name: "random".into(), styles, ..ModelCard::default() };
-        StyleModel { shape, parameters, card }.save(&self.path(name), StyleDtype::F32).unwrap();
+        StyleModel { shape, parameters, predictor: None, card }.save(&self.path(name), StyleDtype::F32).unwrap();
     }
 
     /// The names of all files in the folder.

@@ -1,7 +1,7 @@
 //! Style models: an image transformation network with what should be known about it, in a file.
 //!
 //! impasto's own format is safetensors: one tensor for each of [`StyleNetShape::parameters`] under its name, f32 or
-//! f16, and three entries of metadata:
+//! f16; in a network of any style, those of [`PredictorShape::parameters`] as well; and three entries of metadata:
 //!
 //! ```text
 //! format          impasto-style-net
@@ -44,6 +44,9 @@ pub use self::{
     error::StyleModelError,
 };
 use crate::formats::TensorFile;
+#[cfg(doc)]
+use crate::style_predictor::PredictorShape;
+use crate::style_predictor::StylePredictor;
 
 /// What the metadata of every style model says under [`FORMAT_KEY`].
 const FORMAT: &str = "impasto-style-net";
@@ -66,6 +69,8 @@ pub struct StyleModel {
     pub shape: StyleNetShape,
     /// Its parameters, as [`StyleNetShape::parameters`] lays them out.
     pub parameters: Vec<f32>,
+    /// What predicts scales and shifts from a painting, in a network of any style.
+    pub predictor: Option<StylePredictor>,
     /// What should be known about it.
     pub card: ModelCard,
 }

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use impasto_kernels::StyleNetShape;
+use impasto_kernels::{Parameter, StyleNetShape};
 
 use super::{CARD_KEY, FORMAT, FORMAT_KEY, FORMAT_VERSION, ModelCard, StyleModel, StyleModelError, VERSION_KEY};
 use crate::formats::{Format, LoadError, ModelKind, TensorFile, shape_text};
+use crate::style_predictor::{PredictorShape, StylePredictor};
 
 /// Bounds of what is taken for a network: far beyond any that would be of use, and small enough that no product of them
 /// overflows.
@@ -13,18 +14,39 @@ pub(super) const WIDEST: usize = 1024;
 pub(super) const MOST_BLOCKS: usize = 256;
 pub(super) const MOST_DOWNSAMPLINGS: usize = 2;
 pub(super) const MOST_STYLES: usize = 1 << 16;
+const MOST_HIDDEN: usize = 1 << 14;
 
 /// Reads the model that a file holds.
 pub(super) fn read(file: &mut TensorFile) -> Result<StyleModel, StyleModelError> {
     check_version(file)?;
     let shape = shape(file)?;
-    let numbers = find_all(file, shape)?;
+    let predictor_shape = predictor_shape(file, shape)?;
+    let of_predictor = predictor_shape.map_or_else(Vec::new, |shape| shape.parameters());
+    let numbers = find_all(file, &[shape.parameters(), of_predictor].concat())?;
     let card = card(file, shape)?;
-    let mut parameters = Vec::with_capacity(shape.parameter_count());
+    let mut values = Vec::new();
     for number in numbers {
-        parameters.extend(finite(file, number)?);
+        values.extend(finite(file, number)?);
     }
-    Ok(StyleModel { shape, parameters, card })
+    let of_predictor = values.split_off(shape.parameter_count());
+    let predictor = predictor_shape.map(|shape| StylePredictor { shape, parameters: of_predictor });
+    Ok(StyleModel { shape, parameters: values, predictor, card })
+}
+
+/// The shape of the predictor, if there is one, by the tensor that decides it.
+fn predictor_shape(file: &TensorFile, shape: StyleNetShape) -> Result<Option<PredictorShape>, StyleModelError> {
+    const DECIDES: &str = "predictor.output.weight";
+    let outputs = shape.normalisation_len();
+    match file.find(DECIDES).map(|number| file.tensors()[number].shape.as_slice()) {
+        None => Ok(None),
+        Some(&[found, hidden @ 1..=MOST_HIDDEN]) if found == outputs => Ok(Some(PredictorShape { hidden, outputs })),
+        Some(found) => Err(StyleModelError::Architecture {
+            path: file.path().to_path_buf(),
+            tensor: DECIDES.into(),
+            found: shape_text(found),
+            expected: format!("{outputs}×H"),
+        }),
+    }
 }
 
 /// Whether a file says that it is of impasto's own format, whatever the version.
@@ -85,14 +107,13 @@ fn shape(file: &TensorFile) -> Result<StyleNetShape, StyleModelError> {
 }
 
 /// The number of every tensor, all of which are there and of the right shape, with none beside them.
-fn find_all(file: &TensorFile, shape: StyleNetShape) -> Result<Vec<usize>, StyleModelError> {
-    let parameters = shape.parameters();
+fn find_all(file: &TensorFile, parameters: &[Parameter]) -> Result<Vec<usize>, StyleModelError> {
     let wrong = |tensor: &str, found: String, expected: String| {
         let (path, tensor) = (file.path().to_path_buf(), tensor.to_owned());
         Err(StyleModelError::Architecture { path, tensor, found, expected })
     };
     let mut numbers = Vec::with_capacity(parameters.len());
-    for parameter in &parameters {
+    for parameter in parameters {
         let expected = shape_text(&parameter.shape);
         let Some(number) = file.find(&parameter.name) else {
             return wrong(&parameter.name, "missing".into(), expected);

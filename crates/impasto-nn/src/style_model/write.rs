@@ -7,18 +7,31 @@ use impasto_kernels::Parameter;
 
 use super::{CARD_KEY, FORMAT, FORMAT_KEY, FORMAT_VERSION, StyleDtype, StyleModel, StyleModelError, VERSION_KEY};
 use crate::formats::{NamedTensor, TensorValues, write_safetensors};
+use crate::style_predictor::StylePredictor;
 
 /// The file as bytes.
 pub(super) fn to_bytes(model: &StyleModel, dtype: StyleDtype) -> Result<Vec<u8>, StyleModelError> {
     check(model)?;
     let card = serde_json::to_string(&model.card).map_err(|e| unwritable(format!("its card is no JSON: {e}")))?;
     let metadata = [(FORMAT_KEY, FORMAT.to_owned()), (VERSION_KEY, FORMAT_VERSION.to_string()), (CARD_KEY, card)];
+    let mut tensors = named(model.shape.parameters(), &model.parameters, dtype)?;
+    if let Some(StylePredictor { shape, parameters }) = &model.predictor {
+        tensors.extend(named(shape.parameters(), parameters, dtype)?);
+    }
+    safetensors(&tensors, &metadata.into())
+}
+
+/// Parameters as they are stored.
+fn named<'a>(
+    parameters: Vec<Parameter>,
+    values: &'a [f32],
+    dtype: StyleDtype,
+) -> Result<Vec<NamedTensor<'a>>, StyleModelError> {
     let tensor = |p: Parameter| {
-        let values = stored(&p.name, &model.parameters[p.range], dtype)?;
+        let values = stored(&p.name, &values[p.range], dtype)?;
         Ok(NamedTensor { name: p.name.into(), shape: p.shape, values })
     };
-    let tensors: Vec<_> = model.shape.parameters().into_iter().map(tensor).collect::<Result<_, StyleModelError>>()?;
-    safetensors(&tensors, &metadata.into())
+    parameters.into_iter().map(tensor).collect()
 }
 
 /// That the model is one: as many finite parameters as its shape has, and a card that fits.
@@ -26,6 +39,16 @@ pub(super) fn check(model: &StyleModel) -> Result<(), StyleModelError> {
     let (found, expected) = (model.parameters.len(), model.shape.parameter_count());
     if found != expected {
         return Err(unwritable(format!("it has {found} parameters where its shape has {expected}")));
+    }
+    if let Some(StylePredictor { shape, parameters }) = &model.predictor {
+        let (found, expected) = (parameters.len(), shape.parameter_count());
+        if found != expected {
+            return Err(unwritable(format!("its predictor has {found} parameters where its shape has {expected}")));
+        }
+        let (found, expected) = (shape.outputs, model.shape.normalisation_len());
+        if found != expected {
+            return Err(unwritable(format!("its predictor predicts {found} scales and shifts of {expected}")));
+        }
     }
     model.card.problem(model.shape.styles).map_or(Ok(()), |problem| Err(unwritable(format!("of its card: {problem}"))))
 }

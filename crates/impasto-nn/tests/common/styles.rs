@@ -24,7 +24,7 @@ pub(crate) fn model(shape: StyleNetShape) -> StyleModel {
             parameters[i] = middle + spread * (even - 0.5);
         }
     }
-    StyleModel { shape, parameters, card: card(shape.styles) }
+    StyleModel { shape, parameters, predictor: None, card: card(shape.styles) }
 }
 
 /// A card that fills every field.

@@ -1,6 +1,7 @@
 //! The targets of a perceptual loss: what contents and styles are, as the network sees them.
 
 use impasto_nn::backend::{Feature, Input};
+use impasto_nn::trunk::Moments;
 
 use super::content_target::ContentTarget;
 use super::perceptual::Perceptual;
@@ -109,20 +110,40 @@ impl Perceptual {
 
     /// Measures one more style; what is transparent in it does not count.
     fn add_style(&mut self, target: &mut StyleTarget, picture: &Picture, share: f64) {
-        if target.layers.is_empty() {
-            return;
+        if !target.layers.is_empty() {
+            let moments = self.style_moments(picture);
+            self.add_measured(target, picture, share, &moments);
         }
+    }
+
+    /// The target of a style alone, and its moments at every style layer.
+    pub(crate) fn style_with_moments(&mut self, picture: &Picture) -> (StyleTarget, Vec<Moments>) {
+        let mut target = StyleTarget { layers: vec![Vec::new(); self.weights.style.len()], share: 1.0 };
+        let moments = self.style_moments(picture);
+        self.add_measured(&mut target, picture, 1.0, &moments);
+        (target, moments)
+    }
+
+    /// The moments of a style at every style layer; what is transparent in it does not count.
+    fn style_moments(&mut self, picture: &Picture) -> Vec<Moments> {
         let size = (picture.height(), picture.width());
         let visible = picture.alpha().map(|visible| (visible, size.1));
-        let mut sums = vec![MomentSum::default(); target.layers.len()];
+        let mut sums = vec![MomentSum::default(); self.weights.style.len()];
         for tile in self.layout.tiles(size, self.weights.reach()) {
             let found = self.forward(Input::Host(picture.data()), size, &tile, false, &[visible]);
             sums.iter_mut().zip(found).for_each(|(sum, moments)| sum.add(moments));
         }
+        sums.into_iter().map(MomentSum::finish).collect()
+    }
+
+    /// Adds a style that the trunk saw last.
+    fn add_measured(&mut self, target: &mut StyleTarget, picture: &Picture, share: f64, moments: &[Moments]) {
+        let size = (picture.height(), picture.width());
+        let visible = picture.alpha().map(|visible| (visible, size.1));
         let (kind, scale) = (self.weights.style_loss, self.weights.scale);
         let tile = Tile::whole(size);
-        for (index, (layer, sum)) in target.layers.iter_mut().zip(sums).enumerate() {
-            let (moments, tap) = (sum.finish(), self.weights.style[index].0);
+        for (index, (layer, moments)) in target.layers.iter_mut().zip(moments).enumerate() {
+            let tap = self.weights.style[index].0;
             let own = self.needs_features().then(|| self.trunk.features(tap));
             let weights = own.as_ref().and_then(|_| self.weights.position_weights(&*self.trunk, tap, &tile, visible));
             let planar = own.as_ref().map(|values| PlanarFeature {
@@ -130,7 +151,7 @@ impl Perceptual {
                 channels: moments.channels,
                 weights: weights.as_deref(),
             });
-            let feature = StyleFeature { moments: &moments, planar };
+            let feature = StyleFeature { moments, planar };
             layer.push((share, StyleLayer::new(kind, scale, self.backend.host(), &feature)));
         }
     }

@@ -72,6 +72,11 @@ impl Weights {
         all.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
+    /// The taps at which the style is compared, in the order of the settings.
+    pub(crate) fn style_taps(&self) -> impl Iterator<Item = usize> {
+        self.style.iter().map(|(tap, _)| *tap)
+    }
+
     /// How far the deepest tap reaches.
     pub fn reach(&self) -> Reach {
         self.reach

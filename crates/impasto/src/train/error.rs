@@ -55,6 +55,14 @@ pub enum TrainError {
         /// What the system said.
         reason: String,
     },
+    /// No painting can be read.
+    #[error("none of {count} paintings can be read, the first because: {reason}")]
+    NoGoodPainting {
+        /// How many were tried.
+        count: usize,
+        /// Why the first was not.
+        reason: String,
+    },
     /// A folder without pictures.
     #[error("there are no pictures in the folder `{}`: put photographs into it, or name another", .0.display())]
     NoPhotos(PathBuf),

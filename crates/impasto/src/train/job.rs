@@ -16,9 +16,10 @@ use crate::recorded::{Finder, first_other};
 use crate::settings::SettingsError;
 
 /// Settings that a resumed run may change: they end it sooner or later, or change nothing in it.
-const FREE: [&str; 13] = [
+const FREE: [&str; 14] = [
     "style",
     "photos",
+    "styles",
     "output",
     "from",
     "preview",
@@ -36,6 +37,9 @@ const FREE: [&str; 13] = [
 const PREVIEW: &str = "preview.jpg";
 const CURVE: &str = "curve.png";
 
+/// The style that a network of any style holds by itself.
+const MEAN_STYLE: &str = "mean";
+
 /// What to learn, from what, how, and where to put it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainJob {
@@ -43,6 +47,8 @@ pub struct TrainJob {
     pub styles: Vec<TrainStyle>,
     /// Folders with photographs.
     pub photos: Vec<PathBuf>,
+    /// Folders with paintings, for a network of any style.
+    pub style_folders: Vec<PathBuf>,
     /// The model to write. The checkpoint lies beside it, see [`checkpoint_path`].
     pub output: PathBuf,
     /// A model to start from.
@@ -72,8 +78,12 @@ impl TrainJob {
     /// If there is no style, no folder of photographs or no output.
     pub fn new(given: TrainOverrides) -> Result<Self, SettingsError> {
         let settings = given.settings();
-        if given.style.is_empty() {
-            return Err(SettingsError::Unnamed("style picture (`--style`)"));
+        match (settings.any, given.style.is_empty(), given.styles.is_empty()) {
+            (false, true, _) => return Err(SettingsError::Unnamed("style picture (`--style`)")),
+            (true, _, true) => return Err(SettingsError::Unnamed("folder of paintings (`--styles`)")),
+            (true, false, _) => return Err(SettingsError::OnlyOne { one: "--any", other: "--style" }),
+            (false, _, false) => return Err(SettingsError::Needs { setting: "--styles", needed: "--any" }),
+            (false, false, true) | (true, true, false) => {}
         }
         if given.photos.is_empty() {
             return Err(SettingsError::Unnamed("folder of photographs (`--photos`)"));
@@ -86,6 +96,7 @@ impl TrainJob {
             name: given.name.unwrap_or_else(stem),
             styles: given.style,
             photos: given.photos,
+            style_folders: given.styles,
             from: given.from,
             resume: false,
             author: given.author,
@@ -120,6 +131,14 @@ impl TrainJob {
         Ok(Self { resume: true, from, ..job })
     }
 
+    /// The names of the styles that the network holds.
+    pub(super) fn style_names(&self) -> Vec<String> {
+        if self.settings.any {
+            return vec![MEAN_STYLE.into()];
+        }
+        self.styles.iter().map(|style| style.name.clone()).collect()
+    }
+
     /// Keeps the paths of the run on this machine: the checkpoint has file names only.
     pub(super) fn remember_paths(&self) -> String {
         let paths = self.to_overrides().absolute_paths().to_toml().ok();
@@ -131,6 +150,7 @@ impl TrainJob {
         TrainOverrides {
             style: self.styles.clone(),
             photos: self.photos.clone(),
+            styles: self.style_folders.clone(),
             output: Some(self.output.clone()),
             from: self.from.clone(),
             preview: Some(self.preview.clone()),

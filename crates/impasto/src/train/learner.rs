@@ -9,6 +9,8 @@ use impasto_nn::trunk::Packing;
 use impasto_nn::vgg::Vgg;
 
 use super::TrainError;
+use super::any_styles::{AnyStyles, PaintingFiles, predictor_shape};
+use super::events::Skipped;
 use super::muon::{self, Matrix};
 use super::settings::TrainSettings;
 use super::values::TrainOptimizer;
@@ -47,50 +49,109 @@ pub(super) struct Learner {
     matrices: Vec<Matrix>,
     perceptual: Perceptual,
     backend: Arc<dyn Backend>,
-    styles: Vec<StyleTarget>,
+    styles: Styles,
     size: usize,
     shape: StyleNetShape,
     /// What the network painted last, planar `3 × size × size`.
     painted: Tensor,
     /// The gradient with respect to it.
     painted_gradient: Tensor,
+    /// The gradient of the network's parameters.
+    network_gradient: Tensor,
     /// The gradient of all parameters.
     gradient: Tensor,
 }
 
+/// The styles that a network learns, by number.
+enum Styles {
+    /// Its own: each has scales and shifts among its parameters.
+    Own(Vec<StyleTarget>),
+    /// Those of paintings, of which a predictor makes scales and shifts.
+    Any(Box<AnyStyles>),
+}
+
+/// Where the styles come from.
+pub(super) enum StyleSource<'a> {
+    /// A painting for each style of the network, and the weight of the style.
+    Own(&'a [(Picture, f64)]),
+    /// Any number of paintings.
+    Any(PaintingFiles),
+}
+
 impl Learner {
-    /// A network of this shape on a device, under the losses of the settings, with each painting and the weight of its
-    /// style.
+    /// A network of this shape on a device, under the losses of the settings.
     pub(super) fn new(
         backend: Arc<dyn Backend>,
         settings: &TrainSettings,
         network: Arc<Vgg>,
         shape: StyleNetShape,
-        paintings: &[(Picture, f64)],
+        styles: StyleSource<'_>,
     ) -> Result<Self, TrainError> {
         let paint = settings.to_paint();
         let weights = Weights::new(&paint, network.kind)?;
         let machine = Machine::on(backend.clone(), &network, &paint, &weights.taps(), Packing::Kept);
         let machine = machine.map_err(DeviceError::from)?;
         // The trunk has its own copy, packed.
+        let kind = network.kind;
         drop(network);
         let size = settings.image_size;
         let mut perceptual = Perceptual::new(machine, &weights);
-        let styles = paintings.iter().map(|painting| perceptual.style(std::slice::from_ref(painting))).collect();
+        let styles = match styles {
+            StyleSource::Own(paintings) => {
+                Styles::Own(paintings.iter().map(|painting| perceptual.style(std::slice::from_ref(painting))).collect())
+            }
+            StyleSource::Any(files) => Styles::Any(Box::new(AnyStyles::new(shape, files, &weights, kind)?)),
+        };
         let trainer = backend.style_trainer(shape, size, size)?;
         let pixels = 3 * size * size;
-        let gradient = backend.zeros(shape.parameter_count());
+        let (network_gradient, gradient) =
+            (backend.zeros(shape.parameter_count()), backend.zeros(parameter_count(shape, settings.any)));
         let (painted, painted_gradient) = (backend.zeros(pixels), backend.zeros(pixels));
         let matrices = match settings.optimizer {
             TrainOptimizer::Muon => muon::matrices(shape),
             TrainOptimizer::Adam => Vec::new(),
         };
-        Ok(Self { trainer, matrices, perceptual, backend, styles, size, shape, painted, painted_gradient, gradient })
+        Ok(Self {
+            trainer,
+            matrices,
+            perceptual,
+            backend,
+            styles,
+            size,
+            shape,
+            painted,
+            painted_gradient,
+            network_gradient,
+            gradient,
+        })
+    }
+
+    /// The parameters of a new predictor, for a network with these parameters; none for one with styles of its own.
+    ///
+    /// # Errors
+    /// If no painting can be read.
+    pub(super) fn fresh_predictor(&mut self, network: &[f32], seed: u64) -> Result<Vec<f32>, TrainError> {
+        match &mut self.styles {
+            Styles::Own(_) => Ok(Vec::new()),
+            Styles::Any(any) => any.fresh(&self.shape.normalisation_of(0, network), seed, &mut self.perceptual),
+        }
     }
 
     /// The parameters that are used from here on.
     pub(super) fn set_parameters(&mut self, parameters: &Tensor) -> Result<(), TrainError> {
-        Ok(self.trainer.set_parameters(parameters)?)
+        let Styles::Any(any) = &mut self.styles else { return Ok(self.trainer.set_parameters(parameters)?) };
+        let all = self.backend.download(parameters);
+        let (network, predictor) = all.split_at(self.shape.parameter_count());
+        any.set_parameters(predictor);
+        Ok(self.trainer.set_parameters(&self.backend.upload(network.to_vec()))?)
+    }
+
+    /// Paintings that could not be read since the last call.
+    pub(super) fn take_skipped(&mut self) -> Vec<Skipped> {
+        match &mut self.styles {
+            Styles::Own(_) => Vec::new(),
+            Styles::Any(any) => any.take_skipped(),
+        }
     }
 
     /// Something that paints a photograph in a style with these parameters, on one thread, beside the training; nothing
@@ -99,11 +160,19 @@ impl Learner {
         &self,
         parameters: &Tensor,
     ) -> impl FnOnce(&Picture, usize) -> Option<Picture> + Send + use<> {
-        let (shape, parameters) = (self.shape, self.backend.download(parameters).into_owned());
+        let (shape, all) = (self.shape, self.backend.download(parameters));
+        let (network, predictor) = all.split_at(shape.parameter_count());
+        // A painting that is held out is measured from the start.
+        let predicted = match &self.styles {
+            Styles::Own(_) => None,
+            Styles::Any(any) => Some(any.predict_with(predictor, any.training())),
+        };
+        let parameters = network.to_vec();
         move |photo, style| {
             let net = device::backend(Device::Cpu, Some(1)).ok()?.style_net(shape, &parameters).ok()?;
             let (height, width) = (photo.height(), photo.width());
-            let (style, mut painted) = (Normalisation::Style(style), vec![0.0; photo.data().len()]);
+            let style = predicted.as_deref().map_or(Normalisation::Style(style), Normalisation::Given);
+            let mut painted = vec![0.0; photo.data().len()];
             net.run(photo.data(), height, width, style, usize::MAX, &mut painted).ok()?;
             Some(Picture::from_planar(height, width, painted))
         }
@@ -121,14 +190,29 @@ impl Learner {
 
     /// Paints a photograph in a style.
     pub(super) fn paint(&mut self, photo: &Picture, style: usize) -> Picture {
-        self.trainer.forward(photo.data(), Normalisation::Style(style), &mut self.painted);
+        self.forward(photo, style);
         Picture::from_planar(self.size, self.size, self.backend.download(&self.painted).into_owned())
     }
 
     /// The losses of a photograph in a style, without a gradient.
     pub(super) fn value(&mut self, photo: &Picture, content: &ContentTarget, style: usize) -> Losses {
-        self.trainer.forward(photo.data(), Normalisation::Style(style), &mut self.painted);
-        self.perceptual.value(&self.painted, content, &self.styles[style])
+        let style = self.forward(photo, style);
+        let target = self.styles.target(style);
+        self.perceptual.value(&self.painted, content, target)
+    }
+
+    /// Runs the network on a photograph; the number of the style that it has, another one where a painting cannot be read.
+    fn forward(&mut self, photo: &Picture, style: usize) -> usize {
+        let (style, predicted) = match &mut self.styles {
+            Styles::Own(_) => (style, None),
+            Styles::Any(any) => {
+                let style = any.measure(style, &mut self.perceptual).expect("some painting was read at the start");
+                (style, Some(any.predict(style)))
+            }
+        };
+        let normalisation = predicted.as_deref().map_or(Normalisation::Style(style), Normalisation::Given);
+        self.trainer.forward(photo.data(), normalisation, &mut self.painted);
+        style
     }
 
     /// The losses of a photograph in a style; the gradient of the loss's logarithm is added to that of the batch.
@@ -140,8 +224,8 @@ impl Learner {
     /// The style loss counts with `share` in that gradient, and whole in the losses that are returned.
     pub(super) fn evaluate(&mut self, photo: &Picture, style: usize, share: f64) -> Losses {
         let content = self.perceptual.content(photo);
-        self.trainer.forward(photo.data(), Normalisation::Style(style), &mut self.painted);
-        let target = &mut self.styles[style];
+        let style = self.forward(photo, style);
+        let target = self.styles.target(style);
         target.share = share;
         let losses = self.perceptual.value_and_gradient(&self.painted, &content, target, &mut self.painted_gradient);
         target.share = 1.0;
@@ -149,13 +233,26 @@ impl Learner {
             self.backend.scale(&mut self.painted_gradient, 1.0 / losses.loss);
         }
         self.trainer.backward(&self.painted_gradient);
+        if let Styles::Any(any) = &mut self.styles {
+            any.add_gradient(style, self.trainer.normalisation_gradient());
+        }
         let style = losses.style / share;
         Losses { style, loss: losses.loss - losses.style + style, ..losses }
     }
 
     /// Ends a batch of this many photographs; the norm of the gradient of their mean loss.
     pub(super) fn end_batch(&mut self, photographs: usize) -> f64 {
-        self.trainer.take_gradient(1.0 / photographs as f32, &mut self.gradient);
+        let factor = 1.0 / photographs as f32;
+        match &mut self.styles {
+            Styles::Own(_) => self.trainer.take_gradient(factor, &mut self.gradient),
+            Styles::Any(any) => {
+                self.trainer.take_gradient(factor, &mut self.network_gradient);
+                let network = self.backend.download(&self.network_gradient);
+                self.backend.on_host(&mut self.gradient, 0..network.len(), &mut |part| part.copy_from_slice(&network));
+                let rest = network.len()..self.gradient.len();
+                self.backend.on_host(&mut self.gradient, rest, &mut |part| any.take_gradient(factor, part));
+            }
+        }
         self.backend.dot(&self.gradient, &self.gradient).sqrt()
     }
 
@@ -187,6 +284,20 @@ impl Learner {
     }
 }
 
+/// Values of all parameters of a network of this shape, with those of the predictor of any style.
+pub(super) fn parameter_count(shape: StyleNetShape, any: bool) -> usize {
+    shape.parameter_count() + if any { predictor_shape(shape).parameter_count() } else { 0 }
+}
+
+impl Styles {
+    fn target(&mut self, style: usize) -> &mut StyleTarget {
+        match self {
+            Self::Own(targets) => &mut targets[style],
+            Self::Any(any) => &mut any.painting_mut(style).target,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,7 +317,9 @@ mod tests {
         let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2, ..StyleNetShape::JOHNSON };
         let settings = TrainSettings { image_size: 32, threads: Some(2), tv_weight: 2.0, ..TrainSettings::default() };
         let paintings = [(example("starry-night.jpg", 40), 1.0), (example("coffee.png", 40), 2.0)];
-        let mut learner = Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
+        let mut learner =
+            Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, StyleSource::Own(&paintings))
+                .unwrap();
         let photos = [example("chelsea.png", 32), example("rocket.jpg", 32)];
         let contents = [learner.content(&photos[0]), learner.content(&photos[1])];
         let parameters = start::fresh(shape, 1);
@@ -243,7 +356,9 @@ mod tests {
         let shape = StyleNetShape { width: 16, residual_blocks: 2, styles: 2, ..StyleNetShape::JOHNSON };
         let settings = TrainSettings { image_size: 64, threads: Some(2), ..TrainSettings::default() };
         let paintings = [(example("starry-night.jpg", 40), 1.0), (example("coffee.png", 40), 1.0)];
-        let mut learner = Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
+        let mut learner =
+            Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, StyleSource::Own(&paintings))
+                .unwrap();
         let mut parameters = start::fresh(shape, 5);
         // The two styles differ.
         parameters.iter_mut().enumerate().for_each(|(i, p)| *p *= 1.0 + 0.2 * (i as f32 * 0.7).sin());

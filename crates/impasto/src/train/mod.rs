@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+mod any_styles;
 mod checkpoint;
 mod error;
 mod events;
@@ -41,6 +42,7 @@ mod start;
 mod validation;
 mod values;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use impasto_nn::backend::Backend;
@@ -66,13 +68,15 @@ use crate::job::{Context, End, Interruption, Job, OnRelease};
 use crate::network::network;
 use crate::objective::Losses;
 use crate::picture::{Picture, PictureFormat, load};
+use any_styles::PaintingFiles;
 use checkpoint::{Checkpoint, State};
-use learner::Learner;
+use learner::{Learner, StyleSource};
 use pace::Pace;
 use photos::Photos;
 use run::{Clock, Run};
 use samples::{Reading, Samples};
-use validation::Validation;
+use shares::Turns;
+use validation::{HeldOut, Validation};
 
 /// The longer side of a painting in a model's card, in pixels.
 const THUMBNAIL: usize = 128;
@@ -103,6 +107,8 @@ struct Paintings {
     hashes: Vec<String>,
     /// Each as a small JPEG.
     thumbnails: Vec<Option<Vec<u8>>>,
+    /// Those that any style is learnt from; then there are no others, and one hash for all.
+    files: Option<PaintingFiles>,
 }
 
 impl Job for TrainJob {
@@ -131,7 +137,10 @@ impl Job for TrainJob {
             }
         }
         let clock = Clock::new(state.elapsed, context.control());
-        let turns = settings.style_shares.turns(&self.styles)?;
+        let turns = match &paintings.files {
+            Some(files) => Turns::Epochs { seed: settings.seed, count: files.training.len() },
+            None => settings.style_shares.turns(&self.styles)?,
+        };
         state.progress.run = self.remember_paths();
         let settings = self.to_overrides().with_file_names();
         let interruption = Interruption::new(learner.threads(), context.control(), OnRelease::Wait);
@@ -157,7 +166,7 @@ struct Ready {
 
 impl Ready {
     fn new(job: &TrainJob, context: &Context<'_>) -> Result<Self, TrainError> {
-        let names: Vec<String> = job.styles.iter().map(|style| style.name.clone()).collect();
+        let names = job.style_names();
         let (width, residual_blocks) = (job.settings.width, job.settings.residual_blocks);
         let shape = StyleNetShape { width, residual_blocks, styles: names.len(), ..StyleNetShape::JOHNSON };
         let owned = job.clone();
@@ -167,14 +176,16 @@ impl Ready {
             Ok::<_, TrainError>((paintings, photos))
         })??;
         let backend = device::backend(job.settings.device, job.settings.threads)?;
-        let state = begin(job, shape, &names, &photos, &paintings, backend.clone())?;
-        let (settings, pictures) = (job.settings.clone(), paintings.pictures.clone());
-        let (found, parameters) = (photos.clone(), state.parameters.clone());
-        let (learner, validation, skipped) = context.abandonable(move || {
-            let mut learner = Learner::new(backend, &settings, network(&settings.network)?, shape, &pictures)?;
-            learner.set_parameters(&parameters)?;
-            let (validation, skipped) = Validation::read(&found, &mut learner, names, &pictures, &settings)?;
-            Ok::<_, TrainError>((learner, validation, skipped))
+        let (owned, found) = (job.clone(), photos.clone());
+        let (paintings, learner, validation, skipped, state) = context.abandonable(move || {
+            let settings = &owned.settings;
+            let mut learner =
+                Learner::new(backend.clone(), settings, network(&settings.network)?, shape, paintings.source())?;
+            let state = begin(&owned, shape, &names, &found, &paintings, backend, &mut learner)?;
+            learner.set_parameters(&state.parameters)?;
+            let held_out = paintings.held_out(&owned);
+            let (validation, skipped) = Validation::read(&found, &mut learner, held_out, settings)?;
+            Ok::<_, TrainError>((paintings, learner, validation, skipped, state))
         })??;
         Ok(Self { paintings, photos, shape, learner, validation, skipped, state })
     }
@@ -188,12 +199,13 @@ fn begin(
     photos: &Photos,
     paintings: &Paintings,
     backend: Arc<dyn Backend>,
+    learner: &mut Learner,
 ) -> Result<State, TrainError> {
     if job.resume {
         let path = checkpoint_path(&job.output);
         let checkpoint = Checkpoint::read(&path)?;
         let was = checkpoint.settings.settings();
-        let mut state = checkpoint.state(shape.parameter_count(), backend)?;
+        let mut state = checkpoint.state(learner::parameter_count(shape, job.settings.any), backend)?;
         if (was.steps, was.minutes) != (job.settings.steps, job.settings.minutes) {
             state.change_length(&job.settings);
         }
@@ -210,10 +222,17 @@ fn begin(
         }
         return Ok(state);
     }
-    let parameters = match &job.from {
-        Some(path) => start::from_model(path, &StyleModel::load(path)?, shape, names)?,
+    let from = job.from.as_ref().map(|path| Ok::<_, TrainError>((path, StyleModel::load(path)?))).transpose()?;
+    let mut parameters = match &from {
+        Some((path, model)) => start::from_model(path, model, shape, names)?,
         None => start::fresh(shape, job.settings.seed),
     };
+    let expected = learner::parameter_count(shape, job.settings.any) - parameters.len();
+    let predictor = from.and_then(|(_, model)| model.predictor).map(|predictor| predictor.parameters);
+    match predictor.filter(|predictor| predictor.len() == expected) {
+        Some(predictor) => parameters.extend(predictor),
+        None => parameters.extend(learner.fresh_predictor(&parameters, job.settings.seed)?),
+    }
     let mut state = State::new(parameters, backend);
     state.progress.pace = Pace::of_steps(&job.settings);
     state.progress.photos.clone_from(&photos.fingerprint);
@@ -234,7 +253,7 @@ fn started(
         photographs: photos.training.len(),
         held_out: validation.photographs(),
         report: photos.report.len(),
-        styles: job.styles.iter().map(|style| style.name.clone()).collect(),
+        styles: job.style_names(),
         image_size: settings.image_size,
         batch: settings.batch,
         step: state.progress.step,
@@ -258,8 +277,10 @@ fn finish(
     let losses = state.best_losses().unwrap_or_default();
     let progress = &state.progress;
     let card = card(job, &state, paintings, losses);
-    let parameters = state.backend.take(state.best);
-    let model = StyleModel { shape, parameters, card };
+    let mut parameters = state.backend.take(state.best);
+    let predictor = parameters.split_off(shape.parameter_count());
+    let predictor = job.settings.any.then(|| any_styles::finished(shape, predictor, &mut parameters));
+    let model = StyleModel { shape, parameters, predictor, card };
     context.tell(TrainEvent::Finished {
         step: progress.step,
         elapsed: state.elapsed,
@@ -296,9 +317,8 @@ fn card(job: &TrainJob, state: &State, paintings: Paintings, losses: Losses) -> 
     let mut settings = TrainOverrides::from(&job.settings);
     settings.threads = None;
     settings.max_pixels = None;
-    settings.network = settings
-        .network
-        .map(|name| std::path::Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned());
+    settings.network =
+        settings.network.map(|name| Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned());
     let weights = job.styles.iter().map(|style| style.weight).collect::<Vec<_>>();
     let training = serde_json::json!({
         "settings": settings,
@@ -311,12 +331,12 @@ fn card(job: &TrainJob, state: &State, paintings: Paintings, losses: Losses) -> 
         "impasto": env!("CARGO_PKG_VERSION"),
     });
     let Paintings { hashes, thumbnails, .. } = paintings;
-    let parts = job.styles.iter().zip(hashes).zip(thumbnails);
-    let styles = parts.map(|((style, hash), thumbnail)| StyleCard {
-        name: style.name.clone(),
+    let of_file = |i: usize| hashes.get(i).filter(|_| !job.settings.any).cloned();
+    let styles = job.style_names().into_iter().enumerate().map(|(i, name)| StyleCard {
+        name,
         title: None,
-        picture_sha256: Some(hash),
-        thumbnail,
+        picture_sha256: of_file(i),
+        thumbnail: thumbnails.get(i).cloned().flatten(),
     });
     ModelCard {
         name: job.name.clone(),
@@ -330,7 +350,14 @@ fn card(job: &TrainJob, state: &State, paintings: Paintings, losses: Losses) -> 
 
 impl Paintings {
     fn read(job: &TrainJob) -> Result<Self, TrainError> {
-        let mut paintings = Self { pictures: Vec::new(), hashes: Vec::new(), thumbnails: Vec::new() };
+        let mut paintings = Self { pictures: Vec::new(), hashes: Vec::new(), thumbnails: Vec::new(), files: None };
+        if job.settings.any {
+            let found = Photos::find(&job.style_folders, &[])?;
+            paintings.hashes.push(found.fingerprint);
+            let (size, limits) = (job.settings.style_size, job.settings.read_limits());
+            paintings.files =
+                Some(PaintingFiles { training: found.training, validation: found.validation, size, limits });
+        }
         for style in &job.styles {
             let limits = job.settings.read_limits();
             let bytes = load(&style.path, &limits)?;
@@ -342,6 +369,24 @@ impl Paintings {
             paintings.pictures.push((picture.resized_to_longer_side(job.settings.style_size), style.weight));
         }
         Ok(paintings)
+    }
+
+    /// What a learner makes targets of.
+    fn source(&self) -> StyleSource<'_> {
+        self.files.clone().map_or(StyleSource::Own(&self.pictures), StyleSource::Any)
+    }
+
+    /// The paintings that validation is held against: all of a network with styles of its own.
+    fn held_out(&self, job: &TrainJob) -> HeldOut {
+        let Some(PaintingFiles { training, validation, size, limits }) = &self.files else {
+            let pictures = self.pictures.iter().map(|(picture, _)| picture.clone()).collect();
+            return HeldOut { first: 0, names: job.style_names(), pictures };
+        };
+        let good = validation.iter().filter_map(|path| Some((path, Picture::read_within(path, limits).ok()?)));
+        let name = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let held_out = good.map(|(path, picture)| (name(path), picture.resized_to_longer_side(*size)));
+        let (names, pictures) = held_out.unzip();
+        HeldOut { first: training.len(), names, pictures }
     }
 }
 

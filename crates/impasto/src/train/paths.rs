@@ -19,6 +19,7 @@ impl TrainOverrides {
         let files = Self {
             style: self.style.clone(),
             photos: self.photos.clone(),
+            styles: self.styles.clone(),
             output: self.output.clone(),
             from: self.from.clone(),
             preview: self.preview.clone(),
@@ -37,12 +38,14 @@ impl TrainOverrides {
     /// Files that a checkpoint names and that are not given, beside the checkpoint; the preview and the curve have the
     /// places that they have by default.
     pub(super) fn found_beside(self, finder: &mut Finder<'_>, given: &Self) -> Self {
-        let styles = self.style.into_iter().filter(|_| given.style.is_empty());
-        let style = styles.map(|style| TrainStyle { path: finder.find(&style.path, "--style"), ..style }).collect();
+        let style = self.style.into_iter().filter(|_| given.style.is_empty());
+        let style = style.map(|style| TrainStyle { path: finder.find(&style.path, "--style"), ..style }).collect();
         let photos = self.photos.into_iter().filter(|_| given.photos.is_empty());
         let photos = photos.map(|folder| finder.find_folder(&folder, "--photos")).collect();
+        let styles = self.styles.into_iter().filter(|_| given.styles.is_empty());
+        let styles = styles.map(|folder| finder.find_folder(&folder, "--styles")).collect();
         let network = self.network.filter(|_| given.network.is_none()).map(|network| finder.find_network(&network));
-        Self { style, photos, network, output: None, preview: None, curve: None, max_pixels: None, ..self }
+        Self { style, photos, styles, network, output: None, preview: None, curve: None, max_pixels: None, ..self }
     }
 
     fn map_paths(self, to: impl Fn(&Path) -> PathBuf) -> Self {
@@ -50,6 +53,7 @@ impl TrainOverrides {
         Self {
             style: self.style.into_iter().map(|style| TrainStyle { path: to(&style.path), ..style }).collect(),
             photos: self.photos.iter().map(|folder| to(folder)).collect(),
+            styles: self.styles.iter().map(|folder| to(folder)).collect(),
             output: map(self.output),
             from: map(self.from),
             preview: map(self.preview),

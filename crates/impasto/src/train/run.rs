@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::TrainError;
 use super::checkpoint::{State, checkpoint_path};
-use super::events::TrainEvent;
+use super::events::{Skipped, TrainEvent};
 use super::job::TrainJob;
 use super::learner::{Learner, Moments};
 use super::pace::{Measured, Pace};
@@ -195,6 +195,8 @@ impl Run<'_> {
             let style = self.turns.style(self.state.progress.sample);
             if let Some(photo) = photo {
                 losses += self.learner.evaluate(&photo, style, share) * (1.0 / batch as f64);
+                let skipped = self.learner.take_skipped();
+                self.tell_skipped(skipped);
             }
             if self.interruption.take() || self.context.control().is_stopped() {
                 self.state.progress.sample = first_sample;
@@ -219,13 +221,18 @@ impl Run<'_> {
     /// The next photograph; nothing if the run is stopped.
     fn next_photo(&mut self) -> Result<Option<crate::Picture>, TrainError> {
         let Some((photo, skipped)) = self.samples.next(self.context.control())? else { return Ok(None) };
+        self.tell_skipped(skipped);
+        Ok(Some(photo))
+    }
+
+    /// Tells of files that cannot be used, of each once.
+    fn tell_skipped(&mut self, skipped: Vec<Skipped>) {
         for skipped in skipped {
             if !self.state.progress.skipped.contains(&skipped) {
                 self.context.tell(TrainEvent::Skipped(skipped.clone()));
                 self.state.progress.skipped.push(skipped);
             }
         }
-        Ok(Some(photo))
     }
 
     /// Shows the first photograph held out in the style of the next sample, if it is time for a preview.

@@ -27,6 +27,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// What the random numbers are for: no two purposes share them.
 const ORDER: u64 = 1;
 const CROP: u64 = 2;
+const PAINTINGS: u64 = 3;
 
 /// Random numbers that depend on these alone.
 fn random(seed: u64, purpose: u64, epoch: u64, index: u64) -> ChaCha8Rng {
@@ -86,10 +87,19 @@ pub(super) struct Reading {
     pub(super) limits: ReadLimits,
 }
 
-/// The order of the photographs in an epoch.
+/// The order of this many photographs in an epoch.
 fn order(seed: u64, epoch: u64, count: usize) -> Vec<usize> {
+    shuffled(count, &mut random(seed, ORDER, epoch, 0))
+}
+
+/// The order of this many paintings in an epoch.
+pub(super) fn order_of_paintings(seed: u64, epoch: u64, count: usize) -> Vec<usize> {
+    shuffled(count, &mut random(seed, PAINTINGS, epoch, 0))
+}
+
+fn shuffled(count: usize, random: &mut ChaCha8Rng) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
-    order.shuffle(&mut random(seed, ORDER, epoch, 0));
+    order.shuffle(random);
     order
 }
 

@@ -6,8 +6,8 @@ use super::shares::StyleShares;
 use super::values::{Every, Schedule, TrainOptimizer, TrainStyle};
 use crate::picture::ReadLimits;
 use crate::settings::{
-    CONTENT_WEIGHT, Device, LEARNING_RATE, LayerWeights, MaxPixels, PoolingKind, Preset, Range, STYLE_WEIGHT, Settings,
-    SettingsError, THREADS, TV_WEIGHT, declare, schema, to_toml,
+    CONTENT_WEIGHT, Device, LEARNING_RATE, LayerWeights, LossScale, MaxPixels, PoolingKind, Preset, Range,
+    STYLE_WEIGHT, Settings, SettingsError, THREADS, TV_WEIGHT, declare, schema, to_toml,
 };
 
 declare! {
@@ -25,6 +25,9 @@ declare! {
         /// A folder of photographs to train on, with all folders in it; several may be named.
         #[arg(long, value_name = "DIR", num_args = 1..)]
         photos: PathBuf;
+        /// A folder of paintings to learn any style from, with all folders in it; with `--any`.
+        #[arg(long, value_name = "DIR", num_args = 1..)]
+        styles: PathBuf;
     }
     files {
         /// The model to write. A checkpoint, a preview and the curve of the losses lie beside it.
@@ -50,6 +53,9 @@ declare! {
         license: String;
     }
     settings "Settings" {
+        /// Train a network that paints in the style of any painting: one that predicts scales and shifts from it.
+        #[arg(num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "true|false")]
+        value any: bool;
         /// Side of the square crops to train on, in pixels, a multiple of 4 [default: 256].
         #[arg(value_name = "N", allow_negative_numbers = true)]
         value image_size: usize
@@ -133,6 +139,7 @@ impl Default for TrainSettings {
     /// field that use VGG19; 8000 steps, where the eye sees little change with the cosine schedule.
     fn default() -> Self {
         Self {
+            any: false,
             image_size: 256,
             style_size: 512,
             batch: 4,
@@ -191,6 +198,7 @@ impl TrainSettings {
             seed: self.seed,
             content_layers: self.content_layers.clone(),
             style_layers: self.style_layers.clone(),
+            loss_scale: if self.any { LossScale::Relative } else { LossScale::Absolute },
             ..Settings::preset(Preset::Article)
         }
     }
@@ -213,7 +221,7 @@ impl TrainOverrides {
     /// If the name of a file is no text.
     pub fn to_toml(&self) -> Result<String, SettingsError> {
         let files = [&self.output, &self.from, &self.preview, &self.curve].into_iter().flatten();
-        to_toml(self, files.chain(&self.photos).chain(self.style.iter().map(|style| &style.path)))
+        to_toml(self, files.chain(&self.photos).chain(&self.styles).chain(self.style.iter().map(|style| &style.path)))
     }
 }
 
@@ -228,6 +236,7 @@ mod tests {
         TrainOverrides {
             style: vec!["wave=w.jpg:2".parse().unwrap(), "n.png".parse().unwrap()],
             photos: vec!["photos".into()],
+            styles: vec!["paintings".into()],
             output: Some("o".into()),
             from: Some("f".into()),
             preview: Some("p".into()),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::samples::order_of_paintings;
 use super::values::TrainStyle;
 use crate::settings::{SettingsError, in_range, named_numbers, named_numbers_text, nearest};
 use crate::value::{inline_schema, text_in_serde};
@@ -35,7 +36,7 @@ impl StyleShares {
             return Err(SettingsError::UnknownShare { style: style.clone(), nearest: nearest(style, names()) });
         }
         let share = |style: &str| self.0.iter().find(|(name, _)| name == style).map_or(1.0, |(_, share)| *share);
-        Ok(Turns(names().map(share).collect()))
+        Ok(Turns::Shares(names().map(share).collect()))
     }
 }
 
@@ -60,13 +61,29 @@ inline_schema!(StyleShares, {"type": "string", "pattern": r"^([^=,]+(=[0-9.eE+-]
 
 /// The share of every style of a training; at least one.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Turns(Vec<f64>);
+pub(super) enum Turns {
+    /// The share of each style.
+    Shares(Vec<f64>),
+    /// Paintings, each of which has its turn once in an epoch.
+    Epochs {
+        /// Of their order.
+        seed: u64,
+        /// How many there are.
+        count: usize,
+    },
+}
 
 impl Turns {
     /// The style whose turn it is at a sample, a pure function of its number: one after the other where all have the
     /// same share, else by the multiples of the golden ratio, which spread evenly over every stretch of a run.
     pub(super) fn style(&self, sample: u64) -> usize {
-        let shares = &self.0;
+        let shares = match self {
+            Self::Shares(shares) => shares,
+            Self::Epochs { seed, count } => {
+                let (epoch, index) = (sample / *count as u64, (sample % *count as u64) as usize);
+                return order_of_paintings(*seed, epoch, *count)[index];
+            }
+        };
         if shares.iter().all(|share| *share == shares[0]) {
             return (sample % shares.len() as u64) as usize;
         }

@@ -112,7 +112,7 @@ mod tests {
         parameters[range].iter_mut().enumerate().for_each(|(i, v)| *v = (i / 16) as f32 * 4.0 + 1.0);
         let style = |name: &str| StyleCard { name: name.into(), ..StyleCard::default() };
         let card = ModelCard { name: "m".into(), styles: vec![style("a"), style("b")], ..ModelCard::default() };
-        let model = StyleModel { shape: SHAPE, parameters, card };
+        let model = StyleModel { shape: SHAPE, parameters, predictor: None, card };
         let wanted = StyleNetShape { styles: 3, ..SHAPE };
         let names = ["new", "b", "a"].map(String::from);
         let found = from_model("m".as_ref(), &model, wanted, &names).unwrap();

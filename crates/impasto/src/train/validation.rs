@@ -12,6 +12,9 @@ use crate::picture::Picture;
 /// Photographs on the preview sheet, at most.
 const PREVIEW_ROWS: usize = 5;
 
+/// Styles on the preview sheet, at most.
+const PREVIEW_COLUMNS: usize = 12;
+
 /// About this many pairs of photograph and style are evaluated in one validation, and at least [`LEAST_EACH`] for each
 /// style: some seconds' work on two cores.
 const PAIRS: usize = 20;
@@ -24,8 +27,18 @@ const GAP: usize = 8;
 pub(super) struct Validation {
     photos: Vec<(Picture, ContentTarget)>,
     names: Vec<String>,
+    /// The number of the first style.
+    first: usize,
     /// The paintings on the sheet's upper edge, as squares.
     paintings: Vec<Picture>,
+}
+
+/// The styles that a validation is held against.
+pub(super) struct HeldOut {
+    /// The number of the first one.
+    pub(super) first: usize,
+    pub(super) names: Vec<String>,
+    pub(super) pictures: Vec<Picture>,
 }
 
 /// What is stored in the sheet, so that a later run does not take it for a photograph.
@@ -40,8 +53,7 @@ impl Validation {
     pub(super) fn read(
         photos: &Photos,
         learner: &mut Learner,
-        names: Vec<String>,
-        paintings: &[(Picture, f64)],
+        held_out: HeldOut,
         settings: &TrainSettings,
     ) -> Result<(Self, Vec<Skipped>), TrainError> {
         let (mut good, mut skipped) = (Vec::new(), Vec::new());
@@ -58,8 +70,9 @@ impl Validation {
         if let (true, Some(first)) = (good.is_empty(), skipped.first()) {
             return Err(TrainError::NoGoodValidation { count: skipped.len(), reason: first.reason.clone() });
         }
-        let paintings = paintings.iter().map(|(painting, _)| square(painting, reading.size)).collect();
-        Ok((Self { photos: good, names, paintings }, skipped))
+        let HeldOut { first, names, pictures } = held_out;
+        let paintings = pictures.iter().map(|painting| square(painting, reading.size)).collect();
+        Ok((Self { photos: good, names, first, paintings }, skipped))
     }
 
     /// How many photographs there are.
@@ -76,7 +89,7 @@ impl Validation {
             let mut losses = Losses::default();
             for i in 0..each {
                 let (photo, content) = &self.photos[(style * each + i) % self.photos.len()];
-                losses += learner.value(photo, content, style) * (1.0 / each as f64);
+                losses += learner.value(photo, content, self.first + style) * (1.0 / each as f64);
             }
             all.push(StyleLosses { name: name.clone(), losses });
         }
@@ -93,9 +106,11 @@ impl Validation {
     /// The sheet: the paintings above, the photographs on the left, and each painted in each style.
     pub(super) fn sheet(&self, learner: &mut Learner) -> Picture {
         let blank = self.paintings[0].filled(255.0);
-        let mut rows = vec![std::iter::once(blank).chain(self.paintings.iter().cloned()).collect::<Vec<_>>()];
+        let columns = self.paintings.len().min(PREVIEW_COLUMNS);
+        let paintings = self.paintings[..columns].iter().cloned();
+        let mut rows = vec![std::iter::once(blank).chain(paintings).collect::<Vec<_>>()];
         for (photo, _) in self.photos.iter().take(PREVIEW_ROWS) {
-            let painted = (0..self.names.len()).map(|style| learner.paint(photo, style));
+            let painted = (0..columns).map(|style| learner.paint(photo, self.first + style));
             rows.push(std::iter::once(photo.clone()).chain(painted).collect());
         }
         sheet(&rows)
@@ -130,6 +145,7 @@ fn sheet(rows: &[Vec<Picture>]) -> Picture {
 
 #[cfg(test)]
 mod tests {
+    use crate::train::learner::StyleSource;
     use impasto_nn::kernels::StyleNetShape;
 
     use super::*;
@@ -160,8 +176,11 @@ mod tests {
         let settings = TrainSettings { image_size: 32, threads: Some(2), ..TrainSettings::default() };
         let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 1, ..StyleNetShape::JOHNSON };
         let paintings = [(Picture::from_rgb8(32, 32, &[99; 32 * 32 * 3]), 1.0)];
-        let mut learner = Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, &paintings).unwrap();
-        let mut read = || Validation::read(&photos, &mut learner, vec!["a".into()], &paintings, &settings);
+        let mut learner =
+            Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, StyleSource::Own(&paintings))
+                .unwrap();
+        let held_out = || HeldOut { first: 0, names: vec!["a".into()], pictures: vec![paintings[0].0.clone()] };
+        let mut read = || Validation::read(&photos, &mut learner, held_out(), &settings);
         std::fs::write(&photos.validation[1], b"broken").unwrap();
         let (validation, skipped) = read().unwrap();
         assert_eq!((validation.photographs(), skipped.len()), (photos.validation.len() - 1, 1));

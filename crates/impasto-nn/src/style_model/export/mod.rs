@@ -42,7 +42,7 @@ impl StyleModel {
         }
         let mut card = self.card.clone();
         card.styles = vec![self.blended_card(shares)];
-        Self { shape, parameters, card }
+        Self { shape, parameters, predictor: None, card }
     }
 
     /// The card of the one style that has a share, or one that names all that have.

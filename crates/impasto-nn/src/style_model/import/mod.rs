@@ -57,7 +57,7 @@ fn import(file: &mut TensorFile) -> Result<StyleModel, StyleModelError> {
     };
     let (shape, parameters) =
         assemble(layers, downsamplings).map_err(|detail| StyleModelError::Foreign { path: path.clone(), detail })?;
-    Ok(StyleModel { shape, parameters, card: card(&path) })
+    Ok(StyleModel { shape, parameters, predictor: None, card: card(&path) })
 }
 
 /// What the file's name tells.
