@@ -6,6 +6,8 @@
 //! relu1_1 … relu4_1 ─▶ means, deviations ─▶ ln(1 + x), standardised ─▶ hidden, ReLU ─▶ scales and shifts
 //!                      2 · 960 values                                  H
 //! ```
+//!
+//! The output is `W·h / √H + b` for a hidden layer h of H values.
 
 use std::ops::Range;
 
@@ -120,13 +122,19 @@ impl PredictorShape {
         start..start + self.outputs
     }
 
+    /// What the sums over the hidden layer are multiplied by: so a step of an optimiser, which is of one length for every
+    /// weight, moves what is predicted as little for a wide layer as for a narrow one.
+    fn output_factor(&self) -> f32 {
+        1.0 / (self.hidden as f32).sqrt()
+    }
+
     /// What is predicted for a painting with these statistics.
     pub fn predict(&self, parameters: &[f32], statistics: &[f32]) -> Prediction {
         let inputs = standardised(parameters, statistics);
         let rows = parameters[self.hidden_weight()].chunks_exact(STATISTICS).zip(&parameters[self.hidden_bias()]);
         let hidden: Vec<f32> = rows.map(|(row, bias)| (dot(row, &inputs) + bias).max(0.0)).collect();
         let rows = parameters[self.output_weight()].chunks_exact(self.hidden).zip(&parameters[self.output_bias()]);
-        let values = rows.map(|(row, bias)| dot(row, &hidden) + bias).collect();
+        let values = rows.map(|(row, bias)| dot(row, &hidden) * self.output_factor() + bias).collect();
         Prediction { hidden, values }
     }
 
@@ -143,8 +151,9 @@ impl PredictorShape {
         let mut of_hidden = vec![0.0; self.hidden];
         let rows = parameters[self.output_weight()].chunks_exact(self.hidden).zip(of_values);
         for ((row, slope), sums) in rows.zip(sums[self.output_weight()].chunks_exact_mut(self.hidden)) {
-            add_scaled(sums, *slope, &prediction.hidden);
-            add_scaled(&mut of_hidden, *slope, row);
+            let slope = *slope * self.output_factor();
+            add_scaled(sums, slope, &prediction.hidden);
+            add_scaled(&mut of_hidden, slope, row);
         }
         add_scaled(&mut sums[self.output_bias()], 1.0, of_values);
         for (slope, hidden) in of_hidden.iter_mut().zip(&prediction.hidden) {
@@ -229,7 +238,8 @@ mod tests {
         };
         let hidden = plus(layer(part("hidden.weight"), &inputs), part("hidden.bias"));
         let hidden: Vec<f64> = hidden.into_iter().map(|x| x.max(0.0)).collect();
-        let expected = plus(layer(part("output.weight"), &hidden), part("output.bias"));
+        let sums: Vec<f64> = layer(part("output.weight"), &hidden).iter().map(|sum| sum / 5f64.sqrt()).collect();
+        let expected = plus(sums, part("output.bias"));
         let found = SHAPE.predict(&parameters, &statistics);
         assert!(
             hidden.iter().any(|h| *h > 0.0) && hidden.contains(&0.0),

@@ -26,10 +26,10 @@ const STANDARDISED_BY: usize = 200;
 /// Deviations of statistics count as at least this.
 const LEAST_DEVIATION: f32 = 1e-2;
 
-/// The bounds of the first weights, times √fan-in: √6 for the hidden layer (He et al. 2015), and so little behind it that
-/// every painting begins with about the same scales and shifts.
+/// The bounds of the first weights: √6 for the hidden layer, whose inputs are divided by the root of their number (He et
+/// al. 2015), and so little behind it that every painting begins with about the same scales and shifts.
 const HIDDEN_BOUND: f32 = 2.449_489_7;
-const OUTPUT_BOUND: f32 = 0.05;
+const OUTPUT_BOUND: f32 = 0.1;
 
 /// The paintings of a training, divided once and for all.
 #[derive(Clone, Debug)]
@@ -127,8 +127,8 @@ impl AnyStyles {
         self.standardise(seed, perceptual, &mut parameters)?;
         for part in self.shape.parameters() {
             let bound = match &*part.name {
-                "predictor.hidden.weight" => HIDDEN_BOUND / (STATISTICS as f32).sqrt(),
-                "predictor.output.weight" => OUTPUT_BOUND / (self.shape.hidden as f32).sqrt(),
+                "predictor.hidden.weight" => HIDDEN_BOUND,
+                "predictor.output.weight" => OUTPUT_BOUND,
                 _ => continue,
             };
             parameters[part.range].fill_with(|| random.random_range(-bound..bound));
@@ -154,7 +154,7 @@ impl AnyStyles {
             let values = || found.iter().map(|index| self.known[index].statistics[i]);
             mean[i] = values().sum::<f32>() / found.len() as f32;
             let variance = values().map(|value| (value - mean[i]).powi(2)).sum::<f32>() / found.len() as f32;
-            factor[i] = 1.0 / variance.sqrt().max(LEAST_DEVIATION);
+            factor[i] = 1.0 / (variance.sqrt().max(LEAST_DEVIATION) * (STATISTICS as f32).sqrt());
         }
         Ok(())
     }
