@@ -143,8 +143,9 @@ impl Job for StylizeJob {
         if piped && context.streams().is_none() {
             return Err(InputError::NoStreams.into());
         }
-        let settings = self.settings.clone();
-        let stylizer = context.abandonable(move || Stylizer::new(&blend, &settings))??;
+        // Packing takes some milliseconds, which a thread of its own would double.
+        let stylizer = Stylizer::new(&blend, &self.settings)?;
+        context.control().wait()?;
         let pictures = tasks.len() + failures.len();
         context.tell(StylizeEvent::Started { pictures, style: label, device: stylizer.device().to_owned() });
         let batch = Batch::new(self, &stylizer, tasks, context);
