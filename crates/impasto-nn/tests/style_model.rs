@@ -7,7 +7,8 @@ use std::{fs, path::Path};
 use common::styles::{card, model};
 use impasto_nn::{
     kernels::StyleNetShape,
-    style_model::{StyleDtype, StyleModel, StyleModelError},
+    style_model::{StyleCard, StyleDtype, StyleModel, StyleModelError},
+    style_predictor::{PredictorShape, StylePredictor},
 };
 
 const SHAPE: StyleNetShape = StyleNetShape { width: 16, residual_blocks: 2, styles: 3, ..StyleNetShape::JOHNSON };
@@ -28,6 +29,49 @@ fn a_model_comes_back_as_it_was() {
     let near = |(a, b): (&f32, &f32)| (a - b).abs() <= a.abs() / 2048.0 + 3e-8;
     assert!(model.parameters.iter().zip(&half.parameters).all(near));
     assert!(half.parameters != model.parameters);
+}
+
+#[test]
+fn a_predictor_comes_back_with_its_model_and_must_fit_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = PredictorShape { hidden: 3, outputs: SHAPE.normalisation_len() };
+    let parameters = (0..shape.parameter_count()).map(|i| (i as f32 * 0.1).sin()).collect();
+    let any = StyleModel { predictor: Some(StylePredictor { shape, parameters }), ..model(SHAPE) };
+    let path = folder.path().join("any.safetensors");
+    any.save(&path, StyleDtype::F32).unwrap();
+    assert_eq!(StyleModel::load(&path).unwrap(), any);
+
+    let of = |change: fn(&mut StylePredictor)| {
+        let mut wrong = any.clone();
+        change(wrong.predictor.as_mut().unwrap());
+        wrong.to_bytes(StyleDtype::F32).unwrap_err().to_string()
+    };
+    assert!(of(|p| p.parameters.truncate(9)).contains("its predictor has 9 parameters"));
+    let other = of(|p| {
+        p.shape.outputs -= 1;
+        p.parameters.truncate(p.shape.parameter_count());
+    });
+    assert!(other.contains("scales and shifts"), "{other}");
+    let bytes = any.to_bytes(StyleDtype::F32).unwrap();
+    let renamed = replace(&bytes, "predictor.hidden.bias", "predictor.hidden.bean");
+    assert!(read(renamed).unwrap_err().to_string().contains("predictor.hidden.bias"));
+}
+
+#[test]
+fn styles_from_outside_take_the_place_of_its_own() {
+    let own = model(SHAPE);
+    let rows = [2, 0].map(|style| SHAPE.normalisation_of(style, &own.parameters));
+    let cards = ["third", "first"].map(|name| StyleCard { name: name.into(), ..StyleCard::default() });
+    let other = own.with_styles(cards.into_iter().zip(rows.clone()).collect());
+    assert_eq!((other.shape.styles, other.card.styles[0].name.as_str()), (2, "third"));
+    for (style, row) in rows.iter().enumerate() {
+        assert_eq!(&other.shape.normalisation_of(style, &other.parameters), row);
+    }
+    let weight = |model: &StyleModel| {
+        let out = model.shape.parameters().into_iter().find(|p| p.name == "out.weight").unwrap();
+        model.parameters[out.range].to_vec()
+    };
+    assert_eq!(weight(&other), weight(&own));
 }
 
 /// Other programs read it: the crate that defines the format finds every tensor where it belongs.

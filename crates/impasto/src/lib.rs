@@ -45,6 +45,7 @@ pub mod paint;
 pub mod picture;
 mod recorded;
 pub mod settings;
+mod style_pictures;
 pub mod styles;
 pub mod stylize;
 mod tensors;

@@ -1,7 +1,8 @@
 //! Styles by name: those inside the program, and those of model files.
 //!
 //! A style is asked for as `NAME`, one of those inside the program; as `MODEL`, a file that holds a single style; or as
-//! `MODEL#NAME`, one style of a file that holds several. Behind each may stand `:WEIGHT`.
+//! `MODEL#NAME`, one style of a file that holds several; as `PICTURE`, any picture; or as `MODEL#PICTURE`, a picture as a
+//! model of any style sees it. Behind each may stand `:WEIGHT`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,8 +13,11 @@ use std::sync::OnceLock;
 use serde::{Serialize, Serializer};
 
 use crate::models;
-use crate::settings::{SettingsError, StyleFile, nearest};
+use crate::picture::looks_like_a_picture;
+use crate::settings::{Device, SettingsError, StyleFile, nearest};
+use crate::style_pictures::{self, StyleReader};
 
+pub use crate::style_pictures::StylePictureError;
 pub use impasto_nn::kernels::StyleNetShape;
 pub use impasto_nn::style_model::{ModelCard, StyleCard, StyleDtype, StyleModel, StyleModelError};
 
@@ -74,6 +78,17 @@ pub enum StylesError {
     /// The file is not one of ours.
     #[error(transparent)]
     Model(#[from] StyleModelError),
+    /// A picture is asked for as a style of a network that has its own styles only.
+    #[error("{model} cannot take the picture `{}` as a style: give a model of any style, as `MODEL#PICTURE`", picture.display())]
+    NoPredictor {
+        /// What the network is called.
+        model: String,
+        /// The picture.
+        picture: PathBuf,
+    },
+    /// The picture is no style.
+    #[error(transparent)]
+    Picture(#[from] StylePictureError),
 }
 
 fn listed(names: &[impl AsRef<str>]) -> String {
@@ -178,23 +193,35 @@ impl Blend {
     /// # Errors
     /// If a style is not to be found, they are not of one network, or all weigh nothing.
     pub fn find(choices: &[StyleChoice]) -> Result<Self, StylesError> {
-        let (first, rest) = choices.split_first().ok_or(StylesError::Nothing)?;
-        let home = Home::of(&first.style)?;
-        let model = home.model()?;
-        let mut weights = vec![0.0; model.shape.styles];
-        weights[home.style(&model)?] += first.weight;
-        for choice in rest {
-            let other = Home::of(&choice.style)?;
-            if !home.is_network_of(&other) {
-                return Err(StylesError::Different { one: first.style.clone(), other: choice.style.clone() });
-            }
-            weights[other.style(&model)?] += choice.weight;
+        Self::find_on(choices, Device::Auto, None)
+    }
+
+    /// The same, where pictures are measured on a device with this many threads.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub fn find_on(choices: &[StyleChoice], device: Device, threads: Option<usize>) -> Result<Self, StylesError> {
+        let first = choices.first().ok_or(StylesError::Nothing)?;
+        let homes = choices.iter().map(|choice| Home::of(&choice.style)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(other) = homes.iter().position(|home| !homes[0].is_network_of(home)) {
+            return Err(StylesError::Different { one: first.style.clone(), other: choices[other].style.clone() });
         }
-        let total: f64 = weights.iter().sum();
+        let total: f64 = choices.iter().map(|choice| choice.weight).sum();
         if !(total.is_finite() && total > 0.0) {
             return Err(StylesError::NoWeight);
         }
-        Ok(Self { model, shares: weights.into_iter().map(|weight| (weight / total) as f32).collect() })
+        let share = |weight: f64| (weight / total) as f32;
+        let model = homes[0].model()?;
+        if homes.iter().any(|home| matches!(home, Home::Picture { .. })) {
+            let styles = with_pictures(&model, &homes, device, threads)?;
+            let shares = choices.iter().map(|choice| share(choice.weight)).collect();
+            return Ok(Self { model: Cow::Owned(model.with_styles(styles)), shares });
+        }
+        let mut weights = vec![0.0; model.shape.styles];
+        for (home, choice) in homes.iter().zip(choices) {
+            weights[home.style(&model)?] += choice.weight;
+        }
+        Ok(Self { model, shares: weights.into_iter().map(share).collect() })
     }
 
     /// The styles by name, joined by hyphens, fit to be part of a file's name.
@@ -206,10 +233,50 @@ impl Blend {
     }
 }
 
+/// The styles of a network that are asked for, each with its scales and shifts, pictures among them.
+fn with_pictures(
+    model: &StyleModel,
+    homes: &[Home],
+    device: Device,
+    threads: Option<usize>,
+) -> Result<Vec<(StyleCard, Vec<f32>)>, StylesError> {
+    let mut reader = None;
+    let mut styles = Vec::new();
+    for home in homes {
+        let Home::Picture { picture: path, .. } = home else {
+            let style = home.style(model)?;
+            styles.push((model.card.styles[style].clone(), model.shape.normalisation_of(style, &model.parameters)));
+            continue;
+        };
+        let Some(predictor) = &model.predictor else {
+            let model = home.file().map_or_else(|| FILE_NAME.into(), |file| format!("`{}`", file.display()));
+            return Err(StylesError::NoPredictor { model, picture: path.clone() });
+        };
+        let picture = style_pictures::read(path).map_err(StylePictureError::Read)?;
+        let reader = match &mut reader {
+            Some(reader) => reader,
+            none => none.insert(StyleReader::new(model, device, threads)?),
+        };
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        styles.push(reader.style(predictor, name, &picture));
+    }
+    Ok(styles)
+}
+
 /// Where a style that is asked for lives.
 enum Home {
-    BuiltIn { style: usize },
-    File { path: PathBuf, style: Option<String> },
+    BuiltIn {
+        style: usize,
+    },
+    File {
+        path: PathBuf,
+        style: Option<String>,
+    },
+    /// A picture, for a model of any style: a file, or the one inside the program.
+    Picture {
+        model: Option<PathBuf>,
+        picture: PathBuf,
+    },
 }
 
 impl Home {
@@ -223,6 +290,14 @@ impl Home {
             _ => (text, None),
         };
         let path = Path::new(file);
+        let is_picture = |path: &Path| path.is_file() && looks_like_a_picture(path);
+        match &style {
+            None if is_picture(path) => return Ok(Self::Picture { model: None, picture: path.to_owned() }),
+            Some(style) if is_picture(Path::new(style)) => {
+                return Ok(Self::Picture { model: Some(path.to_owned()), picture: style.into() });
+            }
+            _ => {}
+        }
         let is_path = path.exists() || path.components().count() > 1 || path.extension().is_some();
         let path = if is_path { Some(path.to_owned()) } else { models::find(file) };
         path.map(|path| Self::File { path, style })
@@ -230,18 +305,25 @@ impl Home {
     }
 
     fn model(&self) -> Result<Cow<'static, StyleModel>, StylesError> {
-        Ok(match self {
-            Self::BuiltIn { .. } => Cow::Borrowed(built_in()),
-            Self::File { path, .. } => Cow::Owned(StyleModel::load(path)?),
+        Ok(match self.file() {
+            None => Cow::Borrowed(built_in()),
+            Some(path) => Cow::Owned(StyleModel::load(path)?),
         })
     }
 
+    /// The file of the network; nothing for the one inside the program.
+    fn file(&self) -> Option<&Path> {
+        match self {
+            Self::BuiltIn { .. } => None,
+            Self::File { path, .. } => Some(path),
+            Self::Picture { model, .. } => model.as_deref(),
+        }
+    }
+
     fn is_network_of(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::BuiltIn { .. }, Self::BuiltIn { .. }) => true,
-            (Self::File { path: one, .. }, Self::File { path: other, .. }) => {
-                same_file::is_same_file(one, other).unwrap_or(false)
-            }
+        match (self.file(), other.file()) {
+            (None, None) => true,
+            (Some(one), Some(other)) => same_file::is_same_file(one, other).unwrap_or(false),
             _ => false,
         }
     }
@@ -251,6 +333,7 @@ impl Home {
         let (path, style) = match self {
             Self::BuiltIn { style } => return Ok(*style),
             Self::File { path, style } => (path.clone(), style),
+            Self::Picture { .. } => unreachable!("a picture has no number before it is measured"),
         };
         let known: Vec<String> = model.card.styles.iter().map(|style| style.name.clone()).collect();
         match style {

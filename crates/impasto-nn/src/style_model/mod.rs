@@ -110,6 +110,26 @@ impl StyleModel {
         read::read(&mut TensorFile::from_bytes(name, bytes).map_err(StyleModelError::from_load)?)
     }
 
+    /// The same network with these styles in place of its own, each with its scales and shifts; without a predictor.
+    ///
+    /// # Panics
+    /// If there is no style, or one has another number of scales and shifts than the network.
+    #[must_use]
+    pub fn with_styles(&self, styles: Vec<(StyleCard, Vec<f32>)>) -> Self {
+        let shape = StyleNetShape { styles: styles.len(), ..self.shape };
+        let mut parameters = vec![0.0; shape.parameter_count()];
+        for (from, to) in self.shape.parameters().into_iter().zip(shape.parameters()) {
+            if from.shape == to.shape {
+                parameters[to.range].copy_from_slice(&self.parameters[from.range]);
+            }
+        }
+        for (style, (_, normalisation)) in styles.iter().enumerate() {
+            shape.set_normalisation(style, normalisation, &mut parameters);
+        }
+        let card = ModelCard { styles: styles.into_iter().map(|(card, _)| card).collect(), ..self.card.clone() };
+        Self { shape, parameters, predictor: None, card }
+    }
+
     /// The file as bytes; the same model gives the same bytes.
     ///
     /// # Errors

@@ -125,7 +125,7 @@ impl Perceptual {
     }
 
     /// The moments of a style at every style layer; what is transparent in it does not count.
-    fn style_moments(&mut self, picture: &Picture) -> Vec<Moments> {
+    pub(crate) fn style_moments(&mut self, picture: &Picture) -> Vec<Moments> {
         let size = (picture.height(), picture.width());
         let visible = picture.alpha().map(|visible| (visible, size.1));
         let mut sums = vec![MomentSum::default(); self.weights.style.len()];

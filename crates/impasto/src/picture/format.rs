@@ -1,5 +1,6 @@
 //! The one table of picture formats: every list of formats and endings in the program is read from it.
 
+use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -92,6 +93,16 @@ pub const FORMATS: [Format; 7] = [
         lossless: true,
     },
 ];
+
+/// Whether a file looks like a picture: by the ending of its name, or where that says nothing, by its first bytes.
+pub(crate) fn looks_like_a_picture(path: &Path) -> bool {
+    if Format::of(path).is_some() {
+        return true;
+    }
+    let mut start = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(32).read_to_end(&mut start));
+    read.is_ok() && image::guess_format(&start).is_ok()
+}
 
 impl Format {
     /// The format that the ending of a path stands for, if it is one that is read.

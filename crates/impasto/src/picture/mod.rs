@@ -32,6 +32,7 @@ mod xmp;
 pub use depth::BitDepth;
 pub use encode::{KeptOfInput, PictureOutput};
 pub use error::{ReadError, WriteError};
+pub(crate) use format::looks_like_a_picture;
 pub use format::{FORMATS, Format, PictureFormat};
 pub use limits::ReadLimits;
 pub use max_pixels::MaxPixels;

@@ -135,8 +135,8 @@ impl Job for StylizeJob {
         let begun = Instant::now();
         self.settings.check()?;
         in_range("the number of jobs", self.jobs, self.jobs > 0, "at least 1")?;
-        let styles = self.styles.clone();
-        let blend = context.abandonable(move || Blend::find(&styles))??;
+        let (styles, device, threads) = (self.styles.clone(), self.settings.device, self.settings.threads);
+        let blend = context.abandonable(move || Blend::find_on(&styles, device, threads))??;
         let label = blend.label();
         let (tasks, failures) = self.plan(&label)?;
         let piped = tasks.iter().any(|task| is_stream(&task.input) || is_stream(&task.place.path));

@@ -82,7 +82,7 @@ impl TrainJob {
             (false, true, _) => return Err(SettingsError::Unnamed("style picture (`--style`)")),
             (true, _, true) => return Err(SettingsError::Unnamed("folder of paintings (`--styles`)")),
             (true, false, _) => return Err(SettingsError::OnlyOne { one: "--any", other: "--style" }),
-            (false, _, false) => return Err(SettingsError::Needs { setting: "--styles", needed: "--any" }),
+            (false, _, false) => return Err(SettingsError::Needs { setting: "--styles", needed: "`--any`" }),
             (false, false, true) | (true, true, false) => {}
         }
         if given.photos.is_empty() {

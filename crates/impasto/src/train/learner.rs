@@ -306,25 +306,20 @@ mod tests {
     use crate::train::start;
 
     fn example(name: &str, size: usize) -> Picture {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures").join(name);
-        Picture::read(&path).unwrap().resized(size, size)
+        Picture::read(&path(name)).unwrap().resized(size, size)
+    }
+
+    fn path(name: &str) -> std::path::PathBuf {
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures").join(name)
     }
 
     /// Photograph, network, VGG19, losses and back: the slope told is the slope found, along random directions and
     /// along the gradient itself.
-    #[test]
-    fn the_gradient_of_a_whole_batch_is_that_of_finite_differences() {
-        let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2, ..StyleNetShape::JOHNSON };
-        let settings = TrainSettings { image_size: 32, threads: Some(2), tv_weight: 2.0, ..TrainSettings::default() };
-        let paintings = [(example("starry-night.jpg", 40), 1.0), (example("coffee.png", 40), 2.0)];
-        let mut learner =
-            Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, StyleSource::Own(&paintings))
-                .unwrap();
+    fn check_gradient(learner: &mut Learner, parameters: &[f32]) {
         let photos = [example("chelsea.png", 32), example("rocket.jpg", 32)];
         let contents = [learner.content(&photos[0]), learner.content(&photos[1])];
-        let parameters = start::fresh(shape, 1);
         let backend = cpu_backend();
-        learner.set_parameters(&backend.upload(parameters.clone())).unwrap();
+        learner.set_parameters(&backend.upload(parameters.to_vec())).unwrap();
         let told: Vec<f64> = (0..2).map(|i| learner.evaluate(&photos[i], i, 1.0).loss.ln()).collect();
         learner.end_batch(2);
         let gradient = backend.download(&learner.gradient).into_owned();
@@ -333,7 +328,7 @@ mod tests {
             learner.set_parameters(&backend.upload(moved.to_vec())).unwrap();
             (0..2).map(|i| learner.value(&photos[i], &contents[i], i).loss.ln()).sum::<f64>() / 2.0
         };
-        assert_eq!(value(&parameters), (told[0] + told[1]) / 2.0, "with and without a gradient the same loss");
+        assert_eq!(value(parameters), (told[0] + told[1]) / 2.0, "with and without a gradient the same loss");
         for wave in [0.0, 0.5, 1.0] {
             let direction = |i: usize| {
                 let along = f64::from(gradient[i]) / norm;
@@ -348,6 +343,44 @@ mod tests {
             let told: f64 = gradient.iter().enumerate().map(|(i, g)| f64::from(*g) * direction(i)).sum();
             assert!((found / told - 1.0).abs() < 1e-2, "{wave}: {found} found, {told} told");
         }
+    }
+
+    #[test]
+    fn the_gradient_of_a_whole_batch_is_that_of_finite_differences() {
+        let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2, ..StyleNetShape::JOHNSON };
+        let settings = TrainSettings { image_size: 32, threads: Some(2), tv_weight: 2.0, ..TrainSettings::default() };
+        let paintings = [(example("starry-night.jpg", 40), 1.0), (example("coffee.png", 40), 2.0)];
+        let styles = StyleSource::Own(&paintings);
+        let mut learner = Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, styles).unwrap();
+        check_gradient(&mut learner, &start::fresh(shape, 1));
+    }
+
+    /// Through the predictor as well.
+    #[test]
+    fn the_gradient_of_any_style_is_that_of_finite_differences() {
+        let shape = StyleNetShape { width: 16, residual_blocks: 1, ..StyleNetShape::JOHNSON };
+        let settings = TrainSettings {
+            any: true,
+            image_size: 32,
+            style_size: 40,
+            style_weight: 20.0,
+            threads: Some(2),
+            ..TrainSettings::default()
+        };
+        let files = PaintingFiles {
+            training: ["starry-night.jpg", "missing.jpg", "coffee.png"].map(path).into(),
+            validation: vec![path("rocket.jpg")],
+            size: settings.style_size,
+            limits: settings.read_limits(),
+        };
+        let styles = StyleSource::Any(files);
+        let mut learner = Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, styles).unwrap();
+        let mut parameters = start::fresh(shape, 1);
+        let predictor = learner.fresh_predictor(&parameters, 7).unwrap();
+        assert_eq!(learner.take_skipped().len(), 1, "one painting is missing, and the next one takes its place");
+        parameters.extend(predictor);
+        assert_eq!(parameters.len(), parameter_count(shape, true));
+        check_gradient(&mut learner, &parameters);
     }
 
     /// What a network is trained as is what it is run as.

@@ -1,6 +1,5 @@
 //! The photographs in some folders: which there are, and which are held out.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -8,7 +7,7 @@ use walkdir::WalkDir;
 
 use super::TrainError;
 use crate::bytes::hexadecimal;
-use crate::picture::Format;
+use crate::picture::looks_like_a_picture;
 
 /// At least and at most this many photographs are held out for validation, and as many for reports; between them, one in
 /// twenty. Of a few photographs at least a third is trained on.
@@ -137,15 +136,6 @@ fn look_into(
         candidates.push(Candidate { path: entry.into_path(), hash: Sha256::digest(inside.as_bytes()).into() });
     }
     Ok(())
-}
-
-fn looks_like_a_picture(path: &Path) -> bool {
-    if Format::of(path).is_some() {
-        return true;
-    }
-    let mut start = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(32).read_to_end(&mut start));
-    read.is_ok() && image::guess_format(&start).is_ok()
 }
 
 #[cfg(test)]

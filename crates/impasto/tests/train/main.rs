@@ -69,6 +69,62 @@ fn a_run_that_was_stopped_goes_on_bit_for_bit() {
     assert_eq!(checkpoint("a.safetensors"), checkpoint("b.safetensors"));
 }
 
+/// The network, the predictor and the order of the paintings come back; the model paints in the style of pictures that it
+/// never saw.
+#[test]
+fn a_network_of_any_style_is_trained_resumed_bit_for_bit_and_used() {
+    let studio = Studio::new();
+    let straight = watched(&studio.any("a.safetensors", |_| ())).0.unwrap();
+    let stopped = stopped_after(&studio.any("b.safetensors", |_| ()), 4);
+    assert_eq!((stopped.end, stopped.history.len()), (End::Stopped, 4));
+    let given = TrainOverrides { output: Some(studio.path("b.safetensors")), ..TrainOverrides::default() };
+    let resumed = watched(&TrainJob::resume(given).unwrap()).0.unwrap();
+    assert_eq!((bits(&resumed), &resumed.model.parameters), (bits(&straight), &straight.model.parameters));
+    let predictor = straight.model.predictor.as_ref().unwrap();
+    assert_eq!(resumed.model.predictor.as_ref(), Some(predictor));
+    let first = predictor.predict(&predictor.parameters[..1920]);
+    assert_eq!(
+        first,
+        straight.model.shape.normalisation_of(0, &straight.model.parameters),
+        "its own style is the mean"
+    );
+    assert!(straight.losses.loss < straight.history[0].1.loss, "it learns");
+    assert_eq!(StyleModel::load(&studio.path("a.safetensors")).unwrap(), straight.model);
+
+    let paint = |styles: &[&str]| {
+        let model = studio.path("a.safetensors");
+        let choice = |style: &&str| format!("{}#{style}", model.display()).parse().unwrap();
+        let choices: Vec<_> = styles.iter().map(choice).collect();
+        let blend = impasto::styles::Blend::find(&choices)?;
+        let stylizer = impasto::Stylizer::new(&blend, &Default::default()).unwrap();
+        let photo = impasto::Picture::read(&studio.path("photos/1/2.jpg")).unwrap();
+        Ok::<_, impasto::styles::StylesError>((stylizer.stylize(photo).unwrap().picture, blend.label()))
+    };
+    let (night, detail) = (studio.path("night.png"), studio.path("detail.jpg"));
+    let (night, detail) = (night.to_str().unwrap(), detail.to_str().unwrap());
+    let (one, label) = paint(&[night]).unwrap();
+    assert_eq!(label, "night");
+    assert!(one != paint(&[detail]).unwrap().0, "every picture has a style of its own");
+    assert_eq!(paint(&[night, "mean"]).unwrap().1, "night-mean");
+    std::fs::write(studio.path("broken.png"), "no picture").unwrap();
+    let refused = paint(&[studio.path("broken.png").to_str().unwrap()]).unwrap_err().to_string();
+    assert!(refused.contains("broken.png"), "{refused}");
+}
+
+#[test]
+fn any_style_and_styles_of_its_own_exclude_each_other() {
+    let studio = Studio::new();
+    let refused = |change: fn(&mut TrainOverrides)| {
+        let mut given = studio.given("a.safetensors", |_| ());
+        change(&mut given);
+        TrainJob::new(given).unwrap_err().to_string()
+    };
+    assert!(refused(|given| given.any = Some(true)).contains("`--styles`"));
+    assert!(refused(|given| given.styles = vec!["paintings".into()]).contains("`--any`"));
+    let both = refused(|given| (given.any, given.styles) = (Some(true), vec!["paintings".into()]));
+    assert!(both.contains("`--any` and `--style` exclude each other"), "{both}");
+}
+
 #[test]
 fn validation_does_not_disturb_the_run() {
     let studio = Studio::new();

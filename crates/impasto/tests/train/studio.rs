@@ -49,6 +49,25 @@ impl Studio {
         TrainJob::new(self.given(output, change)).unwrap()
     }
 
+    /// The same for a network of any style, from nine paintings and one that cannot be read.
+    pub(crate) fn any(&self, output: &str, change: impl FnOnce(&mut TrainSettings)) -> TrainJob {
+        let folder = self.path("paintings");
+        std::fs::create_dir_all(&folder).unwrap();
+        let night = example("starry-night.jpg");
+        for i in 0..9 {
+            let (left, top) = (night.width() / 4 * (i % 3), night.height() / 4 * (i / 3));
+            let part = night.crop_imm(left, top, night.width() / 3, night.height() / 3).huerotate(40 * i as i32);
+            part.resize(90, 90, FilterType::Triangle).to_rgb8().save(folder.join(format!("{i}.png"))).unwrap();
+        }
+        std::fs::write(folder.join("broken.jpg"), "no picture").unwrap();
+        let any = |settings: &mut TrainSettings| {
+            (settings.any, settings.style_size, settings.style_weight) = (true, 64, 20.0);
+            change(settings);
+        };
+        let given = self.given(output, any);
+        TrainJob::new(TrainOverrides { style: Vec::new(), styles: vec![folder], ..given }).unwrap()
+    }
+
     pub(crate) fn given(&self, output: &str, change: impl FnOnce(&mut TrainSettings)) -> TrainOverrides {
         let mut settings = TrainSettings {
             image_size: 64,

@@ -1,0 +1,82 @@
+//! Pictures as styles: what a network of any style makes of them.
+
+use std::path::Path;
+
+use impasto_nn::style_model::{StyleCard, StyleModel};
+use impasto_nn::style_predictor::{StylePredictor, statistics};
+use impasto_nn::trunk::Packing;
+
+use crate::device::{self, DeviceError, Machine};
+use crate::network::{NetworkError, network};
+use crate::objective::{Perceptual, Weights};
+use crate::picture::{Picture, PictureFormat, ReadError, ReadLimits};
+use crate::settings::{Device, LayerWeights, Preset, Settings, SettingsError};
+
+/// The longer side at which a picture is measured where the model's card does not say how it was trained.
+const SIZE: usize = 256;
+
+/// The longer side of a thumbnail, in pixels.
+const THUMBNAIL: usize = 128;
+
+/// Why a picture is no style.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StylePictureError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The network that sees it is not there.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// That network lacks a layer.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// There is nothing to compute with.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}
+
+/// Measures pictures for a predictor.
+pub(crate) struct StyleReader {
+    perceptual: Perceptual,
+    size: usize,
+}
+
+impl StyleReader {
+    /// For the predictor of a model, on a device.
+    pub(crate) fn new(model: &StyleModel, device: Device, threads: Option<usize>) -> Result<Self, StylePictureError> {
+        let settings = Settings {
+            content_weight: 0.0,
+            style_weight: 1.0,
+            style_layers: LayerWeights::new(["conv1_1", "conv2_1", "conv3_1", "conv4_1"].map(|layer| (layer, 1.0))),
+            ..Settings::preset(Preset::Article)
+        };
+        let network = network(&settings.network)?;
+        let weights = Weights::new(&settings, network.kind)?;
+        let backend = device::backend(device, threads)?;
+        // Every picture is seen once: packing large weights for it would take longer than it saves.
+        let machine = Machine::on(backend, &network, &settings, &weights.taps(), Packing::Sparing);
+        let perceptual = Perceptual::new(machine.map_err(DeviceError::from)?, &weights);
+        let trained = |key: &str| model.card.training.as_ref()?.get("settings")?.get(key)?.as_u64();
+        let size = trained("style_size").map_or(SIZE, |size| size as usize);
+        Ok(Self { perceptual, size })
+    }
+
+    /// A picture as the style that a predictor makes of it, with its card.
+    pub(crate) fn style(
+        &mut self,
+        predictor: &StylePredictor,
+        name: String,
+        picture: &Picture,
+    ) -> (StyleCard, Vec<f32>) {
+        let thumbnail = picture.resized_to_longer_side(THUMBNAIL).to_file_bytes(PictureFormat::Jpeg, None).ok();
+        let moments = self.perceptual.style_moments(&picture.resized_to_longer_side(self.size));
+        let card = StyleCard { name, thumbnail, ..StyleCard::default() };
+        (card, predictor.predict(&statistics(&moments)))
+    }
+}
+
+/// Reads a picture that shall be a style.
+pub(crate) fn read(path: &Path) -> Result<Picture, ReadError> {
+    Picture::read_within(path, &ReadLimits::default())
+}
