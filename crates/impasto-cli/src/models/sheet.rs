@@ -73,9 +73,10 @@ pub(super) fn sheet(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
 
 /// What a style model says of itself, as keys and values.
 fn style_lines(model: &ShownStyleModel) -> Vec<(&'static str, String)> {
+    let any = if model.any_style { ", any picture as a style" } else { "" };
     let mut lines = vec![
         ("model", format!("{}, format version {}", model.name, model.format_version)),
-        ("architecture", format!("{} channels wide, {} residual blocks", model.width, model.residual_blocks)),
+        ("architecture", format!("{} channels wide, {} residual blocks{any}", model.width, model.residual_blocks)),
     ];
     for (key, value) in [("author", &model.author), ("source", &model.source)] {
         lines.extend(value.clone().map(|value| (key, value)));

@@ -37,6 +37,8 @@ pub struct ShownStyleModel {
     pub width: usize,
     /// Its residual blocks.
     pub residual_blocks: usize,
+    /// Whether it takes any picture as a style.
+    pub any_style: bool,
     /// Who made it.
     pub author: Option<String>,
     /// Where it comes from.
@@ -207,6 +209,7 @@ fn style_model(model: StyleModel) -> ShownStyleModel {
         format_version: FORMAT_VERSION,
         width: model.shape.width,
         residual_blocks: model.shape.residual_blocks,
+        any_style: model.predictor.is_some(),
         author: card.author,
         source: card.source,
         styles: card.styles.into_iter().map(style).collect(),
