@@ -203,15 +203,15 @@ impl Blend {
     pub fn find_on(choices: &[StyleChoice], device: Device, threads: Option<usize>) -> Result<Self, StylesError> {
         let first = choices.first().ok_or(StylesError::Nothing)?;
         let homes = choices.iter().map(|choice| Home::of(&choice.style)).collect::<Result<Vec<_>, _>>()?;
-        if let Some(other) = homes.iter().position(|home| !homes[0].is_network_of(home)) {
-            return Err(StylesError::Different { one: first.style.clone(), other: choices[other].style.clone() });
+        let model = homes[0].model()?;
+        if let Some((_, other)) = homes.iter().zip(choices).skip(1).find(|(home, _)| !homes[0].is_network_of(home)) {
+            return Err(StylesError::Different { one: first.style.clone(), other: other.style.clone() });
         }
         let total: f64 = choices.iter().map(|choice| choice.weight).sum();
         if !(total.is_finite() && total > 0.0) {
             return Err(StylesError::NoWeight);
         }
         let share = |weight: f64| (weight / total) as f32;
-        let model = homes[0].model()?;
         if homes.iter().any(|home| matches!(home, Home::Picture { .. })) {
             let styles = with_pictures(&model, &homes, device, threads)?;
             let shares = choices.iter().map(|choice| share(choice.weight)).collect();
