@@ -22,9 +22,9 @@ pub(crate) struct StylizeArgs {
     /// Photographs: files, folders with all that is in them, patterns such as `*.jpg`, or `-` for standard input.
     input: Vec<PathBuf>,
 
-    /// A built-in style, a model file, or one style of a model file; several of one network are blended, each with its
-    /// weight.
-    #[arg(short, long, value_name = "NAME|MODEL[#NAME][:WEIGHT]")]
+    /// A built-in style, any picture, a model file, one style of a model file, or any picture as a model of any style sees
+    /// it; several of one network are blended, each with its weight.
+    #[arg(short, long, value_name = "NAME|PICTURE|MODEL[#NAME|#PICTURE][:WEIGHT]")]
     style: Vec<StyleChoice>,
 
     /// A file, a folder, or `-` for standard output [default: NAME-STYLE.EXT beside each input].

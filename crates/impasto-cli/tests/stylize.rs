@@ -44,6 +44,26 @@ fn a_built_in_style_needs_nothing_but_its_name() {
     assert_ne!(pixels(&studio, "kitten-great-wave.jpg"), pixels(&studio, "kitten.jpg"));
 }
 
+/// A picture is looked at once, keeps its name, and is never written over.
+#[test]
+fn any_picture_is_a_style() {
+    let studio = studio();
+    let paint = |styles: &[&str]| {
+        let flags = styles.iter().flat_map(|style| ["-s", style]);
+        studio.run(&["stylize", "cat.png", "-o", "out.png"].into_iter().chain(flags).collect::<Vec<_>>()).good();
+        pixels(&studio, "out.png")
+    };
+    let run = studio.run(&["stylize", "cat.png", "-s", "night.png"]).good();
+    assert_eq!(run.stderr, "wrote cat-night.png\n");
+    let night = paint(&["night.png"]);
+    assert_eq!(pixels(&studio, "cat-night.png"), night);
+    studio.shrink("coffee.png", 90, 60, "coffee.png");
+    let coffee = paint(&["coffee.png:2"]);
+    let both = paint(&["night.png", "coffee.png:3"]);
+    assert!(night != coffee && both != night && both != coffee);
+    studio.run(&["stylize", "cat.png", "-s", "night.png", "-o", "night.png"]).refused(&["night.png"]);
+}
+
 #[test]
 fn models_are_named_by_path_and_their_styles_behind_a_hash() {
     let studio = studio();

@@ -32,13 +32,15 @@ fn styles_that_are_none() {
     studio.write("cut.safetensors", &model[..model.len() / 2]);
     studio.write("head.safetensors", &model[..4]);
     studio.write("empty.safetensors", b"");
-    let own = ["cut.safetensors", "empty.safetensors", "head.safetensors", "vgg.safetensors"];
+    studio.write("text.png", b"this is not a picture");
+    let own = ["cut.safetensors", "empty.safetensors", "head.safetensors", "text.png", "vgg.safetensors"];
     for (styles, words) in [
         (&["grate-wave"][..], &["there is no style `grate-wave` (did you mean `great-wave`?)", "`the-scream`"][..]),
         (&["zzzzzzzzzzzzzzzzzzzzzzzzzzzz"], &["there is no style", "a model file is named by its path"]),
         (&["missing.safetensors"], &["`missing.safetensors` does not exist"]),
         (&["missing.safetensors#sea"], &["`missing.safetensors` does not exist"]),
-        (&["night.png"], &["the built-in styles cannot take the picture `night.png` as a style", "MODEL#PICTURE"]),
+        (&["night.png", "great-wave"], &["`night.png` and `great-wave` are styles of different networks"]),
+        (&["text.png"], &["`text.png`"]),
         (&["one.safetensors#night.png"], &["`one.safetensors` cannot take the picture `night.png`"]),
         (&["vgg.safetensors"], &["`vgg.safetensors` is a VGG19 weight file, not a style model"]),
         (&["cut.safetensors"], &["`cut.safetensors`"]),

@@ -27,6 +27,9 @@ static FILE: &[u8] = include_bytes!("../styles/styles.safetensors");
 /// What error messages call it.
 const FILE_NAME: &str = "the built-in styles";
 
+/// The network of any style that comes with the program.
+static ANY_FILE: &[u8] = include_bytes!("../styles/any.safetensors");
+
 /// Why there is no style to paint in.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -79,10 +82,10 @@ pub enum StylesError {
     #[error(transparent)]
     Model(#[from] StyleModelError),
     /// A picture is asked for as a style of a network that has its own styles only.
-    #[error("{model} cannot take the picture `{}` as a style: give a model of any style, as `MODEL#PICTURE`", picture.display())]
+    #[error("`{}` cannot take the picture `{}` as a style: give a model of any style, as `MODEL#PICTURE`", model.display(), picture.display())]
     NoPredictor {
-        /// What the network is called.
-        model: String,
+        /// The file of the network.
+        model: PathBuf,
         /// The picture.
         picture: PathBuf,
     },
@@ -107,7 +110,16 @@ pub fn built_in() -> &'static StyleModel {
     })
 }
 
-/// Bytes of that network inside the program.
+/// The network of any style that comes with the program, for pictures as styles; expanded when it is first asked for.
+pub fn any() -> &'static StyleModel {
+    static MODEL: OnceLock<StyleModel> = OnceLock::new();
+    MODEL.get_or_init(|| {
+        let name = "the built-in network of any style";
+        StyleModel::from_bytes(name, ANY_FILE).expect("the built-in network of any style is whole: a test reads it")
+    })
+}
+
+/// Bytes of the built-in styles' network inside the program.
 pub(crate) fn built_in_size() -> u64 {
     FILE.len() as u64
 }
@@ -249,7 +261,7 @@ fn with_pictures(
             continue;
         };
         let Some(predictor) = &model.predictor else {
-            let model = home.file().map_or_else(|| FILE_NAME.into(), |file| format!("`{}`", file.display()));
+            let model = home.file().unwrap_or(Path::new(FILE_NAME)).to_owned();
             return Err(StylesError::NoPredictor { model, picture: path.clone() });
         };
         let picture = style_pictures::read(path).map_err(StylePictureError::Read)?;
@@ -305,13 +317,14 @@ impl Home {
     }
 
     fn model(&self) -> Result<Cow<'static, StyleModel>, StylesError> {
-        Ok(match self.file() {
-            None => Cow::Borrowed(built_in()),
-            Some(path) => Cow::Owned(StyleModel::load(path)?),
+        Ok(match (self.file(), self) {
+            (Some(path), _) => Cow::Owned(StyleModel::load(path)?),
+            (None, Self::Picture { .. }) => Cow::Borrowed(any()),
+            (None, _) => Cow::Borrowed(built_in()),
         })
     }
 
-    /// The file of the network; nothing for the one inside the program.
+    /// The file of the network; nothing for those inside the program.
     fn file(&self) -> Option<&Path> {
         match self {
             Self::BuiltIn { .. } => None,
@@ -322,7 +335,7 @@ impl Home {
 
     fn is_network_of(&self, other: &Self) -> bool {
         match (self.file(), other.file()) {
-            (None, None) => true,
+            (None, None) => matches!(self, Self::Picture { .. }) == matches!(other, Self::Picture { .. }),
             (Some(one), Some(other)) => same_file::is_same_file(one, other).unwrap_or(false),
             _ => false,
         }
@@ -363,6 +376,12 @@ mod tests {
             let alone = blend(&[name]).unwrap();
             assert_eq!((alone.shares[number], alone.label().as_str()), (1.0, name));
         }
+    }
+
+    #[test]
+    fn the_built_in_network_of_any_style_is_whole() {
+        let predictor = any().predictor.as_ref().unwrap();
+        assert_eq!(predictor.shape.outputs, any().shape.normalisation_len());
     }
 
     #[test]

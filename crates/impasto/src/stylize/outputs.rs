@@ -140,8 +140,9 @@ impl Places {
     pub(super) fn new<'a>(photographs: impl Iterator<Item = &'a Path>, styles: &'a [StyleChoice]) -> Self {
         let mut places = impasto_files::Places::default();
         let styles = styles.iter().map(|choice| choice.style.as_str());
-        // `MODEL#NAME` is one style of a file; a file may have such a name, too.
-        let styles = styles.flat_map(|style| [Some(style), style.rsplit_once('#').map(|(file, _)| file)]).flatten();
+        // `MODEL#NAME` is one style of a file, `MODEL#PICTURE` has two files; a file may have such a name, too.
+        let parts = |style: &'a str| style.rsplit_once('#').into_iter().flat_map(|(file, picture)| [file, picture]);
+        let styles = styles.flat_map(|style| std::iter::once(style).chain(parts(style)));
         for input in photographs.filter(|path| !is_stream(path)).chain(styles.map(Path::new)) {
             // Inputs may well be the same file.
             let _ = places.input("an input", input);

@@ -259,7 +259,7 @@ fn started(
         step: state.progress.step,
         steps: settings.steps,
         minutes: settings.minutes,
-        parameters: shape.parameter_count(),
+        parameters: learner::parameter_count(shape, settings.any),
         network: settings.network.clone(),
         device: device.into(),
     }
