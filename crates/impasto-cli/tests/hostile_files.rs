@@ -253,7 +253,11 @@ fn names_of_files_do_not_reach_the_terminal() {
     harmless(&studio.run(&stylize).good().stderr);
     harmless(&studio.run(&["paint", "cat.png", "-s", &picture, "--size", "16", "-n", "1", "-o", &picture]).stderr);
     harmless(&studio.run(&["show", &picture]).stderr);
-    harmless(&studio.run(&["stylize", "cat.png", "-s", &picture]).stderr);
+    let painted = studio.run(&["stylize", "cat.png", "-s", &picture]).good().stderr;
+    assert!(!painted.contains(['\x1b', '\u{9b}', '\u{202e}']) && painted.lines().count() == 1, "{painted:?}");
+    let broken = format!("{NAME}.png");
+    studio.write(&broken, b"no picture");
+    harmless(&studio.run(&["stylize", "cat.png", "-s", &broken]).stderr);
     harmless(&studio.run(&["paint", "cat.png", &picture]).stderr);
     harmless(&studio.run(&["models", "show", &picture]).stderr);
     let json = studio.run(&[&stylize[..], &["--json"]].concat()).good();
