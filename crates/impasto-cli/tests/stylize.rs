@@ -44,7 +44,7 @@ fn a_built_in_style_needs_nothing_but_its_name() {
     assert_ne!(pixels(&studio, "kitten-great-wave.jpg"), pixels(&studio, "kitten.jpg"));
 }
 
-/// A picture is looked at once, keeps its name, and is never written over.
+/// A picture as a style gives its name to the output, blends with other pictures, and is not overwritten.
 #[test]
 fn any_picture_is_a_style() {
     let studio = studio();

@@ -9,14 +9,14 @@ use impasto_nn::trunk::Packing;
 use crate::device::{self, DeviceError, Machine};
 use crate::network::{NetworkError, network};
 use crate::objective::{Perceptual, Weights};
-use crate::picture::{Picture, PictureFormat, ReadError, ReadLimits};
+use crate::picture::{Picture, ReadError, ReadLimits};
 use crate::settings::{Device, LayerWeights, Preset, Settings, SettingsError};
 
 /// The longer side at which a picture is measured where the model's card does not say how it was trained.
 const SIZE: usize = 256;
 
-/// The longer side of a thumbnail, in pixels.
-const THUMBNAIL: usize = 128;
+/// The least and the most that a card may say: it may come from anybody.
+const SIZES: (usize, usize) = (16, 4096);
 
 /// Why a picture is no style.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +58,8 @@ impl StyleReader {
         let machine = Machine::on(backend, &network, &settings, &weights.taps(), Packing::Sparing);
         let perceptual = Perceptual::new(machine.map_err(DeviceError::from)?, &weights);
         let trained = |key: &str| model.card.training.as_ref()?.get("settings")?.get(key)?.as_u64();
-        let size = trained("style_size").map_or(SIZE, |size| size as usize);
-        Ok(Self { perceptual, size })
+        let size = trained("style_size").and_then(|size| usize::try_from(size).ok()).unwrap_or(SIZE);
+        Ok(Self { perceptual, size: size.clamp(SIZES.0, SIZES.1) })
     }
 
     /// A picture as the style that a predictor makes of it, with its card.
@@ -69,9 +69,8 @@ impl StyleReader {
         name: String,
         picture: &Picture,
     ) -> (StyleCard, Vec<f32>) {
-        let thumbnail = picture.resized_to_longer_side(THUMBNAIL).to_file_bytes(PictureFormat::Jpeg, None).ok();
         let moments = self.perceptual.style_moments(&picture.resized_to_longer_side(self.size));
-        let card = StyleCard { name, thumbnail, ..StyleCard::default() };
+        let card = StyleCard { name, ..StyleCard::default() };
         (card, predictor.predict(&statistics(&moments)))
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct LastCheckpoint {
     pub(super) elapsed: f64,
 }
 
-/// A checkpoint on its way to the disk: whoever drops it waits until it is there.
+/// A checkpoint that is being written; dropping this waits until it is on the disk.
 pub(super) struct Writing(Option<JoinHandle<PaintEvent>>);
 
 impl LastCheckpoint {

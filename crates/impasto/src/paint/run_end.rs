@@ -42,7 +42,7 @@ impl Run<'_> {
     }
 
     /// The best picture there is with its losses: that of the line search; or the average, where its loss is lower than
-    /// that of the last. Of a run that was stopped nothing is evaluated any more.
+    /// that of the last. A run that was stopped evaluates nothing more.
     fn best(&mut self, end: &End) -> (Tensor, Losses) {
         let picture = self.state.shown(self.optimizer.as_ref(), &*self.backend);
         let last_step = self.state.history.last().map(|(_, losses)| *losses).unwrap_or_default();

@@ -107,6 +107,15 @@ impl AnyStyles {
         Ok(Self { shape, files, layers, known, bad, skipped, parameters, gradient })
     }
 
+    /// Measures a painting to learn from and the first one held out: from here on there is one of each.
+    ///
+    /// # Errors
+    /// If none of them can be read.
+    pub(super) fn measure_first(&mut self, perceptual: &mut Perceptual) -> Result<(), TrainError> {
+        let found = self.measure(0, perceptual).and_then(|_| self.measure(self.training(), perceptual));
+        found.map(|_| ()).ok_or_else(|| self.nothing())
+    }
+
     /// How many paintings are learnt from.
     pub(super) fn training(&self) -> usize {
         self.files.training.len()

@@ -56,11 +56,11 @@ pub enum TrainError {
         reason: String,
     },
     /// No painting can be read.
-    #[error("none of {count} paintings can be read, the first because: {reason}")]
+    #[error("none of {count} paintings can be read, one because: {reason}")]
     NoGoodPainting {
         /// How many were tried.
         count: usize,
-        /// Why the first was not.
+        /// Why one of them was not.
         reason: String,
     },
     /// A folder without pictures.

@@ -100,7 +100,11 @@ impl Learner {
             StyleSource::Own(paintings) => {
                 Styles::Own(paintings.iter().map(|painting| perceptual.style(std::slice::from_ref(painting))).collect())
             }
-            StyleSource::Any(files) => Styles::Any(Box::new(AnyStyles::new(shape, files, &weights, kind)?)),
+            StyleSource::Any(files) => {
+                let mut any = Box::new(AnyStyles::new(shape, files, &weights, kind)?);
+                any.measure_first(&mut perceptual)?;
+                Styles::Any(any)
+            }
         };
         let trainer = backend.style_trainer(shape, size, size)?;
         let pixels = 3 * size * size;

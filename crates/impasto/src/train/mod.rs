@@ -42,7 +42,7 @@ mod start;
 mod validation;
 mod values;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use impasto_nn::backend::Backend;
@@ -67,7 +67,7 @@ use crate::device;
 use crate::job::{Context, End, Interruption, Job, OnRelease};
 use crate::network::network;
 use crate::objective::Losses;
-use crate::picture::{Picture, PictureFormat, load};
+use crate::picture::{Picture, PictureFormat, ReadLimits, load};
 use any_styles::PaintingFiles;
 use checkpoint::{Checkpoint, State};
 use learner::{Learner, StyleSource};
@@ -101,7 +101,7 @@ pub struct Trained {
 
 /// A painting as it is learnt from.
 struct Paintings {
-    /// At the style size, with the weight of its style.
+    /// At the style size, with the weight of its style; of any style, those held out.
     pictures: Vec<(Picture, f64)>,
     /// SHA-256 of each file, in hexadecimal.
     hashes: Vec<String>,
@@ -355,8 +355,9 @@ impl Paintings {
             let found = Photos::find(&job.style_folders, &[])?;
             paintings.hashes.push(found.fingerprint);
             let (size, limits) = (job.settings.style_size, job.settings.read_limits());
-            paintings.files =
-                Some(PaintingFiles { training: found.training, validation: found.validation, size, limits });
+            let (validation, pictures) = held_out(found.validation, size, &limits)?;
+            paintings.pictures = pictures;
+            paintings.files = Some(PaintingFiles { training: found.training, validation, size, limits });
         }
         for style in &job.styles {
             let limits = job.settings.read_limits();
@@ -378,16 +379,33 @@ impl Paintings {
 
     /// The paintings that validation is held against: all of a network with styles of its own.
     fn held_out(&self, job: &TrainJob) -> HeldOut {
-        let Some(PaintingFiles { training, validation, size, limits }) = &self.files else {
-            let pictures = self.pictures.iter().map(|(picture, _)| picture.clone()).collect();
-            return HeldOut { first: 0, names: job.style_names(), pictures };
-        };
-        let good = validation.iter().filter_map(|path| Some((path, Picture::read_within(path, limits).ok()?)));
-        let name = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let held_out = good.map(|(path, picture)| (name(path), picture.resized_to_longer_side(*size)));
-        let (names, pictures) = held_out.unzip();
-        HeldOut { first: training.len(), names, pictures }
+        let pictures = self.pictures.iter().map(|(picture, _)| picture.clone()).collect();
+        let Some(files) = &self.files else { return HeldOut { first: 0, names: job.style_names(), pictures } };
+        let name = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        HeldOut { first: files.training.len(), names: files.validation.iter().map(name).collect(), pictures }
     }
+}
+
+/// The paintings held out that can be read, at the style size: no other takes the place of one that cannot.
+///
+/// # Errors
+/// If none can be read.
+fn held_out(
+    paths: Vec<PathBuf>,
+    size: usize,
+    limits: &ReadLimits,
+) -> Result<(Vec<PathBuf>, Vec<(Picture, f64)>), TrainError> {
+    let (count, mut read, mut reason) = (paths.len(), Vec::new(), String::new());
+    for path in paths {
+        match Picture::read_within(&path, limits) {
+            Ok(picture) => read.push((path, (picture.resized_to_longer_side(size), 1.0))),
+            Err(error) => reason = error.to_string(),
+        }
+    }
+    if read.is_empty() {
+        return Err(TrainError::NoGoodPainting { count, reason });
+    }
+    Ok(read.into_iter().unzip())
 }
 
 /// The mean over the last hundredth of the run at every step: single batches differ too much to see anything.

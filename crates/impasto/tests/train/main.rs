@@ -126,6 +126,17 @@ fn any_style_and_styles_of_its_own_exclude_each_other() {
 }
 
 #[test]
+fn paintings_of_which_none_can_be_read_are_refused() {
+    let studio = Studio::new();
+    let job = studio.any("a.safetensors", |_| ());
+    for i in 0..9 {
+        std::fs::write(studio.path(&format!("paintings/{i}.png")), "no picture").unwrap();
+    }
+    let refused = watched(&job).0.unwrap_err().to_string();
+    assert!(refused.contains("paintings can be read"), "{refused}");
+}
+
+#[test]
 fn validation_does_not_disturb_the_run() {
     let studio = Studio::new();
     let run = |output: &str, every: usize| {
