@@ -355,8 +355,11 @@ impl Paintings {
             let found = Photos::find(&job.style_folders, &[])?;
             paintings.hashes.push(found.fingerprint);
             let (size, limits) = (job.settings.style_size, job.settings.read_limits());
-            let (validation, pictures) = held_out(found.validation, size, &limits)?;
-            paintings.pictures = pictures;
+            let mut validation = Vec::new();
+            for (path, picture) in held_out(found.validation, size, &limits)? {
+                validation.push(path);
+                paintings.pictures.push((picture, 1.0));
+            }
             paintings.files = Some(PaintingFiles { training: found.training, validation, size, limits });
         }
         for style in &job.styles {
@@ -390,22 +393,18 @@ impl Paintings {
 ///
 /// # Errors
 /// If none can be read.
-fn held_out(
-    paths: Vec<PathBuf>,
-    size: usize,
-    limits: &ReadLimits,
-) -> Result<(Vec<PathBuf>, Vec<(Picture, f64)>), TrainError> {
+fn held_out(paths: Vec<PathBuf>, size: usize, limits: &ReadLimits) -> Result<Vec<(PathBuf, Picture)>, TrainError> {
     let (count, mut read, mut reason) = (paths.len(), Vec::new(), String::new());
     for path in paths {
         match Picture::read_within(&path, limits) {
-            Ok(picture) => read.push((path, (picture.resized_to_longer_side(size), 1.0))),
+            Ok(picture) => read.push((path, picture.resized_to_longer_side(size))),
             Err(error) => reason = error.to_string(),
         }
     }
     if read.is_empty() {
         return Err(TrainError::NoGoodPainting { count, reason });
     }
-    Ok(read.into_iter().unzip())
+    Ok(read)
 }
 
 /// The mean over the last hundredth of the run at every step: single batches differ too much to see anything.
