@@ -12,6 +12,7 @@ use crate::ending::Ending;
 use crate::eval::EvalArgs;
 use crate::models::ModelsArgs;
 use crate::show::ShowArgs;
+use crate::styles::StylesArgs;
 use crate::stylize::StylizeArgs;
 use crate::train::TrainArgs;
 use crate::{output, version};
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Eval(EvalArgs),
     /// Print the settings that a picture was painted with.
     Show(ShowArgs),
+    /// List the styles inside the program, keep pictures as styles of your own, remove them.
+    Styles(StylesArgs),
     /// List, show and download networks.
     Models(ModelsArgs),
     /// Print a script that completes commands and flags in a shell.

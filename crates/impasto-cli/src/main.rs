@@ -10,6 +10,7 @@ mod paint;
 #[cfg(test)]
 mod settings_docs;
 mod show;
+mod styles;
 mod stylize;
 mod train;
 mod version;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(*args),
         Command::Eval(args) => eval::run(args),
         Command::Show(args) => show::run(&args).map(|()| Ending::Done),
+        Command::Styles(args) => styles::run(args),
         Command::Models(args) => models::run(args).map_err(Into::into),
         Command::Completions { shell } => args::completions(shell),
     };

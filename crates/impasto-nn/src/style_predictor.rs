@@ -45,6 +45,11 @@ impl StylePredictor {
     pub fn predict(&self, statistics: &[f32]) -> Vec<f32> {
         self.shape.predict(&self.parameters, statistics).values
     }
+
+    /// Scales and shifts for the mean of the paintings that it learned from.
+    pub fn predict_mean(&self) -> Vec<f32> {
+        self.predict(&self.parameters[..STATISTICS])
+    }
 }
 
 /// What a predictor made of a painting.

@@ -33,6 +33,7 @@ pub mod eval;
 mod free_memory;
 mod history;
 pub mod job;
+mod kept_styles;
 mod layout;
 mod luma;
 pub mod memory;

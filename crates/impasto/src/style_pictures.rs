@@ -69,9 +69,18 @@ impl StyleReader {
         name: String,
         picture: &Picture,
     ) -> (StyleCard, Vec<f32>) {
-        let moments = self.perceptual.style_moments(&picture.resized_to_longer_side(self.size));
         let card = StyleCard { name, ..StyleCard::default() };
-        (card, predictor.predict(&statistics(&moments)))
+        (card, self.normalisation(predictor, picture))
+    }
+
+    /// The scales and shifts that a predictor makes of a picture.
+    pub(crate) fn normalisation(&mut self, predictor: &StylePredictor, picture: &Picture) -> Vec<f32> {
+        predictor.predict(&self.statistics(picture))
+    }
+
+    /// A picture as a predictor reads it.
+    pub(crate) fn statistics(&mut self, picture: &Picture) -> Vec<f32> {
+        statistics(&self.perceptual.style_moments(&picture.reduced_to_longer_side(self.size)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Styles by name: those inside the program, and those of model files.
 //!
-//! A style is asked for as `NAME`, one of those inside the program; as `MODEL`, a file that holds a single style; or as
+//! A style is asked for as `NAME`, one of those inside the program or one that the user keeps; as `MODEL`, a file that holds a single style; or as
 //! `MODEL#NAME`, one style of a file that holds several; as `PICTURE`, any picture; or as `MODEL#PICTURE`, a picture as a
 //! model of any style sees it. Behind each may stand `:WEIGHT`.
 
@@ -17,6 +17,7 @@ use crate::picture::looks_like_a_picture;
 use crate::settings::{Device, SettingsError, StyleFile, nearest};
 use crate::style_pictures::{self, StyleReader};
 
+pub use crate::kept_styles::{AddStyle, FOLDER_VARIABLE, KeptStyle, KeptStyleError, StyleFolder};
 pub use crate::style_pictures::StylePictureError;
 pub use impasto_nn::kernels::StyleNetShape;
 pub use impasto_nn::style_model::{ModelCard, StyleCard, StyleDtype, StyleModel, StyleModelError};
@@ -37,13 +38,13 @@ pub enum StylesError {
     /// None was asked for.
     #[error("no style is named: give one, such as {}", listed(&names()))]
     Nothing,
-    /// Neither a built-in style nor a file.
-    #[error("there is no style `{name}`{}: built in are {}; a model file is named by its path",
+    /// Neither a built-in style, nor one that is kept, nor a file.
+    #[error("there is no style `{name}`{}: built in are {}; a picture or a model file is named by its path",
         suggestion(.nearest), listed(&names()))]
     Unknown {
         /// What was asked for.
         name: String,
-        /// The built-in style that is most like it.
+        /// The style that is most like it.
         nearest: Option<String>,
     },
     /// The file has other styles.
@@ -92,6 +93,18 @@ pub enum StylesError {
     /// The picture is no style.
     #[error(transparent)]
     Picture(#[from] StylePictureError),
+    /// A style that is kept cannot be read.
+    #[error(transparent)]
+    Kept(#[from] KeptStyleError),
+}
+
+impl StylesError {
+    /// No style of this name is built in, kept or a file.
+    fn unknown(name: &str) -> Self {
+        let kept = StyleFolder::of_user().map(|folder| folder.names()).unwrap_or_default();
+        let known = names().into_iter().chain(kept.iter().map(String::as_str));
+        Self::Unknown { name: name.into(), nearest: nearest(name, known) }
+    }
 }
 
 fn listed(names: &[impl AsRef<str>]) -> String {
@@ -224,7 +237,7 @@ impl Blend {
             return Err(StylesError::NoWeight);
         }
         let share = |weight: f64| (weight / total) as f32;
-        if homes.iter().any(|home| matches!(home, Home::Picture { .. })) {
+        if homes.iter().any(Home::is_predicted) {
             let styles = with_pictures(&model, &homes, device, threads)?;
             let shares = choices.iter().map(|choice| share(choice.weight)).collect();
             return Ok(Self { model: Cow::Owned(model.with_styles(styles)), shares });
@@ -255,6 +268,10 @@ fn with_pictures(
     let mut reader = None;
     let mut styles = Vec::new();
     for home in homes {
+        if let (Home::Kept(kept), Some(predictor)) = (home, &model.predictor) {
+            styles.push((kept.card.clone(), predictor.predict(&kept.statistics)));
+            continue;
+        }
         let Home::Picture { picture: path, .. } = home else {
             let style = home.style(model)?;
             styles.push((model.card.styles[style].clone(), model.shape.normalisation_of(style, &model.parameters)));
@@ -284,6 +301,8 @@ enum Home {
         path: PathBuf,
         style: Option<String>,
     },
+    /// A picture that is kept as a style, for the model of any style inside the program.
+    Kept(Box<KeptStyle>),
     /// A picture, for a model of any style: a file, or the one inside the program.
     Picture {
         model: Option<PathBuf>,
@@ -292,10 +311,13 @@ enum Home {
 }
 
 impl Home {
-    /// Built-in names come first; a file of such a name is `./NAME`.
+    /// Built-in names come first, then those of kept styles; a file of such a name is `./NAME`.
     fn of(text: &str) -> Result<Self, StylesError> {
         if let Some(style) = find(text) {
             return Ok(Self::BuiltIn { style });
+        }
+        if let Some(folder) = StyleFolder::of_user().ok().filter(|folder| folder.has(text)) {
+            return Ok(Self::Kept(Box::new(folder.get(text)?)));
         }
         let (file, style) = match text.rsplit_once('#') {
             Some((file, style)) if !Path::new(text).exists() => (file, Some(style.to_owned())),
@@ -313,13 +335,13 @@ impl Home {
         let is_path = path.exists() || path.components().count() > 1 || path.extension().is_some();
         let path = if is_path { Some(path.to_owned()) } else { models::find(file) };
         path.map(|path| Self::File { path, style })
-            .ok_or_else(|| StylesError::Unknown { name: text.into(), nearest: nearest(text, names().into_iter()) })
+            .ok_or_else(|| StylesError::unknown(text))
     }
 
     fn model(&self) -> Result<Cow<'static, StyleModel>, StylesError> {
         Ok(match (self.file(), self) {
             (Some(path), _) => Cow::Owned(StyleModel::load(path)?),
-            (None, Self::Picture { .. }) => Cow::Borrowed(any()),
+            (None, home) if home.is_predicted() => Cow::Borrowed(any()),
             (None, _) => Cow::Borrowed(built_in()),
         })
     }
@@ -327,15 +349,20 @@ impl Home {
     /// The file of the network; nothing for those inside the program.
     fn file(&self) -> Option<&Path> {
         match self {
-            Self::BuiltIn { .. } => None,
+            Self::BuiltIn { .. } | Self::Kept(_) => None,
             Self::File { path, .. } => Some(path),
             Self::Picture { model, .. } => model.as_deref(),
         }
     }
 
+    /// Whether its scales and shifts are predicted.
+    fn is_predicted(&self) -> bool {
+        matches!(self, Self::Picture { .. } | Self::Kept(_))
+    }
+
     fn is_network_of(&self, other: &Self) -> bool {
         match (self.file(), other.file()) {
-            (None, None) => matches!(self, Self::Picture { .. }) == matches!(other, Self::Picture { .. }),
+            (None, None) => self.is_predicted() == other.is_predicted(),
             (Some(one), Some(other)) => same_file::is_same_file(one, other).unwrap_or(false),
             _ => false,
         }
@@ -346,7 +373,7 @@ impl Home {
         let (path, style) = match self {
             Self::BuiltIn { style } => return Ok(*style),
             Self::File { path, style } => (path.clone(), style),
-            Self::Picture { .. } => unreachable!("a picture has no number before it is measured"),
+            Self::Picture { .. } | Self::Kept(_) => unreachable!("what is predicted has no number in its network"),
         };
         let known: Vec<String> = model.card.styles.iter().map(|style| style.name.clone()).collect();
         match style {

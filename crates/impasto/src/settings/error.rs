@@ -75,14 +75,6 @@ pub enum SettingsError {
     /// Something that a run cannot do without.
     #[error("no {0} is named: give it on the command line or in the settings file")]
     Unnamed(&'static str),
-    /// Two settings that exclude each other.
-    #[error("`{one}` and `{other}` exclude each other: give one of them")]
-    OnlyOne {
-        /// One.
-        one: &'static str,
-        /// The other.
-        other: &'static str,
-    },
     /// A setting without another that it needs.
     #[error("`{setting}` needs {needed}")]
     Needs {

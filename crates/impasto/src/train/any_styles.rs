@@ -69,12 +69,9 @@ pub(super) fn predictor_shape(shape: StyleNetShape) -> PredictorShape {
     PredictorShape { hidden: HIDDEN, outputs: shape.normalisation_len() }
 }
 
-/// A predictor that was trained; what it makes of the mean of the paintings becomes the network's own style.
-pub(super) fn finished(shape: StyleNetShape, parameters: Vec<f32>, network: &mut [f32]) -> StylePredictor {
-    let predictor = StylePredictor { shape: predictor_shape(shape), parameters };
-    let mean = predictor.predict(&predictor.parameters[..STATISTICS]);
-    shape.set_normalisation(0, &mean, network);
-    predictor
+/// A predictor that was trained.
+pub(super) fn finished(shape: StyleNetShape, parameters: Vec<f32>) -> StylePredictor {
+    StylePredictor { shape: predictor_shape(shape), parameters }
 }
 
 impl AnyStyles {
@@ -211,7 +208,7 @@ impl AnyStyles {
         let PaintingFiles { training, validation, size, limits } = &self.files;
         let path = training.get(index).unwrap_or_else(|| &validation[index - training.len()]);
         let picture = Picture::read_within(path, limits).map_err(|error| Skipped::new(path, error))?;
-        Ok(picture.resized_to_longer_side(*size))
+        Ok(picture.reduced_to_longer_side(*size))
     }
 
     /// Paintings that could not be read since the last call.

@@ -12,6 +12,7 @@ use crate::network::NetworkError;
 use crate::picture::{ReadError, WriteError};
 use crate::recorded::MissingFiles;
 use crate::settings::SettingsError;
+use crate::style_pictures::StylePictureError;
 
 /// Why a network was not trained.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,9 @@ pub enum TrainError {
     /// A model cannot be read or written.
     #[error(transparent)]
     Model(#[from] StyleModelError),
+    /// What a network of any style predicts for a painting cannot be computed.
+    #[error(transparent)]
+    StylePicture(#[from] StylePictureError),
     /// The checkpoint names files that are not there.
     #[error(transparent)]
     MissingFiles(#[from] MissingFiles),

@@ -37,7 +37,7 @@ const FREE: [&str; 14] = [
 const PREVIEW: &str = "preview.jpg";
 const CURVE: &str = "curve.png";
 
-/// The style that a network of any style holds by itself.
+/// The style of a network of any style that has no other of its own.
 const MEAN_STYLE: &str = "mean";
 
 /// What to learn, from what, how, and where to put it.
@@ -81,9 +81,8 @@ impl TrainJob {
         match (settings.any, given.style.is_empty(), given.styles.is_empty()) {
             (false, true, _) => return Err(SettingsError::Unnamed("style picture (`--style`)")),
             (true, _, true) => return Err(SettingsError::Unnamed("folder of paintings (`--styles`)")),
-            (true, false, _) => return Err(SettingsError::OnlyOne { one: "--any", other: "--style" }),
             (false, _, false) => return Err(SettingsError::Needs { setting: "--styles", needed: "`--any`" }),
-            (false, false, true) | (true, true, false) => {}
+            (false, false, true) | (true, _, false) => {}
         }
         if given.photos.is_empty() {
             return Err(SettingsError::Unnamed("folder of photographs (`--photos`)"));
@@ -133,7 +132,7 @@ impl TrainJob {
 
     /// The names of the styles that the network holds.
     pub(super) fn style_names(&self) -> Vec<String> {
-        if self.settings.any {
+        if self.settings.any && self.styles.is_empty() {
             return vec![MEAN_STYLE.into()];
         }
         self.styles.iter().map(|style| style.name.clone()).collect()

@@ -62,20 +62,28 @@ pub(super) struct Learner {
     gradient: Tensor,
 }
 
-/// The styles that a network learns, by number.
-enum Styles {
-    /// Its own: each has scales and shifts among its parameters.
-    Own(Vec<StyleTarget>),
-    /// Those of paintings, of which a predictor makes scales and shifts.
-    Any(Box<AnyStyles>),
+/// The styles that a network learns, by number: its own first, then those of paintings.
+struct Styles {
+    /// Each has scales and shifts among the network's parameters.
+    own: Vec<StyleTarget>,
+    /// Paintings, of which a predictor makes scales and shifts.
+    any: Option<Box<AnyStyles>>,
+}
+
+/// A style by its number.
+#[derive(Clone, Copy)]
+enum Numbered {
+    Own(usize),
+    /// One of the paintings.
+    Painting(usize),
 }
 
 /// Where the styles come from.
-pub(super) enum StyleSource<'a> {
-    /// A painting for each style of the network, and the weight of the style.
-    Own(&'a [(Picture, f64)]),
-    /// Any number of paintings.
-    Any(PaintingFiles),
+pub(super) struct StyleSource<'a> {
+    /// A painting for each style of the network's own, and the weight of the style.
+    pub(super) own: &'a [(Picture, f64)],
+    /// The paintings of a network of any style.
+    pub(super) paintings: Option<PaintingFiles>,
 }
 
 impl Learner {
@@ -96,16 +104,13 @@ impl Learner {
         drop(network);
         let size = settings.image_size;
         let mut perceptual = Perceptual::new(machine, &weights);
-        let styles = match styles {
-            StyleSource::Own(paintings) => {
-                Styles::Own(paintings.iter().map(|painting| perceptual.style(std::slice::from_ref(painting))).collect())
-            }
-            StyleSource::Any(files) => {
-                let mut any = Box::new(AnyStyles::new(shape, files, &weights, kind)?);
-                any.measure_first(&mut perceptual)?;
-                Styles::Any(any)
-            }
-        };
+        let own = styles.own.iter().map(|painting| perceptual.style(std::slice::from_ref(painting))).collect();
+        let mut any = None;
+        if let Some(files) = styles.paintings {
+            let any = any.insert(Box::new(AnyStyles::new(shape, files, &weights, kind)?));
+            any.measure_first(&mut perceptual)?;
+        }
+        let styles = Styles { own, any };
         let trainer = backend.style_trainer(shape, size, size)?;
         let pixels = 3 * size * size;
         let (network_gradient, gradient) =
@@ -135,15 +140,13 @@ impl Learner {
     /// # Errors
     /// If no painting can be read.
     pub(super) fn fresh_predictor(&mut self, network: &[f32], seed: u64) -> Result<Vec<f32>, TrainError> {
-        match &mut self.styles {
-            Styles::Own(_) => Ok(Vec::new()),
-            Styles::Any(any) => any.fresh(&self.shape.normalisation_of(0, network), seed, &mut self.perceptual),
-        }
+        let Some(any) = &mut self.styles.any else { return Ok(Vec::new()) };
+        any.fresh(&self.shape.normalisation_of(0, network), seed, &mut self.perceptual)
     }
 
     /// The parameters that are used from here on.
     pub(super) fn set_parameters(&mut self, parameters: &Tensor) -> Result<(), TrainError> {
-        let Styles::Any(any) = &mut self.styles else { return Ok(self.trainer.set_parameters(parameters)?) };
+        let Some(any) = &mut self.styles.any else { return Ok(self.trainer.set_parameters(parameters)?) };
         let all = self.backend.download(parameters);
         let (network, predictor) = all.split_at(self.shape.parameter_count());
         any.set_parameters(predictor);
@@ -152,10 +155,7 @@ impl Learner {
 
     /// Paintings that could not be read since the last call.
     pub(super) fn take_skipped(&mut self) -> Vec<Skipped> {
-        match &mut self.styles {
-            Styles::Own(_) => Vec::new(),
-            Styles::Any(any) => any.take_skipped(),
-        }
+        self.styles.any.as_mut().map(|any| any.take_skipped()).unwrap_or_default()
     }
 
     /// Something that paints a photograph in a style with these parameters, on one thread, beside the training; nothing
@@ -167,10 +167,7 @@ impl Learner {
         let (shape, all) = (self.shape, self.backend.download(parameters));
         let (network, predictor) = all.split_at(shape.parameter_count());
         // A painting that is held out is measured from the start.
-        let predicted = match &self.styles {
-            Styles::Own(_) => None,
-            Styles::Any(any) => Some(any.predict_with(predictor, any.training())),
-        };
+        let predicted = self.styles.any.as_ref().map(|any| any.predict_with(predictor, any.training()));
         let parameters = network.to_vec();
         move |photo, style| {
             let net = device::backend(Device::Cpu, Some(1)).ok()?.style_net(shape, &parameters).ok()?;
@@ -205,17 +202,16 @@ impl Learner {
         self.perceptual.value(&self.painted, content, target)
     }
 
-    /// Runs the network on a photograph; the number of the style that it has, another one where a painting cannot be read.
-    fn forward(&mut self, photo: &Picture, style: usize) -> usize {
-        let (style, predicted) = match &mut self.styles {
-            Styles::Own(_) => (style, None),
-            Styles::Any(any) => {
-                let style = any.measure(style, &mut self.perceptual).expect("some painting was read at the start");
-                (style, Some(any.predict(style)))
+    /// Runs the network on a photograph; the style that it has, of another painting where one cannot be read.
+    fn forward(&mut self, photo: &Picture, style: usize) -> Numbered {
+        let style = self.styles.find(style, &mut self.perceptual);
+        match style {
+            Numbered::Own(i) => self.trainer.forward(photo.data(), Normalisation::Style(i), &mut self.painted),
+            Numbered::Painting(i) => {
+                let predicted = self.styles.paintings().predict(i);
+                self.trainer.forward(photo.data(), Normalisation::Given(&predicted), &mut self.painted);
             }
-        };
-        let normalisation = predicted.as_deref().map_or(Normalisation::Style(style), Normalisation::Given);
-        self.trainer.forward(photo.data(), normalisation, &mut self.painted);
+        }
         style
     }
 
@@ -237,8 +233,8 @@ impl Learner {
             self.backend.scale(&mut self.painted_gradient, 1.0 / losses.loss);
         }
         self.trainer.backward(&self.painted_gradient);
-        if let Styles::Any(any) = &mut self.styles {
-            any.add_gradient(style, self.trainer.normalisation_gradient());
+        if let Numbered::Painting(i) = style {
+            self.styles.paintings().add_gradient(i, self.trainer.normalisation_gradient());
         }
         let style = losses.style / share;
         Losses { style, loss: losses.loss - losses.style + style, ..losses }
@@ -247,9 +243,9 @@ impl Learner {
     /// Ends a batch of this many photographs; the norm of the gradient of their mean loss.
     pub(super) fn end_batch(&mut self, photographs: usize) -> f64 {
         let factor = 1.0 / photographs as f32;
-        match &mut self.styles {
-            Styles::Own(_) => self.trainer.take_gradient(factor, &mut self.gradient),
-            Styles::Any(any) => {
+        match &mut self.styles.any {
+            None => self.trainer.take_gradient(factor, &mut self.gradient),
+            Some(any) => {
                 self.trainer.take_gradient(factor, &mut self.network_gradient);
                 let network = self.backend.download(&self.network_gradient);
                 self.backend.on_host(&mut self.gradient, 0..network.len(), &mut |part| part.copy_from_slice(&network));
@@ -294,10 +290,21 @@ pub(super) fn parameter_count(shape: StyleNetShape, any: bool) -> usize {
 }
 
 impl Styles {
-    fn target(&mut self, style: usize) -> &mut StyleTarget {
-        match self {
-            Self::Own(targets) => &mut targets[style],
-            Self::Any(any) => &mut any.painting_mut(style).target,
+    /// The style of this number; where its painting cannot be read, that of the next one.
+    fn find(&mut self, number: usize, perceptual: &mut Perceptual) -> Numbered {
+        let Some(painting) = number.checked_sub(self.own.len()) else { return Numbered::Own(number) };
+        let found = self.paintings().measure(painting, perceptual);
+        Numbered::Painting(found.expect("some painting was read at the start"))
+    }
+
+    fn paintings(&mut self) -> &mut AnyStyles {
+        self.any.as_mut().expect("numbers beyond the network's own styles are those of paintings")
+    }
+
+    fn target(&mut self, style: Numbered) -> &mut StyleTarget {
+        match style {
+            Numbered::Own(i) => &mut self.own[i],
+            Numbered::Painting(i) => &mut self.paintings().painting_mut(i).target,
         }
     }
 }
@@ -354,7 +361,7 @@ mod tests {
         let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 2, ..StyleNetShape::JOHNSON };
         let settings = TrainSettings { image_size: 32, threads: Some(2), tv_weight: 2.0, ..TrainSettings::default() };
         let paintings = [(example("starry-night.jpg", 40), 1.0), (example("coffee.png", 40), 2.0)];
-        let styles = StyleSource::Own(&paintings);
+        let styles = StyleSource { own: &paintings, paintings: None };
         let mut learner = Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, styles).unwrap();
         check_gradient(&mut learner, &start::fresh(shape, 1));
     }
@@ -377,7 +384,8 @@ mod tests {
             size: settings.style_size,
             limits: settings.read_limits(),
         };
-        let styles = StyleSource::Any(files);
+        let own = [(example("astronaut.png", 40), 1.0)];
+        let styles = StyleSource { own: &own, paintings: Some(files) };
         let mut learner = Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, styles).unwrap();
         let mut parameters = start::fresh(shape, 1);
         let predictor = learner.fresh_predictor(&parameters, 7).unwrap();
@@ -393,9 +401,14 @@ mod tests {
         let shape = StyleNetShape { width: 16, residual_blocks: 2, styles: 2, ..StyleNetShape::JOHNSON };
         let settings = TrainSettings { image_size: 64, threads: Some(2), ..TrainSettings::default() };
         let paintings = [(example("starry-night.jpg", 40), 1.0), (example("coffee.png", 40), 1.0)];
-        let mut learner =
-            Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, StyleSource::Own(&paintings))
-                .unwrap();
+        let mut learner = Learner::new(
+            cpu_backend(),
+            &settings,
+            network("vgg19").unwrap(),
+            shape,
+            StyleSource { own: &paintings, paintings: None },
+        )
+        .unwrap();
         let mut parameters = start::fresh(shape, 5);
         // The two styles differ.
         parameters.iter_mut().enumerate().for_each(|(i, p)| *p *= 1.0 + 0.2 * (i as f32 * 0.7).sin());

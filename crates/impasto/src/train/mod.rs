@@ -68,6 +68,7 @@ use crate::job::{Context, End, Interruption, Job, OnRelease};
 use crate::network::network;
 use crate::objective::Losses;
 use crate::picture::{Picture, PictureFormat, ReadLimits, load};
+use crate::style_pictures::{StylePictureError, StyleReader};
 use any_styles::PaintingFiles;
 use checkpoint::{Checkpoint, State};
 use learner::{Learner, StyleSource};
@@ -75,7 +76,7 @@ use pace::Pace;
 use photos::Photos;
 use run::{Clock, Run};
 use samples::{Reading, Samples};
-use shares::Turns;
+use shares::{Epochs, Turns};
 use validation::{HeldOut, Validation};
 
 /// The longer side of a painting in a model's card, in pixels.
@@ -99,16 +100,25 @@ pub struct Trained {
     pub end: End,
 }
 
-/// A painting as it is learnt from.
+/// The paintings as they are learnt from.
 struct Paintings {
-    /// At the style size, with the weight of its style; of any style, those held out.
-    pictures: Vec<(Picture, f64)>,
-    /// SHA-256 of each file, in hexadecimal.
+    /// Those of the network's own styles, at the style size, with the weight of each.
+    own: Vec<(Picture, f64)>,
+    /// SHA-256 of each file of these, in hexadecimal.
     hashes: Vec<String>,
-    /// Each as a small JPEG.
+    /// Each of these as a small JPEG.
     thumbnails: Vec<Option<Vec<u8>>>,
-    /// Those that any style is learnt from; then there are no others, and one hash for all.
-    files: Option<PaintingFiles>,
+    /// Those that any style is learnt from.
+    any: Option<AnyPaintings>,
+}
+
+/// The paintings that any style is learnt from.
+struct AnyPaintings {
+    files: PaintingFiles,
+    /// Those held out, at the style size.
+    held_out: Vec<Picture>,
+    /// A digest of all names and sizes, in hexadecimal.
+    fingerprint: String,
 }
 
 impl Job for TrainJob {
@@ -137,10 +147,7 @@ impl Job for TrainJob {
             }
         }
         let clock = Clock::new(state.elapsed, context.control());
-        let turns = match &paintings.files {
-            Some(files) => Turns::Epochs { seed: settings.seed, count: files.training.len() },
-            None => settings.style_shares.turns(&self.styles)?,
-        };
+        let turns = self.turns(&paintings)?;
         state.progress.run = self.remember_paths();
         let settings = self.to_overrides().with_file_names();
         let interruption = Interruption::new(learner.threads(), context.control(), OnRelease::Wait);
@@ -162,6 +169,16 @@ struct Ready {
     /// Photographs held out that cannot be used.
     skipped: Vec<Skipped>,
     state: State,
+}
+
+impl TrainJob {
+    /// Whose turn it is when.
+    fn turns(&self, paintings: &Paintings) -> Result<Turns, TrainError> {
+        let own = self.settings.style_shares.turns(&self.styles)?;
+        let Some(any) = &paintings.any else { return Ok(own) };
+        let (seed, count) = (self.settings.seed, any.files.training.len());
+        Ok(own.with_paintings(self.settings.own_share, Epochs { seed, count }))
+    }
 }
 
 impl Ready {
@@ -217,14 +234,17 @@ fn begin(
         if state.progress.photos != photos.fingerprint {
             return Err(other("photos", "other files are in the folders now"));
         }
-        if state.progress.style_hashes != paintings.hashes {
+        if state.progress.style_hashes != paintings.digests() {
             return Err(other("style", "the file of a painting is another one now"));
         }
         return Ok(state);
     }
     let from = job.from.as_ref().map(|path| Ok::<_, TrainError>((path, StyleModel::load(path)?))).transpose()?;
     let mut parameters = match &from {
-        Some((path, model)) => start::from_model(path, model, shape, names)?,
+        Some((path, model)) => {
+            let predicted = paintings.predicted_by(model, job)?;
+            start::from_model(path, model, shape, names, &predicted)?
+        }
         None => start::fresh(shape, job.settings.seed),
     };
     let expected = learner::parameter_count(shape, job.settings.any) - parameters.len();
@@ -236,7 +256,7 @@ fn begin(
     let mut state = State::new(parameters, backend);
     state.progress.pace = Pace::of_steps(&job.settings);
     state.progress.photos.clone_from(&photos.fingerprint);
-    state.progress.style_hashes.clone_from(&paintings.hashes);
+    state.progress.style_hashes = paintings.digests();
     Ok(state)
 }
 
@@ -279,7 +299,10 @@ fn finish(
     let card = card(job, &state, paintings, losses);
     let mut parameters = state.backend.take(state.best);
     let predictor = parameters.split_off(shape.parameter_count());
-    let predictor = job.settings.any.then(|| any_styles::finished(shape, predictor, &mut parameters));
+    let predictor = job.settings.any.then(|| any_styles::finished(shape, predictor));
+    if let Some(predictor) = predictor.as_ref().filter(|_| job.styles.is_empty()) {
+        shape.set_normalisation(0, &predictor.predict_mean(), &mut parameters);
+    }
     let model = StyleModel { shape, parameters, predictor, card };
     context.tell(TrainEvent::Finished {
         step: progress.step,
@@ -331,11 +354,10 @@ fn card(job: &TrainJob, state: &State, paintings: Paintings, losses: Losses) -> 
         "impasto": env!("CARGO_PKG_VERSION"),
     });
     let Paintings { hashes, thumbnails, .. } = paintings;
-    let of_file = |i: usize| hashes.get(i).filter(|_| !job.settings.any).cloned();
     let styles = job.style_names().into_iter().enumerate().map(|(i, name)| StyleCard {
         name,
         title: None,
-        picture_sha256: of_file(i),
+        picture_sha256: hashes.get(i).cloned(),
         thumbnail: thumbnails.get(i).cloned().flatten(),
     });
     ModelCard {
@@ -350,18 +372,8 @@ fn card(job: &TrainJob, state: &State, paintings: Paintings, losses: Losses) -> 
 
 impl Paintings {
     fn read(job: &TrainJob) -> Result<Self, TrainError> {
-        let mut paintings = Self { pictures: Vec::new(), hashes: Vec::new(), thumbnails: Vec::new(), files: None };
-        if job.settings.any {
-            let found = Photos::find(&job.style_folders, &[])?;
-            paintings.hashes.push(found.fingerprint);
-            let (size, limits) = (job.settings.style_size, job.settings.read_limits());
-            let mut validation = Vec::new();
-            for (path, picture) in held_out(found.validation, size, &limits)? {
-                validation.push(path);
-                paintings.pictures.push((picture, 1.0));
-            }
-            paintings.files = Some(PaintingFiles { training: found.training, validation, size, limits });
-        }
+        let any = job.settings.any.then(|| AnyPaintings::find(job)).transpose()?;
+        let mut paintings = Self { own: Vec::new(), hashes: Vec::new(), thumbnails: Vec::new(), any };
         for style in &job.styles {
             let limits = job.settings.read_limits();
             let bytes = load(&style.path, &limits)?;
@@ -370,22 +382,55 @@ impl Paintings {
             paintings
                 .thumbnails
                 .push(picture.resized_to_longer_side(THUMBNAIL).to_file_bytes(PictureFormat::Jpeg, None).ok());
-            paintings.pictures.push((picture.resized_to_longer_side(job.settings.style_size), style.weight));
+            paintings.own.push((picture.resized_to_longer_side(job.settings.style_size), style.weight));
         }
         Ok(paintings)
     }
 
-    /// What a learner makes targets of.
-    fn source(&self) -> StyleSource<'_> {
-        self.files.clone().map_or(StyleSource::Own(&self.pictures), StyleSource::Any)
+    /// What changes where another painting is learnt from.
+    fn digests(&self) -> Vec<String> {
+        self.any.iter().map(|any| any.fingerprint.clone()).chain(self.hashes.iter().cloned()).collect()
     }
 
-    /// The paintings that validation is held against: all of a network with styles of its own.
-    fn held_out(&self, job: &TrainJob) -> HeldOut {
-        let pictures = self.pictures.iter().map(|(picture, _)| picture.clone()).collect();
-        let Some(files) = &self.files else { return HeldOut { first: 0, names: job.style_names(), pictures } };
-        let name = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        HeldOut { first: files.training.len(), names: files.validation.iter().map(name).collect(), pictures }
+    /// What a learner makes targets of.
+    fn source(&self) -> StyleSource<'_> {
+        StyleSource { own: &self.own, paintings: self.any.as_ref().map(|any| any.files.clone()) }
+    }
+
+    /// The scales and shifts that a network of any style predicts for the paintings of the network's own styles; nothing
+    /// of another network.
+    fn predicted_by(&self, model: &StyleModel, job: &TrainJob) -> Result<Vec<Vec<f32>>, StylePictureError> {
+        let Some(predictor) = &model.predictor else { return Ok(Vec::new()) };
+        let mut reader = StyleReader::new(model, job.settings.device, job.settings.threads)?;
+        Ok(self.own.iter().map(|(picture, _)| reader.normalisation(predictor, picture)).collect())
+    }
+
+    /// The paintings that validation is held against: those of the network's own styles, and those held out.
+    fn held_out(&self, job: &TrainJob) -> Vec<HeldOut> {
+        let own = self.own.iter().zip(&job.styles).map(|((picture, _), style)| (style.name.clone(), picture.clone()));
+        let own = own.enumerate().map(|(number, (name, picture))| HeldOut { number, name, picture });
+        let others = self.any.iter().flat_map(|any| any.held_out_from(self.own.len()));
+        own.chain(others).collect()
+    }
+}
+
+impl AnyPaintings {
+    fn find(job: &TrainJob) -> Result<Self, TrainError> {
+        let Photos { training, validation, fingerprint, .. } = Photos::find(&job.style_folders, &[])?;
+        let (size, limits) = (job.settings.style_size, job.settings.read_limits());
+        let (validation, held_out) = held_out(validation, size, &limits)?.into_iter().unzip();
+        Ok(Self { files: PaintingFiles { training, validation, size, limits }, held_out, fingerprint })
+    }
+
+    /// Those held out, where the first painting to learn from has this number.
+    fn held_out_from(&self, first: usize) -> impl Iterator<Item = HeldOut> {
+        let first = first + self.files.training.len();
+        let held_out = self.files.validation.iter().zip(&self.held_out).enumerate();
+        held_out.map(move |(i, (path, picture))| HeldOut {
+            number: first + i,
+            name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            picture: picture.clone(),
+        })
     }
 }
 
@@ -397,7 +442,7 @@ fn held_out(paths: Vec<PathBuf>, size: usize, limits: &ReadLimits) -> Result<Vec
     let (count, mut read, mut reason) = (paths.len(), Vec::new(), String::new());
     for path in paths {
         match Picture::read_within(&path, limits) {
-            Ok(picture) => read.push((path, picture.resized_to_longer_side(size))),
+            Ok(picture) => read.push((path, picture.reduced_to_longer_side(size))),
             Err(error) => reason = error.to_string(),
         }
     }

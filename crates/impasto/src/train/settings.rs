@@ -19,7 +19,8 @@ declare! {
     /// painting reaches can be compared by one number.
     TrainSettings
     lists {
-        /// A painting to learn, with a name for its style and a weight where wanted; several become styles of one network.
+        /// A painting to learn, with a name for its style and a weight where wanted; several become styles of one network,
+        /// also of one of any style.
         #[arg(short, long, value_name = "[NAME=]FILE[:WEIGHT]", num_args = 1..)]
         style: TrainStyle;
         /// A folder of photographs to train on, with all folders in it; several may be named.
@@ -33,7 +34,8 @@ declare! {
         /// The model to write. A checkpoint, a preview and the curve of the losses lie beside it.
         #[arg(short, long, value_name = "MODEL.safetensors")]
         output: PathBuf;
-        /// Start from a network of the same width and depth; a new style gets the mean of those it has.
+        /// Start from a network of the same width and depth; a new style gets what a network of any style predicts for it,
+        /// else the mean of those that the network has.
         #[arg(long, value_name = "MODEL")]
         from: PathBuf;
         /// Where to show what the network makes of photographs held out [default: MODEL-preview.jpg].
@@ -61,7 +63,7 @@ declare! {
         value image_size: usize
             where Range::whole("the image size", "a multiple of 4 from 32 to 1024", 32, 1024).multiples_of(4);
         /// Longer side at which the paintings are compared [default: 512]. It sets the stroke size: strokes become as
-        /// many pixels wide as they are in the painting at this size.
+        /// many pixels wide as they are in the painting at this size. Smaller paintings of `--styles` are not enlarged.
         #[arg(value_name = "N", allow_negative_numbers = true)]
         value style_size: usize where Range::whole("the style size", "from 16 to 4096", 16, 4096);
         /// Photographs in a step [default: 4].
@@ -79,6 +81,10 @@ declare! {
         /// 1 for those not named.
         #[arg(value_name = "NAME=X,…")]
         value style_shares: StyleShares;
+        /// With `--any` and `--style`: the share of the crops that are painted in the network's own styles, the rest in
+        /// those of the paintings [default: 0.25].
+        #[arg(value_name = "0…1", allow_negative_numbers = true)]
+        value own_share: f64 where Range::new("the share of the network's own styles", "from 0 to 1", 0.0, 1.0);
         /// The optimiser: `muon` for the 3×3 convolutions with Adam for all else, or `adam` alone [default: muon].
         value optimizer: TrainOptimizer;
         /// The optimiser's step size at its height [default: 0.001].
@@ -146,6 +152,7 @@ impl Default for TrainSettings {
             steps: 8000,
             minutes: None,
             style_shares: StyleShares::default(),
+            own_share: 0.25,
             optimizer: TrainOptimizer::Muon,
             learning_rate: 1e-3,
             schedule: Schedule::Cosine,

@@ -36,7 +36,7 @@ impl StyleShares {
             return Err(SettingsError::UnknownShare { style: style.clone(), nearest: nearest(style, names()) });
         }
         let share = |style: &str| self.0.iter().find(|(name, _)| name == style).map_or(1.0, |(_, share)| *share);
-        Ok(Turns::Shares(names().map(share).collect()))
+        Ok(Turns { own: names().map(share).collect(), paintings: None })
     }
 }
 
@@ -59,31 +59,55 @@ impl FromStr for StyleShares {
 text_in_serde!(StyleShares);
 inline_schema!(StyleShares, {"type": "string", "pattern": r"^([^=,]+(=[0-9.eE+-]+)?(,|$))*$"});
 
-/// The share of every style of a training; at least one.
+/// Which style has its turn when.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Turns {
-    /// The share of each style.
-    Shares(Vec<f64>),
-    /// Paintings, each of which has its turn once in an epoch.
-    Epochs {
-        /// Of their order.
-        seed: u64,
-        /// How many there are.
-        count: usize,
-    },
+pub(super) struct Turns {
+    /// The share of each of the network's own styles.
+    own: Vec<f64>,
+    paintings: Option<Paintings>,
+}
+
+/// The turns of paintings among those of a network's own styles.
+#[derive(Clone, Debug, PartialEq)]
+struct Paintings {
+    /// The share of samples that are of the network's own styles.
+    own_share: f64,
+    epochs: Epochs,
+}
+
+/// Paintings, each of which has its turn once in an epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Epochs {
+    /// Of their order.
+    pub(super) seed: u64,
+    /// How many there are.
+    pub(super) count: usize,
 }
 
 impl Turns {
-    /// The style whose turn it is at a sample, a pure function of its number: one after the other where all have the
-    /// same share, else by the multiples of the golden ratio, which spread evenly over every stretch of a run.
+    /// The same with paintings, which are numbered behind the network's own styles; those have this share of all turns.
+    pub(super) fn with_paintings(self, own_share: f64, epochs: Epochs) -> Self {
+        let own_share = if self.own.is_empty() { 0.0 } else { own_share };
+        Self { paintings: Some(Paintings { own_share, epochs }), ..self }
+    }
+
+    /// The style whose turn it is at a sample, a pure function of its number.
     pub(super) fn style(&self, sample: u64) -> usize {
-        let shares = match self {
-            Self::Shares(shares) => shares,
-            Self::Epochs { seed, count } => {
-                let (epoch, index) = (sample / *count as u64, (sample % *count as u64) as usize);
-                return order_of_paintings(*seed, epoch, *count)[index];
-            }
-        };
+        let Some(Paintings { own_share, epochs }) = &self.paintings else { return self.own_style(sample) };
+        // How many samples before this one, and this one with them, are of the network's own styles.
+        let own = |samples: u64| (samples as f64 * own_share).floor() as u64;
+        let before = own(sample);
+        if own(sample + 1) > before {
+            self.own_style(before)
+        } else {
+            self.own.len() + epochs.painting(sample - before)
+        }
+    }
+
+    /// One style after the other where all have the same share, else by the multiples of the golden ratio, which spread
+    /// evenly over every stretch of a run.
+    fn own_style(&self, sample: u64) -> usize {
+        let shares = &self.own;
         if shares.iter().all(|share| *share == shares[0]) {
             return (sample % shares.len() as u64) as usize;
         }
@@ -94,6 +118,13 @@ impl Turns {
             place < 0.0
         };
         shares.iter().position(reached).unwrap_or(shares.len() - 1)
+    }
+}
+
+impl Epochs {
+    fn painting(&self, sample: u64) -> usize {
+        let (epoch, index) = (sample / self.count as u64, (sample % self.count as u64) as usize);
+        order_of_paintings(self.seed, epoch, self.count)[index]
     }
 }
 
@@ -126,6 +157,20 @@ mod tests {
                 assert!((f64::from(*seen) - share * count as f64).abs() < 4.0, "{seen} of {count}: {share}");
             }
         }
+    }
+
+    #[test]
+    fn a_share_of_the_turns_is_of_the_own_styles_and_the_rest_of_paintings() {
+        let turns = turns("").with_paintings(0.25, Epochs { seed: 1, count: 5 });
+        let order: Vec<usize> = (0..60).map(|sample| turns.style(sample)).collect();
+        let own: Vec<usize> = order.iter().copied().filter(|style| *style < 3).collect();
+        assert_eq!(own, (0..15).map(|i| i % 3).collect::<Vec<_>>());
+        assert!(order.chunks(4).all(|four| four.iter().filter(|style| **style < 3).count() == 1), "{order:?}");
+        let mut epoch: Vec<usize> = order.into_iter().filter(|style| *style >= 3).take(5).collect();
+        epoch.sort_unstable();
+        assert_eq!(epoch, [3, 4, 5, 6, 7]);
+        let alone = StyleShares::default().turns(&[]).unwrap().with_paintings(0.25, Epochs { seed: 1, count: 5 });
+        assert!((0..20).all(|sample| alone.style(sample) < 5));
     }
 
     #[test]

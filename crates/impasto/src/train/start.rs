@@ -40,7 +40,7 @@ pub(super) fn fresh(shape: StyleNetShape, seed: u64) -> Vec<f32> {
 }
 
 /// The parameters of another model, for these styles: a style that it knows by name keeps its scales and shifts, a new
-/// one gets the mean of all that the model has.
+/// one gets what was `predicted` for it, or where nothing was, the mean of all that the model has.
 ///
 /// # Errors
 /// If the model is of another width or depth.
@@ -49,6 +49,7 @@ pub(super) fn from_model(
     model: &StyleModel,
     shape: StyleNetShape,
     styles: &[String],
+    predicted: &[Vec<f32>],
 ) -> Result<Vec<f32>, TrainError> {
     let StyleNetShape { width, residual_blocks, .. } = model.shape;
     if (width, residual_blocks) != (shape.width, shape.residual_blocks) {
@@ -68,6 +69,11 @@ pub(super) fn from_model(
                 Some(i) => row.copy_from_slice(&from_values[i * channels..][..channels]),
                 None => mean_row(from_values, row),
             }
+        }
+    }
+    for (i, (style, predicted)) in styles.iter().zip(predicted).enumerate() {
+        if !known.contains(&style.as_str()) {
+            shape.set_normalisation(i, predicted, &mut parameters);
         }
     }
     Ok(parameters)
@@ -115,12 +121,16 @@ mod tests {
         let model = StyleModel { shape: SHAPE, parameters, predictor: None, card };
         let wanted = StyleNetShape { styles: 3, ..SHAPE };
         let names = ["new", "b", "a"].map(String::from);
-        let found = from_model("m".as_ref(), &model, wanted, &names).unwrap();
+        let found = from_model("m".as_ref(), &model, wanted, &names, &[]).unwrap();
         let shift = parameter(wanted, &found, "down1.shift");
         assert_eq!([shift[0], shift[16], shift[32]], [3.0, 5.0, 1.0]);
         assert_eq!(parameter(wanted, &found, "up2.weight"), parameter(SHAPE, &model.parameters, "up2.weight"));
+        let predicted = [7.0, 8.0, 9.0].map(|value| vec![value; wanted.normalisation_len()]);
+        let found = from_model("m".as_ref(), &model, wanted, &names, &predicted).unwrap();
+        let shift = parameter(wanted, &found, "down1.shift");
+        assert_eq!([shift[0], shift[16], shift[32]], [7.0, 5.0, 1.0]);
         let narrow = StyleNetShape { residual_blocks: 2, ..wanted };
-        let message = from_model("m".as_ref(), &model, narrow, &names).unwrap_err().to_string();
+        let message = from_model("m".as_ref(), &model, narrow, &names, &[]).unwrap_err().to_string();
         assert!(message.contains("width 16 with 1 residual block"), "{message}");
     }
 }

@@ -26,19 +26,15 @@ const GAP: usize = 8;
 /// The photographs that are held out, cropped to a square in their middle.
 pub(super) struct Validation {
     photos: Vec<(Picture, ContentTarget)>,
-    names: Vec<String>,
-    /// The number of the first style.
-    first: usize,
-    /// The paintings on the sheet's upper edge, as squares.
-    paintings: Vec<Picture>,
+    styles: Vec<HeldOut>,
 }
 
-/// The styles that a validation is held against.
+/// A style that a validation is held against.
 pub(super) struct HeldOut {
-    /// The number of the first one.
-    pub(super) first: usize,
-    pub(super) names: Vec<String>,
-    pub(super) pictures: Vec<Picture>,
+    pub(super) number: usize,
+    pub(super) name: String,
+    /// Its painting.
+    pub(super) picture: Picture,
 }
 
 /// What is stored in the sheet, so that a later run does not take it for a photograph.
@@ -53,7 +49,7 @@ impl Validation {
     pub(super) fn read(
         photos: &Photos,
         learner: &mut Learner,
-        held_out: HeldOut,
+        styles: Vec<HeldOut>,
         settings: &TrainSettings,
     ) -> Result<(Self, Vec<Skipped>), TrainError> {
         let (mut good, mut skipped) = (Vec::new(), Vec::new());
@@ -70,9 +66,7 @@ impl Validation {
         if let (true, Some(first)) = (good.is_empty(), skipped.first()) {
             return Err(TrainError::NoGoodValidation { count: skipped.len(), reason: first.reason.clone() });
         }
-        let HeldOut { first, names, pictures } = held_out;
-        let paintings = pictures.iter().map(|painting| square(painting, reading.size)).collect();
-        Ok((Self { photos: good, names, first, paintings }, skipped))
+        Ok((Self { photos: good, styles }, skipped))
     }
 
     /// How many photographs there are.
@@ -82,16 +76,16 @@ impl Validation {
 
     /// The mean losses over all styles, and those of each: the same photographs every time.
     pub(super) fn losses(&self, learner: &mut Learner) -> (Losses, Vec<StyleLosses>) {
-        let styles = self.names.len();
+        let styles = self.styles.len();
         let each = (PAIRS / styles).max(LEAST_EACH).min(self.photos.len());
         let mut all = Vec::new();
-        for (style, name) in self.names.iter().enumerate() {
+        for (i, style) in self.styles.iter().enumerate() {
             let mut losses = Losses::default();
-            for i in 0..each {
-                let (photo, content) = &self.photos[(style * each + i) % self.photos.len()];
-                losses += learner.value(photo, content, self.first + style) * (1.0 / each as f64);
+            for j in 0..each {
+                let (photo, content) = &self.photos[(i * each + j) % self.photos.len()];
+                losses += learner.value(photo, content, style.number) * (1.0 / each as f64);
             }
-            all.push(StyleLosses { name: name.clone(), losses });
+            all.push(StyleLosses { name: style.name.clone(), losses });
         }
         let mut mean = Losses::default();
         all.iter().for_each(|style| mean += style.losses * (1.0 / styles as f64));
@@ -105,16 +99,23 @@ impl Validation {
 
     /// The sheet: the paintings above, the photographs on the left, and each painted in each style.
     pub(super) fn sheet(&self, learner: &mut Learner) -> Picture {
-        let blank = self.paintings[0].filled(255.0);
-        let columns = self.paintings.len().min(PREVIEW_COLUMNS);
-        let paintings = self.paintings[..columns].iter().cloned();
+        let shown = shown(&self.styles);
+        let size = self.first_photo().height();
+        let paintings = shown.iter().map(|style| square(&style.picture, size));
+        let blank = self.first_photo().filled(255.0);
         let mut rows = vec![std::iter::once(blank).chain(paintings).collect::<Vec<_>>()];
         for (photo, _) in self.photos.iter().take(PREVIEW_ROWS) {
-            let painted = (0..columns).map(|style| learner.paint(photo, self.first + style));
+            let painted = shown.iter().map(|style| learner.paint(photo, style.number));
             rows.push(std::iter::once(photo.clone()).chain(painted).collect());
         }
         sheet(&rows)
     }
+}
+
+/// The styles on the sheet: all, or as many as it has columns, evenly among them.
+fn shown(styles: &[HeldOut]) -> Vec<&HeldOut> {
+    let columns = styles.len().min(PREVIEW_COLUMNS);
+    (0..columns).map(|column| &styles[column * styles.len() / columns]).collect()
 }
 
 /// The square in the middle of a picture.
@@ -176,10 +177,15 @@ mod tests {
         let settings = TrainSettings { image_size: 32, threads: Some(2), ..TrainSettings::default() };
         let shape = StyleNetShape { width: 16, residual_blocks: 1, styles: 1, ..StyleNetShape::JOHNSON };
         let paintings = [(Picture::from_rgb8(32, 32, &[99; 32 * 32 * 3]), 1.0)];
-        let mut learner =
-            Learner::new(cpu_backend(), &settings, network("vgg19").unwrap(), shape, StyleSource::Own(&paintings))
-                .unwrap();
-        let held_out = || HeldOut { first: 0, names: vec!["a".into()], pictures: vec![paintings[0].0.clone()] };
+        let mut learner = Learner::new(
+            cpu_backend(),
+            &settings,
+            network("vgg19").unwrap(),
+            shape,
+            StyleSource { own: &paintings, paintings: None },
+        )
+        .unwrap();
+        let held_out = || vec![HeldOut { number: 0, name: "a".into(), picture: paintings[0].0.clone() }];
         let mut read = || Validation::read(&photos, &mut learner, held_out(), &settings);
         std::fs::write(&photos.validation[1], b"broken").unwrap();
         let (validation, skipped) = read().unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use impasto::job::{Context, End, Event, Job};
-use impasto::train::{Every, TrainError, TrainEvent, TrainJob, TrainOverrides, checkpoint_path};
+use impasto::train::{Every, TrainError, TrainEvent, TrainJob, TrainOverrides, Trained, checkpoint_path};
 use impasto_nn::style_model::StyleModel;
 use studio::{Studio, bits, stopped_after, watched};
 
@@ -69,6 +69,12 @@ fn a_run_that_was_stopped_goes_on_bit_for_bit() {
     assert_eq!(checkpoint("a.safetensors"), checkpoint("b.safetensors"));
 }
 
+/// What a training that was stopped comes to when it is resumed.
+fn resumed(studio: &Studio, output: &str) -> Trained {
+    let given = TrainOverrides { output: Some(studio.path(output)), ..TrainOverrides::default() };
+    watched(&TrainJob::resume(given).unwrap()).0.unwrap()
+}
+
 /// The network, the predictor and the order of the paintings come back; the model paints in the style of pictures that it
 /// never saw.
 #[test]
@@ -77,8 +83,7 @@ fn a_network_of_any_style_is_trained_resumed_bit_for_bit_and_used() {
     let straight = watched(&studio.any("a.safetensors", |_| ())).0.unwrap();
     let stopped = stopped_after(&studio.any("b.safetensors", |_| ()), 4);
     assert_eq!((stopped.end, stopped.history.len()), (End::Stopped, 4));
-    let given = TrainOverrides { output: Some(studio.path("b.safetensors")), ..TrainOverrides::default() };
-    let resumed = watched(&TrainJob::resume(given).unwrap()).0.unwrap();
+    let resumed = resumed(&studio, "b.safetensors");
     assert_eq!((bits(&resumed), &resumed.model.parameters), (bits(&straight), &straight.model.parameters));
     let predictor = straight.model.predictor.as_ref().unwrap();
     assert_eq!(resumed.model.predictor.as_ref(), Some(predictor));
@@ -112,7 +117,41 @@ fn a_network_of_any_style_is_trained_resumed_bit_for_bit_and_used() {
 }
 
 #[test]
-fn any_style_and_styles_of_its_own_exclude_each_other() {
+fn a_network_of_any_style_learns_styles_of_its_own_as_well() {
+    let studio = Studio::new();
+    let job = |output: &str| {
+        let styles = studio.job(output, |_| ()).styles;
+        let job = studio.any(output, |settings| settings.own_share = 0.5);
+        TrainJob { styles, ..job }
+    };
+    let straight = watched(&job("a.safetensors")).0.unwrap();
+    let stopped = stopped_after(&job("b.safetensors"), 4);
+    assert_eq!(stopped.end, End::Stopped);
+    let resumed = resumed(&studio, "b.safetensors");
+    assert_eq!(straight.model.parameters, resumed.model.parameters);
+    assert_eq!(straight.model.predictor, resumed.model.predictor);
+    let names: Vec<&str> = straight.model.card.styles.iter().map(|style| style.name.as_str()).collect();
+    assert_eq!(names, ["night", "detail"]);
+    let rows = [0, 1].map(|style| straight.model.shape.normalisation_of(style, &straight.model.parameters));
+    assert_ne!(rows[0], rows[1], "each style has learned");
+
+    // What it predicts is where a further style begins.
+    let further = TrainJob { from: Some(studio.path("a.safetensors")), ..studio.job("c.safetensors", |s| s.steps = 1) };
+    let begun = |name: &str| {
+        let mut job = further.clone();
+        job.styles.truncate(1);
+        job.styles[0].name = name.into();
+        let loss = |event: &TrainEvent| match event {
+            TrainEvent::Validated { step: 0, losses, .. } => Some(losses.loss),
+            _ => None,
+        };
+        watched(&job).1.iter().find_map(loss).unwrap()
+    };
+    assert_ne!(begun("night"), begun("new"), "a known name keeps its scales and shifts");
+}
+
+#[test]
+fn any_style_needs_paintings() {
     let studio = Studio::new();
     let refused = |change: fn(&mut TrainOverrides)| {
         let mut given = studio.given("a.safetensors", |_| ());
@@ -121,8 +160,6 @@ fn any_style_and_styles_of_its_own_exclude_each_other() {
     };
     assert!(refused(|given| given.any = Some(true)).contains("`--styles`"));
     assert!(refused(|given| given.styles = vec!["paintings".into()]).contains("`--any`"));
-    let both = refused(|given| (given.any, given.styles) = (Some(true), vec!["paintings".into()]));
-    assert!(both.contains("`--any` and `--style` exclude each other"), "{both}");
 }
 
 #[test]
