@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
+use half::f16;
 use impasto_files::{FileError, Lock, LockError};
 use impasto_nn::formats::{NamedTensor, TensorValues};
 use impasto_nn::style_model::StyleCard;
@@ -26,7 +27,7 @@ use crate::tensors::{self, Tensors};
 pub const FOLDER_VARIABLE: &str = "IMPASTO_STYLES";
 
 /// The longer side of the small picture in the file, in pixels.
-const THUMBNAIL: usize = 128;
+const THUMBNAIL: usize = 96;
 
 /// The most characters of a name.
 const LONGEST_NAME: usize = 64;
@@ -44,13 +45,17 @@ pub enum KeptStyleError {
     #[error("cannot tell where to keep styles: set {FOLDER_VARIABLE} to a folder")]
     NoFolder,
     /// Not a name that can be asked for.
-    #[error("`{0}` cannot be a style's name: give letters, digits, `-`, `_` and spaces, at most {LONGEST_NAME}, with `--name`")]
+    #[error(
+        "`{0}` cannot be a style's name: give letters, digits, `-`, `_` and spaces, at most {LONGEST_NAME}, with `--name`"
+    )]
     Name(String),
     /// A style that comes with the program has this name.
     #[error("`{0}` is a built-in style: give another name with `--name`")]
     BuiltIn(String),
     /// A style of this name is kept.
-    #[error("there is a style `{0}` already: remove it first with `impasto styles remove {0}`, or give another name with `--name`")]
+    #[error(
+        "there is a style `{0}` already: remove it first with `impasto styles remove {0}`, or give another name with `--name`"
+    )]
     Exists(String),
     /// No style of this name is kept.
     #[error("no style `{name}` is kept{}", .nearest.as_ref().map(|name| format!(": did you mean `{name}`?")).unwrap_or_default())]
@@ -90,7 +95,7 @@ pub enum KeptStyleError {
 pub struct KeptStyle {
     /// Its name, and where it was given, painter and painting; the picture's SHA-256 and the picture, small.
     pub card: StyleCard,
-    /// What a predictor makes scales and shifts of.
+    /// What a predictor makes scales and shifts of; each is kept as 16 bits.
     pub(crate) statistics: Vec<f32>,
 }
 
@@ -171,7 +176,8 @@ impl StyleFolder {
             thumbnail: picture.resized_to_longer_side(THUMBNAIL).to_file_bytes(PictureFormat::Jpeg, None).ok(),
         };
         let statistics = StyleReader::new(styles::any(), add.device, add.threads)?.statistics(&picture);
-        let kept = KeptStyle { card, statistics };
+        let statistics: Vec<f16> = statistics.into_iter().map(f16::from_f32).collect();
+        let kept = KeptStyle { card, statistics: statistics.iter().map(|value| value.to_f32()).collect() };
         std::fs::create_dir_all(&self.folder).map_err(|error| self.failed(&path, error))?;
         let _lock = Lock::of(&path)?;
         if path.exists() {
@@ -179,7 +185,7 @@ impl StyleFolder {
         }
         let card = serde_json::to_string(&kept.card).map_err(|error| self.failed(&path, error.into()))?;
         let metadata: BTreeMap<&str, String> = [(FORMAT.0, FORMAT.1.to_owned()), (CARD, card)].into();
-        let tensor = NamedTensor::flat(TENSOR, TensorValues::F32((&kept.statistics).into()));
+        let tensor = NamedTensor::flat(TENSOR, TensorValues::F16((&statistics).into()));
         tensors::write(&path, &metadata, &[tensor])?;
         Ok(kept)
     }
@@ -213,7 +219,8 @@ impl StyleFolder {
             return Err(damaged());
         }
         let card: StyleCard = serde_json::from_str(file.text(CARD)).map_err(|_| damaged())?;
-        let statistics = file.floats(TENSOR).ok_or_else(damaged)?;
+        let statistics = file.halves(TENSOR).ok_or_else(damaged)?;
+        let statistics: Vec<f32> = statistics.into_iter().map(f16::to_f32).collect();
         if statistics.len() != STATISTICS || !statistics.iter().all(|value| value.is_finite()) {
             return Err(damaged());
         }
@@ -309,7 +316,7 @@ mod tests {
         let file = folder.path().join("coffee.safetensors");
         let whole = std::fs::read(&file).unwrap();
         let mut not_finite = whole.clone();
-        not_finite.splice(whole.len() - 4.., f32::NAN.to_le_bytes());
+        not_finite.splice(whole.len() - 2.., f16::NAN.to_le_bytes());
         for bytes in [&whole[..0], &whole[..100], &whole[..whole.len() - 1], &not_finite] {
             std::fs::write(&file, bytes).unwrap();
             assert!(matches!(styles.get("coffee"), Err(KeptStyleError::Damaged(_))), "{}", bytes.len());

@@ -22,14 +22,14 @@ pub use crate::style_pictures::StylePictureError;
 pub use impasto_nn::kernels::StyleNetShape;
 pub use impasto_nn::style_model::{ModelCard, StyleCard, StyleDtype, StyleModel, StyleModelError};
 
-/// The network that comes with the program.
-static FILE: &[u8] = include_bytes!("../styles/styles.safetensors");
+/// The network of any style that comes with the program, with all styles of the gallery.
+static FILE: &[u8] = include_bytes!("../styles/any.safetensors");
 
 /// What error messages call it.
 const FILE_NAME: &str = "the built-in styles";
 
-/// The network of any style that comes with the program.
-static ANY_FILE: &[u8] = include_bytes!("../styles/any.safetensors");
+/// A network that was trained on a few styles of the gallery alone, and paints these better.
+static FEW_FILE: &[u8] = include_bytes!("../styles/styles.safetensors");
 
 /// Why there is no style to paint in.
 #[derive(Debug, thiserror::Error)]
@@ -115,21 +115,36 @@ fn suggestion(nearest: &Option<String>) -> String {
     nearest.as_ref().map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
 }
 
-/// The network that comes with the program, all its styles in it; expanded when it is first asked for.
+/// The network that comes with the program with the styles of the gallery, without its predictor; expanded when it is first
+/// asked for.
 pub fn built_in() -> &'static StyleModel {
+    static MODEL: OnceLock<StyleModel> = OnceLock::new();
+    MODEL.get_or_init(|| {
+        StyleModel::from_bytes_without_predictor(FILE_NAME, FILE)
+            .expect("the built-in styles are whole: a test reads them")
+    })
+}
+
+/// The same network with the predictor, which takes any picture as a style; expanded when it is first asked for.
+pub fn any() -> &'static StyleModel {
     static MODEL: OnceLock<StyleModel> = OnceLock::new();
     MODEL.get_or_init(|| {
         StyleModel::from_bytes(FILE_NAME, FILE).expect("the built-in styles are whole: a test reads them")
     })
 }
 
-/// The network of any style that comes with the program, for pictures as styles; expanded when it is first asked for.
-pub fn any() -> &'static StyleModel {
+/// The network that was trained longest on a few styles of the gallery, which are painted in it unless they are blended with
+/// others; expanded when it is first asked for.
+fn few() -> &'static StyleModel {
     static MODEL: OnceLock<StyleModel> = OnceLock::new();
     MODEL.get_or_init(|| {
-        let name = "the built-in network of any style";
-        StyleModel::from_bytes(name, ANY_FILE).expect("the built-in network of any style is whole: a test reads it")
+        StyleModel::from_bytes(FILE_NAME, FEW_FILE).expect("the built-in styles are whole: a test reads them")
     })
+}
+
+/// The number of a style in a network.
+fn number(model: &StyleModel, name: &str) -> Option<usize> {
+    model.card.styles.iter().position(|style| style.name == name)
 }
 
 /// Bytes of the built-in styles' network inside the program.
@@ -144,7 +159,7 @@ pub fn names() -> Vec<&'static str> {
 
 /// The number of the built-in style of this name.
 pub fn find(name: &str) -> Option<usize> {
-    names().into_iter().position(|known| known == name)
+    number(built_in(), name)
 }
 
 /// A style as it is asked for, and its share of a blend. In text: `NAME`, `MODEL` or `MODEL#NAME`, and `:WEIGHT` behind
@@ -228,7 +243,7 @@ impl Blend {
     pub fn find_on(choices: &[StyleChoice], device: Device, threads: Option<usize>) -> Result<Self, StylesError> {
         let first = choices.first().ok_or(StylesError::Nothing)?;
         let homes = choices.iter().map(|choice| Home::of(&choice.style)).collect::<Result<Vec<_>, _>>()?;
-        let model = homes[0].model()?;
+        let model = network_of(&homes)?;
         if let Some((_, other)) = homes.iter().zip(choices).skip(1).find(|(home, _)| !homes[0].is_network_of(home)) {
             return Err(StylesError::Different { one: first.style.clone(), other: other.style.clone() });
         }
@@ -256,6 +271,20 @@ impl Blend {
         let fit = |c: char| if c.is_control() || "/\\:*?\"<>|".contains(c) { '_' } else { c };
         name.chars().map(fit).collect()
     }
+}
+
+/// The network of the first style, and inside the program, the one that paints all of them best.
+fn network_of(homes: &[Home]) -> Result<Cow<'static, StyleModel>, StylesError> {
+    let are_among = |model: &StyleModel| {
+        let is = |home: &Home| matches!(home, Home::BuiltIn { name } if number(model, name).is_some());
+        homes.iter().all(is)
+    };
+    Ok(match homes[0].file() {
+        Some(path) => Cow::Owned(StyleModel::load(path)?),
+        None if homes.iter().any(Home::is_predicted) => Cow::Borrowed(any()),
+        None if are_among(few()) => Cow::Borrowed(few()),
+        None => Cow::Borrowed(built_in()),
+    })
 }
 
 /// The styles of a network that are asked for, each with its scales and shifts, pictures among them.
@@ -295,7 +324,7 @@ fn with_pictures(
 /// Where a style that is asked for lives.
 enum Home {
     BuiltIn {
-        style: usize,
+        name: String,
     },
     File {
         path: PathBuf,
@@ -313,8 +342,8 @@ enum Home {
 impl Home {
     /// Built-in names come first, then those of kept styles; a file of such a name is `./NAME`.
     fn of(text: &str) -> Result<Self, StylesError> {
-        if let Some(style) = find(text) {
-            return Ok(Self::BuiltIn { style });
+        if find(text).is_some() {
+            return Ok(Self::BuiltIn { name: text.into() });
         }
         if let Some(folder) = StyleFolder::of_user().ok().filter(|folder| folder.has(text)) {
             return Ok(Self::Kept(Box::new(folder.get(text)?)));
@@ -334,16 +363,7 @@ impl Home {
         }
         let is_path = path.exists() || path.components().count() > 1 || path.extension().is_some();
         let path = if is_path { Some(path.to_owned()) } else { models::find(file) };
-        path.map(|path| Self::File { path, style })
-            .ok_or_else(|| StylesError::unknown(text))
-    }
-
-    fn model(&self) -> Result<Cow<'static, StyleModel>, StylesError> {
-        Ok(match (self.file(), self) {
-            (Some(path), _) => Cow::Owned(StyleModel::load(path)?),
-            (None, home) if home.is_predicted() => Cow::Borrowed(any()),
-            (None, _) => Cow::Borrowed(built_in()),
-        })
+        path.map(|path| Self::File { path, style }).ok_or_else(|| StylesError::unknown(text))
     }
 
     /// The file of the network; nothing for those inside the program.
@@ -362,7 +382,7 @@ impl Home {
 
     fn is_network_of(&self, other: &Self) -> bool {
         match (self.file(), other.file()) {
-            (None, None) => self.is_predicted() == other.is_predicted(),
+            (None, None) => true,
             (Some(one), Some(other)) => same_file::is_same_file(one, other).unwrap_or(false),
             _ => false,
         }
@@ -371,7 +391,10 @@ impl Home {
     /// The number of the style in its network.
     fn style(&self, model: &StyleModel) -> Result<usize, StylesError> {
         let (path, style) = match self {
-            Self::BuiltIn { style } => return Ok(*style),
+            Self::BuiltIn { name } => {
+                return number(model, name)
+                    .ok_or_else(|| StylesError::Different { one: model.card.name.clone(), other: name.clone() });
+            }
             Self::File { path, style } => (path.clone(), style),
             Self::Picture { .. } | Self::Kept(_) => unreachable!("what is predicted has no number in its network"),
         };
@@ -390,6 +413,7 @@ impl Home {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::Picture;
 
     fn blend(texts: &[&str]) -> Result<Blend, StylesError> {
         Blend::find(&texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>())
@@ -401,14 +425,34 @@ mod tests {
         for (number, name) in names().into_iter().enumerate() {
             assert_eq!(find(name), Some(number));
             let alone = blend(&[name]).unwrap();
-            assert_eq!((alone.shares[number], alone.label().as_str()), (1.0, name));
+            assert_eq!((alone.shares.iter().sum::<f32>(), alone.label().as_str()), (1.0, name));
+            let best = if super::number(few(), name).is_some() { few() } else { built_in() };
+            assert_eq!(alone.model.card, best.card);
         }
     }
 
     #[test]
-    fn the_built_in_network_of_any_style_is_whole() {
+    fn the_built_in_network_takes_any_style() {
         let predictor = any().predictor.as_ref().unwrap();
         assert_eq!(predictor.shape.outputs, any().shape.normalisation_len());
+        assert_eq!((&any().parameters, &any().card), (&built_in().parameters, &built_in().card));
+        assert_eq!(built_in().predictor, None);
+    }
+
+    #[test]
+    fn every_built_in_style_says_what_it_was_learned_from() {
+        assert!(names().len() >= 24);
+        for style in &built_in().card.styles {
+            let title = style.title.as_deref().unwrap_or_default();
+            assert!(title.split(", ").count() >= 3, "painter, painting and year of `{}`: {title}", style.name);
+            assert!(
+                style.thumbnail.as_ref().is_some_and(|thumbnail| Picture::from_file_bytes(
+                    thumbnail,
+                    Path::new("thumbnail")
+                )
+                .is_ok())
+            );
+        }
     }
 
     #[test]

@@ -39,6 +39,7 @@ use impasto_kernels::StyleNetShape;
 
 #[cfg(feature = "burn")]
 pub use self::burn::BurnStyleNet;
+use self::read::Extent;
 pub use self::{
     card::{ModelCard, StyleCard},
     error::StyleModelError,
@@ -91,7 +92,7 @@ impl StyleModel {
     /// # Errors
     /// If it is something else, of another version, or damaged; each case says what to do.
     pub fn load(path: &Path) -> Result<Self, StyleModelError> {
-        read::read(&mut TensorFile::open(path).map_err(StyleModelError::from_load)?)
+        read::read(&mut TensorFile::open(path).map_err(StyleModelError::from_load)?, Extent::Whole)
     }
 
     /// Reads an open file of impasto's own format.
@@ -99,7 +100,7 @@ impl StyleModel {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn from_file(file: &mut TensorFile) -> Result<Self, StyleModelError> {
-        read::read(file)
+        read::read(file, Extent::Whole)
     }
 
     /// Reads bytes of impasto's own format; `name` is what error messages call them.
@@ -107,7 +108,20 @@ impl StyleModel {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn from_bytes(name: impl Into<PathBuf>, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self, StyleModelError> {
-        read::read(&mut TensorFile::from_bytes(name, bytes).map_err(StyleModelError::from_load)?)
+        read::read(&mut TensorFile::from_bytes(name, bytes).map_err(StyleModelError::from_load)?, Extent::Whole)
+    }
+
+    /// The same without the predictor, for a network of any style of which only its own styles are wanted: less than half
+    /// the work.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_bytes_without_predictor(
+        name: impl Into<PathBuf>,
+        bytes: impl Into<Cow<'static, [u8]>>,
+    ) -> Result<Self, StyleModelError> {
+        let mut file = TensorFile::from_bytes(name, bytes).map_err(StyleModelError::from_load)?;
+        read::read(&mut file, Extent::WithoutPredictor)
     }
 
     /// The same network with these styles in place of its own, each with its scales and shifts; without a predictor.

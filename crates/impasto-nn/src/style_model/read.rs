@@ -16,21 +16,37 @@ pub(super) const MOST_DOWNSAMPLINGS: usize = 2;
 pub(super) const MOST_STYLES: usize = 1 << 16;
 const MOST_HIDDEN: usize = 1 << 14;
 
+/// How much of a model is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    Whole,
+    /// All but the predictor, which is more than half of a network of any style.
+    WithoutPredictor,
+}
+
 /// Reads the model that a file holds.
-pub(super) fn read(file: &mut TensorFile) -> Result<StyleModel, StyleModelError> {
+pub(super) fn read(file: &mut TensorFile, extent: Extent) -> Result<StyleModel, StyleModelError> {
     check_version(file)?;
     let shape = shape(file)?;
     let predictor_shape = predictor_shape(file, shape)?;
     let of_predictor = predictor_shape.map_or_else(Vec::new, |shape| shape.parameters());
-    let numbers = find_all(file, &[shape.parameters(), of_predictor].concat())?;
+    let of_network = shape.parameters();
+    let network = of_network.len();
+    let mut numbers = find_all(file, &[of_network, of_predictor].concat())?;
     let card = card(file, shape)?;
-    let mut values = Vec::new();
-    for number in numbers {
-        values.extend(finite(file, number)?);
-    }
-    let of_predictor = values.split_off(shape.parameter_count());
-    let predictor = predictor_shape.map(|shape| StylePredictor { shape, parameters: of_predictor });
-    Ok(StyleModel { shape, parameters: values, predictor, card })
+    let of_predictor = numbers.split_off(network);
+    let mut read = |numbers: Vec<usize>| {
+        let mut values = Vec::new();
+        for number in numbers {
+            values.extend(finite(file, number)?);
+        }
+        Ok::<_, StyleModelError>(values)
+    };
+    let parameters = read(numbers)?;
+    let predictor_shape = predictor_shape.filter(|_| extent == Extent::Whole);
+    let predictor = predictor_shape
+        .map(|shape| Ok::<_, StyleModelError>(StylePredictor { shape, parameters: read(of_predictor)? }));
+    Ok(StyleModel { shape, parameters, predictor: predictor.transpose()?, card })
 }
 
 /// The shape of the predictor, if there is one, by the tensor that decides it.

@@ -38,7 +38,7 @@ pub use limits::ReadLimits;
 pub use max_pixels::MaxPixels;
 pub use metadata::Metadata;
 pub use read::PictureFile;
-pub(crate) use read::{cost_of, cost_of_bytes, crop_of_file, load, load_stream};
+pub(crate) use read::{cost_of, cost_of_bytes, crop_of_bytes, load, load_stream};
 pub(crate) use resize::{resize_plane, size_with_longer_side};
 pub use settings::settings_of;
 

@@ -114,10 +114,11 @@ impl Picture {
     }
 }
 
-/// A square part of a picture file, read like [`Picture::read`]; `place` gets the picture's rows and columns and says
-/// where the upper and left edges of the part lie and how long its sides are.
-pub(crate) fn crop_of_file(
-    path: &Path,
+/// A square part of a picture file in memory; `place` gets the picture's rows and columns and says where the upper and left
+/// edges of the part lie and how long its sides are. `name` is what errors call the file.
+pub(crate) fn crop_of_bytes(
+    bytes: &[u8],
+    name: &Path,
     limits: &ReadLimits,
     place: impl Fn(usize, usize) -> (usize, usize, usize),
 ) -> Result<Picture, ReadError> {
@@ -125,7 +126,7 @@ pub(crate) fn crop_of_file(
         let (top, left, side) = place(height, width);
         Area { top, left, height: side, width: side }
     };
-    Ok(decode(&load(path, limits)?, path, limits, part)?.picture)
+    Ok(decode(bytes, name, limits, part)?.picture)
 }
 
 /// What reading a picture file takes at most, by its head; nothing where it cannot be read, or only once.

@@ -106,12 +106,12 @@ pub enum TrainError {
     Ending(PathBuf),
     /// The network to start from is another one.
     #[error(
-        "`{}` holds a network of width {width} with {residual_blocks} residual blocks: train with `--width {width} \
-         --residual-blocks {residual_blocks}`, or start from another", path.display()
+        "`{from}` holds a network of width {width} with {residual_blocks} residual blocks: train with `--width {width} \
+         --residual-blocks {residual_blocks}`, or start from another with `--from`, or from `nothing`"
     )]
     OtherNetwork {
-        /// The model.
-        path: PathBuf,
+        /// The model's file, or `any`.
+        from: String,
         /// Its width.
         width: usize,
         /// Its residual blocks.

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use impasto_files::{Lock, Places};
+use impasto_nn::kernels::StyleNetShape;
 
 use super::TrainError;
 use super::checkpoint::{Checkpoint, beside, checkpoint_path};
 use super::settings::TrainOverrides;
 use super::settings::TrainSettings;
-use super::values::TrainStyle;
+use super::values::{TrainFrom, TrainStyle};
 use crate::curve::CurveFormat;
 use crate::own_runs;
 use crate::picture::{Picture, PictureFormat, settings_of};
@@ -45,14 +46,14 @@ const MEAN_STYLE: &str = "mean";
 pub struct TrainJob {
     /// The paintings; each becomes a style of the network.
     pub styles: Vec<TrainStyle>,
-    /// Folders with photographs.
+    /// Folders with photographs; none for those inside the program.
     pub photos: Vec<PathBuf>,
     /// Folders with paintings, for a network of any style.
     pub style_folders: Vec<PathBuf>,
     /// The model to write. The checkpoint lies beside it, see [`checkpoint_path`].
     pub output: PathBuf,
-    /// A model to start from.
-    pub from: Option<PathBuf>,
+    /// What to start from.
+    pub from: TrainFrom,
     /// Whether to resume from the checkpoint.
     pub resume: bool,
     /// Where to show what the network makes of photographs.
@@ -75,7 +76,7 @@ impl TrainJob {
     /// The job that is given, the rest by default: the preview and the curve lie beside the model.
     ///
     /// # Errors
-    /// If there is no style, no folder of photographs or no output.
+    /// If there is no style or no output.
     pub fn new(given: TrainOverrides) -> Result<Self, SettingsError> {
         let settings = given.settings();
         match (settings.any, given.style.is_empty(), given.styles.is_empty()) {
@@ -83,9 +84,6 @@ impl TrainJob {
             (true, _, true) => return Err(SettingsError::Unnamed("folder of paintings (`--styles`)")),
             (false, _, false) => return Err(SettingsError::Needs { setting: "--styles", needed: "`--any`" }),
             (false, false, true) | (true, _, false) => {}
-        }
-        if given.photos.is_empty() {
-            return Err(SettingsError::Unnamed("folder of photographs (`--photos`)"));
         }
         let output = given.output.ok_or(SettingsError::Unnamed("model to write (`-o`)"))?;
         let stem = || output.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -96,7 +94,7 @@ impl TrainJob {
             styles: given.style,
             photos: given.photos,
             style_folders: given.styles,
-            from: given.from,
+            from: given.from.unwrap_or_else(|| default_start(&settings)),
             resume: false,
             author: given.author,
             license: given.license,
@@ -127,7 +125,7 @@ impl TrainJob {
         // Whether a run started afresh stays as it was.
         let from = made.from.clone();
         let job = Self::new(given.over(made))?;
-        Ok(Self { resume: true, from, ..job })
+        Ok(Self { resume: true, from: from.unwrap_or(TrainFrom::Nothing), ..job })
     }
 
     /// The names of the styles that the network holds.
@@ -151,7 +149,7 @@ impl TrainJob {
             photos: self.photos.clone(),
             styles: self.style_folders.clone(),
             output: Some(self.output.clone()),
-            from: self.from.clone(),
+            from: Some(self.from.clone()),
             preview: Some(self.preview.clone()),
             curve: Some(self.curve.clone()),
             name: Some(self.name.clone()),
@@ -186,7 +184,7 @@ impl TrainJob {
         for style in &self.styles {
             places.input("the painting (`--style`)", &style.path)?;
         }
-        if let Some(from) = &self.from {
+        if let Some(from) = self.from.path() {
             places.input("the model (`--from`)", from)?;
         }
         let network = Path::new(&self.settings.network);
@@ -228,6 +226,13 @@ impl TrainJob {
             Err(error) => Err(TrainError::Occupied { path, error: error.into() }),
         }
     }
+}
+
+/// The network of any style inside the program, where it is of the width and depth that are wanted.
+fn default_start(settings: &TrainSettings) -> TrainFrom {
+    let StyleNetShape { width, residual_blocks, .. } = StyleNetShape::JOHNSON;
+    let same = (settings.width, settings.residual_blocks) == (width, residual_blocks);
+    if same { TrainFrom::Any } else { TrainFrom::Nothing }
 }
 
 /// Whether there is a picture in a folder, at any depth, which is not what an earlier run left there.

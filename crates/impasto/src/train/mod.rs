@@ -42,6 +42,7 @@ mod start;
 mod validation;
 mod values;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -59,7 +60,7 @@ pub use photos::{ReportPhotos, report_photos};
 pub use probe::probe;
 pub use settings::{TrainOverrides, TrainSettings};
 pub use shares::StyleShares;
-pub use values::{Every, Schedule, TrainOptimizer, TrainStyle};
+pub use values::{Every, Schedule, TrainFrom, TrainOptimizer, TrainStyle};
 
 use crate::bytes::hexadecimal;
 use crate::curve;
@@ -69,11 +70,12 @@ use crate::network::network;
 use crate::objective::Losses;
 use crate::picture::{Picture, PictureFormat, ReadLimits, load};
 use crate::style_pictures::{StylePictureError, StyleReader};
+use crate::styles;
 use any_styles::PaintingFiles;
 use checkpoint::{Checkpoint, State};
 use learner::{Learner, StyleSource};
 use pace::Pace;
-use photos::Photos;
+use photos::{Photo, Photos};
 use run::{Clock, Run};
 use samples::{Reading, Samples};
 use shares::{Epochs, Turns};
@@ -81,6 +83,10 @@ use validation::{HeldOut, Validation};
 
 /// The longer side of a painting in a model's card, in pixels.
 const THUMBNAIL: usize = 128;
+
+/// What a card says of a network whose weights come from those inside the program, with the terms of these.
+const STARTED_FROM_ANY: &str =
+    "started from impasto's network of any style: see its NOTICES for what that was trained on";
 
 /// Batches of crops that wait to be learnt from.
 const BATCHES_AHEAD: usize = 2;
@@ -189,7 +195,7 @@ impl Ready {
         let owned = job.clone();
         let (paintings, photos) = context.abandonable(move || {
             let paintings = Paintings::read(&owned)?;
-            let photos = Photos::find(&owned.photos, &[&owned.preview, &owned.curve])?;
+            let photos = Photos::of(&owned.photos, &[&owned.preview, &owned.curve])?;
             Ok::<_, TrainError>((paintings, photos))
         })??;
         let backend = device::backend(job.settings.device, job.settings.threads)?;
@@ -239,18 +245,22 @@ fn begin(
         }
         return Ok(state);
     }
-    let from = job.from.as_ref().map(|path| Ok::<_, TrainError>((path, StyleModel::load(path)?))).transpose()?;
+    let from = match &job.from {
+        TrainFrom::Nothing => None,
+        TrainFrom::Any => Some(Cow::Borrowed(styles::any())),
+        TrainFrom::Model(path) => Some(Cow::Owned(StyleModel::load(path)?)),
+    };
     let mut parameters = match &from {
-        Some((path, model)) => {
+        Some(model) => {
             let predicted = paintings.predicted_by(model, job)?;
-            start::from_model(path, model, shape, names, &predicted)?
+            start::from_model(&job.from, model, shape, names, &predicted)?
         }
         None => start::fresh(shape, job.settings.seed),
     };
     let expected = learner::parameter_count(shape, job.settings.any) - parameters.len();
-    let predictor = from.and_then(|(_, model)| model.predictor).map(|predictor| predictor.parameters);
+    let predictor = from.as_ref().and_then(|model| model.predictor.as_ref()).map(|predictor| &predictor.parameters);
     match predictor.filter(|predictor| predictor.len() == expected) {
-        Some(predictor) => parameters.extend(predictor),
+        Some(predictor) => parameters.extend_from_slice(predictor),
         None => parameters.extend(learner.fresh_predictor(&parameters, job.settings.seed)?),
     }
     let mut state = State::new(parameters, backend);
@@ -364,7 +374,7 @@ fn card(job: &TrainJob, state: &State, paintings: Paintings, losses: Losses) -> 
         name: job.name.clone(),
         author: job.author.clone(),
         license: job.license.clone(),
-        source: None,
+        source: (job.from == TrainFrom::Any).then(|| STARTED_FROM_ANY.into()),
         styles: styles.collect(),
         training: Some(training),
     }
@@ -418,8 +428,9 @@ impl AnyPaintings {
     fn find(job: &TrainJob) -> Result<Self, TrainError> {
         let Photos { training, validation, fingerprint, .. } = Photos::find(&job.style_folders, &[])?;
         let (size, limits) = (job.settings.style_size, job.settings.read_limits());
-        let (validation, held_out) = held_out(validation, size, &limits)?.into_iter().unzip();
-        Ok(Self { files: PaintingFiles { training, validation, size, limits }, held_out, fingerprint })
+        let paths = |photos: Vec<Photo>| photos.iter().map(|photo| photo.path().to_owned()).collect();
+        let (validation, held_out) = held_out(paths(validation), size, &limits)?.into_iter().unzip();
+        Ok(Self { files: PaintingFiles { training: paths(training), validation, size, limits }, held_out, fingerprint })
     }
 
     /// Those held out, where the first painting to learn from has this number.

@@ -55,7 +55,7 @@ impl TrainOverrides {
             photos: self.photos.iter().map(|folder| to(folder)).collect(),
             styles: self.styles.iter().map(|folder| to(folder)).collect(),
             output: map(self.output),
-            from: map(self.from),
+            from: self.from.map(|from| from.map_path(&to)),
             preview: map(self.preview),
             curve: map(self.curve),
             ..self

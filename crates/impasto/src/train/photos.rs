@@ -7,21 +7,66 @@ use walkdir::WalkDir;
 
 use super::TrainError;
 use crate::bytes::hexadecimal;
-use crate::picture::looks_like_a_picture;
+use crate::picture::{Picture, ReadError, ReadLimits, crop_of_bytes, load, looks_like_a_picture};
 
 /// At least and at most this many photographs are held out for validation, and as many for reports; between them, one in
 /// twenty. Of a few photographs at least a third is trained on.
 const HELD_OUT: (usize, usize) = (4, 20);
 
+/// A photograph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Photo {
+    /// A file.
+    File(PathBuf),
+    /// One that comes with the program: its name and its file.
+    BuiltIn(&'static str, &'static [u8]),
+}
+
+impl Photo {
+    /// Its file, or what it is called.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::BuiltIn(name, _) => Path::new(name),
+        }
+    }
+
+    /// A square part of it, see [`crop_of_bytes`].
+    pub(super) fn cropped(
+        &self,
+        limits: &ReadLimits,
+        place: impl Fn(usize, usize) -> (usize, usize, usize),
+    ) -> Result<Picture, ReadError> {
+        match self {
+            Self::File(path) => crop_of_bytes(&load(path, limits)?, path, limits, place),
+            Self::BuiltIn(name, bytes) => crop_of_bytes(bytes, Path::new(name), limits, place),
+        }
+    }
+}
+
+/// The photographs that come with the program: six to train on, two held out for validation. Their origins are in NOTICES.
+const TRAINING: [Photo; 6] = [
+    Photo::BuiltIn("astronaut", include_bytes!("../../photographs/astronaut.jpg")),
+    Photo::BuiltIn("chelsea", include_bytes!("../../photographs/chelsea.jpg")),
+    Photo::BuiltIn("china", include_bytes!("../../photographs/china.jpg")),
+    Photo::BuiltIn("flower", include_bytes!("../../photographs/flower.jpg")),
+    Photo::BuiltIn("raccoon", include_bytes!("../../photographs/raccoon.jpg")),
+    Photo::BuiltIn("rocket", include_bytes!("../../photographs/rocket.jpg")),
+];
+const VALIDATION: [Photo; 2] = [
+    Photo::BuiltIn("coffee", include_bytes!("../../photographs/coffee.jpg")),
+    Photo::BuiltIn("grace-hopper", include_bytes!("../../photographs/grace-hopper.jpg")),
+];
+
 /// Photographs, divided once and for all.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Photos {
     /// To train on, sorted by folder and path.
-    pub(super) training: Vec<PathBuf>,
+    pub(super) training: Vec<Photo>,
     /// Held out to choose the best network by. One that cannot be read is not replaced.
-    pub(super) validation: Vec<PathBuf>,
+    pub(super) validation: Vec<Photo>,
     /// Held out to report how good the network is: nothing is chosen by them.
-    pub(super) report: Vec<PathBuf>,
+    pub(super) report: Vec<Photo>,
     /// A digest of all paths inside the folders and of the files' sizes, in hexadecimal.
     pub(super) fingerprint: String,
 }
@@ -34,6 +79,22 @@ struct Candidate {
 }
 
 impl Photos {
+    /// The photographs in these folders, or where none is named, those that come with the program.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub(super) fn of(folders: &[PathBuf], but: &[&Path]) -> Result<Self, TrainError> {
+        if !folders.is_empty() {
+            return Self::find(folders, but);
+        }
+        let digest = TRAINING.iter().chain(&VALIDATION).fold(Sha256::new(), |digest, photo| {
+            let Photo::BuiltIn(_, bytes) = photo else { return digest };
+            digest.chain_update(bytes)
+        });
+        let fingerprint = hexadecimal(&digest.finalize());
+        Ok(Self { training: TRAINING.into(), validation: VALIDATION.into(), report: Vec::new(), fingerprint })
+    }
+
     /// Everything in these folders, at any depth, that looks like a picture: by the ending of its name, or where that
     /// says nothing, by its first bytes. Names that begin with a dot are left out.
     ///
@@ -53,7 +114,8 @@ impl Photos {
             }
         }
         let (training, validation, report) = divided(&candidates);
-        let paths = |indices: Vec<usize>| indices.into_iter().map(|i| candidates[i].path.clone()).collect();
+        let paths =
+            |indices: Vec<usize>| indices.into_iter().map(|i| Photo::File(candidates[i].path.clone())).collect();
         Ok(Self {
             training: paths(training),
             validation: paths(validation),
@@ -98,7 +160,7 @@ pub struct ReportPhotos {
 /// If a folder cannot be read, or there is no picture in it.
 pub fn report_photos(folders: &[PathBuf]) -> Result<ReportPhotos, TrainError> {
     let Photos { report, fingerprint, .. } = Photos::find(folders, &[])?;
-    Ok(ReportPhotos { paths: report, fingerprint })
+    Ok(ReportPhotos { paths: report.iter().map(|photo| photo.path().to_owned()).collect(), fingerprint })
 }
 
 fn look_into(
@@ -157,9 +219,10 @@ mod tests {
         let folder = folder(&["b.JPEG", "a/x.png", "a/deep/y.webp", "notes.txt", ".hidden.jpg", "noname"]);
         std::fs::write(folder.path().join("noname"), b"\x89PNG\r\n\x1a\n").unwrap();
         let photos = Photos::find(&[folder.path().into()], &[]).unwrap();
-        let mut all: Vec<_> = photos.training.iter().chain(&photos.validation).chain(&photos.report).collect();
-        all.sort();
-        let names: Vec<_> = all.iter().map(|p| p.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
+        let all: Vec<_> = photos.training.iter().chain(&photos.validation).chain(&photos.report).collect();
+        let inside = |photo: &&Photo| photo.path().strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned();
+        let mut names: Vec<_> = all.iter().map(inside).collect();
+        names.sort();
         assert_eq!(names, ["a/deep/y.webp", "a/x.png", "b.JPEG", "noname"]);
         assert_eq!((photos.training.len(), photos.validation.len(), photos.report.len()), (2, 1, 1));
     }
@@ -171,7 +234,8 @@ mod tests {
         let (one, other) = (folder(&names), folder(&names));
         let held = |folder: &tempfile::TempDir| {
             let photos = Photos::find(&[folder.path().into()], &[]).unwrap();
-            let names = photos.validation.iter().chain(&photos.report).map(|path| path.file_name().unwrap().to_owned());
+            let names = photos.validation.iter().chain(&photos.report);
+            let names = names.map(|photo| photo.path().file_name().unwrap().to_owned());
             (names.collect::<Vec<_>>(), photos.fingerprint)
         };
         assert_eq!(held(&one), held(&other));
@@ -187,9 +251,21 @@ mod tests {
             let photos = Photos::find(&[folder.path().into()], &[]).unwrap();
             let Photos { training, validation, report, .. } = &photos;
             assert_eq!((training.len(), validation.len(), report.len()), sets, "{count}");
-            let all: std::collections::HashSet<_> = training.iter().chain(validation).chain(report).collect();
+            let path = |photo: &Photo| photo.path().to_owned();
+            let all: std::collections::HashSet<_> = training.iter().chain(validation).chain(report).map(path).collect();
             assert_eq!(all.len(), count);
-            assert_eq!(report_photos(&[folder.path().into()]).unwrap().paths, *report);
+            let report: Vec<PathBuf> = report.iter().map(path).collect();
+            assert_eq!(report_photos(&[folder.path().into()]).unwrap().paths, report);
+        }
+    }
+
+    #[test]
+    fn photographs_come_with_the_program() {
+        let photos = Photos::of(&[], &[]).unwrap();
+        assert_eq!((photos.training.len(), photos.validation.len(), photos.report.len()), (6, 2, 0));
+        for photo in photos.training.iter().chain(&photos.validation) {
+            let cropped = photo.cropped(&ReadLimits::default(), |height, width| (0, 0, height.min(width))).unwrap();
+            assert!(cropped.height() >= 256, "{photo:?}");
         }
     }
 

@@ -14,7 +14,7 @@ use super::schedule;
 use super::settings::TrainOverrides;
 use super::shares::Turns;
 use super::validation::{Validation, WRITTEN_BY_TRAINING};
-use super::values::Every;
+use super::values::{Every, TrainFrom};
 use crate::job::{Context, Control, End, Interruption, Stopped};
 use crate::objective::Losses;
 
@@ -189,7 +189,7 @@ impl Run<'_> {
         let (batch, first_sample) = (self.job.settings.batch, self.state.progress.sample);
         let mut losses = Losses::default();
         let progress = self.progress();
-        let share = schedule::style_share(progress, self.job.from.is_none());
+        let share = schedule::style_share(progress, self.job.from == TrainFrom::Nothing);
         for _ in 0..batch {
             let photo = self.next_photo()?;
             let style = self.turns.style(self.state.progress.sample);

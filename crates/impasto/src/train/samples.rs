@@ -4,7 +4,6 @@
 //! and a resumed run sees what it would have seen.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -15,8 +14,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::TrainError;
 use super::events::Skipped;
+use super::photos::Photo;
 use crate::job::Control;
-use crate::picture::{MIN_SIDE, Picture, ReadError, ReadLimits, crop_of_file};
+use crate::picture::{MIN_SIDE, Picture, ReadError, ReadLimits};
 
 /// A crop's side is at least this share of the photograph's shorter one.
 const LEAST_CROP: f64 = 0.5;
@@ -72,9 +72,9 @@ impl Crop {
 }
 
 /// A square crop of a photograph, at `size` × `size` pixels.
-pub(super) fn cropped(path: &Path, crop: Crop, reading: Reading) -> Result<Picture, ReadError> {
+pub(super) fn cropped(photo: &Photo, crop: Crop, reading: Reading) -> Result<Picture, ReadError> {
     let Reading { size, limits } = reading;
-    let square = crop_of_file(path, &limits, |height, width| crop.place(height, width))?;
+    let square = photo.cropped(&limits, |height, width| crop.place(height, width))?;
     Ok(square.resized(size, size).mirrored_if(crop.mirrored))
 }
 
@@ -119,7 +119,7 @@ pub(super) struct Samples {
 
 impl Samples {
     /// The crops from number `first` on, at most `ahead` of them waiting.
-    pub(super) fn start(photos: Vec<PathBuf>, reading: Reading, seed: u64, first: u64, ahead: usize) -> Self {
+    pub(super) fn start(photos: Vec<Photo>, reading: Reading, seed: u64, first: u64, ahead: usize) -> Self {
         let (sender, receiver) = sync_channel(ahead);
         let count = photos.len();
         let mut maker = Maker { photos, reading, seed, order: (u64::MAX, Vec::new()), bad: HashSet::new(), sender };
@@ -151,7 +151,7 @@ impl Samples {
 struct Gone;
 
 struct Maker {
-    photos: Vec<PathBuf>,
+    photos: Vec<Photo>,
     reading: Reading,
     seed: u64,
     /// An epoch and its order.
@@ -180,7 +180,7 @@ impl Maker {
                 Err(error) => {
                     self.bad.insert(photo);
                     let reason = error.to_string();
-                    self.say(Sent::Skipped(Skipped::new(&self.photos[photo], &reason)))?;
+                    self.say(Sent::Skipped(Skipped::new(self.photos[photo].path(), &reason)))?;
                     if self.bad.len() == count {
                         self.say(Sent::Nothing(reason))?;
                     }
@@ -197,7 +197,13 @@ impl Maker {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use super::*;
+
+    fn files(paths: &[PathBuf]) -> Vec<Photo> {
+        paths.iter().cloned().map(Photo::File).collect()
+    }
 
     fn small() -> Reading {
         Reading { size: 32, limits: ReadLimits::default() }
@@ -231,7 +237,8 @@ mod tests {
     #[test]
     fn a_sample_depends_on_its_number_alone() {
         let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures");
-        let photos: Vec<PathBuf> = ["chelsea.png", "coffee.png", "rocket.jpg"].map(|name| pictures.join(name)).into();
+        let photos: Vec<Photo> =
+            ["chelsea.png", "coffee.png", "rocket.jpg"].map(|name| Photo::File(pictures.join(name))).into();
         let next = |samples: &Samples| samples.next(&Control::default()).unwrap().unwrap().0;
         let from = |first: u64| Samples::start(photos.clone(), small(), 5, first, 2);
         let straight = from(0);
@@ -247,14 +254,14 @@ mod tests {
         let good = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures/chelsea.png");
         let bad: Vec<PathBuf> = ["a.jpg", "b.png"].map(|name| folder.path().join(name)).into();
         bad.iter().for_each(|path| std::fs::write(path, b"nothing of the kind").unwrap());
-        let samples = Samples::start([bad.clone(), vec![good]].concat(), small(), 0, 0, 2);
+        let samples = Samples::start([files(&bad), files(&[good])].concat(), small(), 0, 0, 2);
         let mut skipped: Vec<PathBuf> = (0..12)
             .flat_map(|_| samples.next(&Control::default()).unwrap().unwrap().1)
             .map(|skipped| skipped.path)
             .collect();
         skipped.sort();
         assert_eq!(skipped, bad);
-        let nothing = Samples::start(bad, small(), 0, 0, 2);
+        let nothing = Samples::start(files(&bad), small(), 0, 0, 2);
         assert!(matches!(nothing.next(&Control::default()), Err(TrainError::NoGoodPhotos { count: 2, .. })));
     }
 }

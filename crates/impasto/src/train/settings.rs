@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::shares::StyleShares;
-use super::values::{Every, Schedule, TrainOptimizer, TrainStyle};
+use super::values::{Every, Schedule, TrainFrom, TrainOptimizer, TrainStyle};
 use crate::picture::ReadLimits;
 use crate::settings::{
     CONTENT_WEIGHT, Device, LEARNING_RATE, LayerWeights, LossScale, MaxPixels, PoolingKind, Preset, Range,
@@ -23,7 +23,8 @@ declare! {
         /// also of one of any style.
         #[arg(short, long, value_name = "[NAME=]FILE[:WEIGHT]", num_args = 1..)]
         style: TrainStyle;
-        /// A folder of photographs to train on, with all folders in it; several may be named.
+        /// A folder of photographs to train on, with all folders in it; several may be named [default: a few free ones
+        /// inside the program].
         #[arg(long, value_name = "DIR", num_args = 1..)]
         photos: PathBuf;
         /// A folder of paintings to learn any style from, with all folders in it; with `--any`.
@@ -34,10 +35,11 @@ declare! {
         /// The model to write. A checkpoint, a preview and the curve of the losses lie beside it.
         #[arg(short, long, value_name = "MODEL.safetensors")]
         output: PathBuf;
-        /// Start from a network of the same width and depth; a new style gets what a network of any style predicts for it,
-        /// else the mean of those that the network has.
-        #[arg(long, value_name = "MODEL")]
-        from: PathBuf;
+        /// Start from `any`, the network of any style inside the program, from `nothing`, or from a model of the same width
+        /// and depth; a new style gets what a network of any style predicts for it, else the mean of those that the network
+        /// has [default: any, for a network of its width and depth].
+        #[arg(long, value_name = "any|nothing|MODEL")]
+        from: TrainFrom;
         /// Where to show what the network makes of photographs held out [default: MODEL-preview.jpg].
         #[arg(long, value_name = "FILE", help_heading = "Progress")]
         preview: PathBuf;
@@ -227,7 +229,8 @@ impl TrainOverrides {
     /// # Errors
     /// If the name of a file is no text.
     pub fn to_toml(&self) -> Result<String, SettingsError> {
-        let files = [&self.output, &self.from, &self.preview, &self.curve].into_iter().flatten();
+        let files = [&self.output, &self.preview, &self.curve].into_iter().flatten();
+        let files = files.chain(self.from.as_ref().and_then(TrainFrom::path));
         to_toml(self, files.chain(&self.photos).chain(&self.styles).chain(self.style.iter().map(|style| &style.path)))
     }
 }
@@ -245,7 +248,7 @@ mod tests {
             photos: vec!["photos".into()],
             styles: vec!["paintings".into()],
             output: Some("o".into()),
-            from: Some("f".into()),
+            from: Some(TrainFrom::Model("f".into())),
             preview: Some("p".into()),
             curve: Some("k".into()),
             name: Some("n".into()),

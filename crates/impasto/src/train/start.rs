@@ -1,13 +1,12 @@
 //! The parameters that a training starts from.
 
-use std::path::Path;
-
 use impasto_nn::kernels::{Parameter, StyleNetShape};
 use impasto_nn::style_model::StyleModel;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::TrainError;
+use super::values::TrainFrom;
 
 /// The bounds of the weights, times √fan-in: √6 for layers with a ReLU behind them (He et al. 2015, arXiv:1502.01852),
 /// and so little for the last one that its pictures begin around middle grey, mostly within what can be shown.
@@ -45,7 +44,7 @@ pub(super) fn fresh(shape: StyleNetShape, seed: u64) -> Vec<f32> {
 /// # Errors
 /// If the model is of another width or depth.
 pub(super) fn from_model(
-    path: &Path,
+    from: &TrainFrom,
     model: &StyleModel,
     shape: StyleNetShape,
     styles: &[String],
@@ -53,7 +52,7 @@ pub(super) fn from_model(
 ) -> Result<Vec<f32>, TrainError> {
     let StyleNetShape { width, residual_blocks, .. } = model.shape;
     if (width, residual_blocks) != (shape.width, shape.residual_blocks) {
-        return Err(TrainError::OtherNetwork { path: path.into(), width, residual_blocks });
+        return Err(TrainError::OtherNetwork { from: from.to_string(), width, residual_blocks });
     }
     let known: Vec<&str> = model.card.styles.iter().map(|style| style.name.as_str()).collect();
     let mut parameters = vec![0.0; shape.parameter_count()];
@@ -121,16 +120,16 @@ mod tests {
         let model = StyleModel { shape: SHAPE, parameters, predictor: None, card };
         let wanted = StyleNetShape { styles: 3, ..SHAPE };
         let names = ["new", "b", "a"].map(String::from);
-        let found = from_model("m".as_ref(), &model, wanted, &names, &[]).unwrap();
+        let found = from_model(&TrainFrom::Model("m".into()), &model, wanted, &names, &[]).unwrap();
         let shift = parameter(wanted, &found, "down1.shift");
         assert_eq!([shift[0], shift[16], shift[32]], [3.0, 5.0, 1.0]);
         assert_eq!(parameter(wanted, &found, "up2.weight"), parameter(SHAPE, &model.parameters, "up2.weight"));
         let predicted = [7.0, 8.0, 9.0].map(|value| vec![value; wanted.normalisation_len()]);
-        let found = from_model("m".as_ref(), &model, wanted, &names, &predicted).unwrap();
+        let found = from_model(&TrainFrom::Model("m".into()), &model, wanted, &names, &predicted).unwrap();
         let shift = parameter(wanted, &found, "down1.shift");
         assert_eq!([shift[0], shift[16], shift[32]], [7.0, 5.0, 1.0]);
         let narrow = StyleNetShape { residual_blocks: 2, ..wanted };
-        let message = from_model("m".as_ref(), &model, narrow, &names, &[]).unwrap_err().to_string();
+        let message = from_model(&TrainFrom::Model("m".into()), &model, narrow, &names, &[]).unwrap_err().to_string();
         assert!(message.contains("width 16 with 1 residual block"), "{message}");
     }
 }

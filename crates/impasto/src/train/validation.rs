@@ -54,13 +54,13 @@ impl Validation {
     ) -> Result<(Self, Vec<Skipped>), TrainError> {
         let (mut good, mut skipped) = (Vec::new(), Vec::new());
         let reading = Reading { size: settings.image_size, limits: settings.read_limits() };
-        for path in &photos.validation {
-            match cropped(path, Crop::CENTRE, reading) {
+        for photograph in &photos.validation {
+            match cropped(photograph, Crop::CENTRE, reading) {
                 Ok(photo) => {
                     let content = learner.content(&photo);
                     good.push((photo, content));
                 }
-                Err(error) => skipped.push(Skipped::new(path, error)),
+                Err(error) => skipped.push(Skipped::new(photograph.path(), error)),
             }
         }
         if let (true, Some(first)) = (good.is_empty(), skipped.first()) {
@@ -187,11 +187,11 @@ mod tests {
         .unwrap();
         let held_out = || vec![HeldOut { number: 0, name: "a".into(), picture: paintings[0].0.clone() }];
         let mut read = || Validation::read(&photos, &mut learner, held_out(), &settings);
-        std::fs::write(&photos.validation[1], b"broken").unwrap();
+        std::fs::write(photos.validation[1].path(), b"broken").unwrap();
         let (validation, skipped) = read().unwrap();
         assert_eq!((validation.photographs(), skipped.len()), (photos.validation.len() - 1, 1));
-        assert_eq!(skipped[0].path, photos.validation[1]);
-        photos.validation.iter().for_each(|path| std::fs::write(path, b"broken").unwrap());
+        assert_eq!(skipped[0].path, photos.validation[1].path());
+        photos.validation.iter().for_each(|photo| std::fs::write(photo.path(), b"broken").unwrap());
         let error = read().err().unwrap().to_string();
         assert!(error.contains("none of the 4 photographs held out for validation"), "{error}");
     }

@@ -121,9 +121,79 @@ impl FromStr for TrainStyle {
 text_in_serde!(TrainStyle);
 inline_schema!(TrainStyle, {"type": "string", "pattern": "^.+$"});
 
+/// What a training starts from. In text: `any`, `nothing`, or a model's file; a file of such a name is `./any`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrainFrom {
+    /// The network of any style inside the program; a new style begins as it paints it.
+    Any,
+    /// Random weights.
+    Nothing,
+    /// A model.
+    Model(PathBuf),
+}
+
+impl TrainFrom {
+    /// The model's file, if it is one.
+    pub fn path(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Model(path) => Some(path),
+            Self::Any | Self::Nothing => None,
+        }
+    }
+
+    /// The same with another path for a model's file.
+    pub(super) fn map_path(self, to: impl Fn(&Path) -> PathBuf) -> Self {
+        match self {
+            Self::Model(path) => Self::Model(to(&path)),
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for TrainFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any"),
+            Self::Nothing => f.write_str("nothing"),
+            // Written so that it is a path again.
+            Self::Model(path) if ["any", "nothing"].iter().any(|word| path.as_os_str() == *word) => {
+                write!(f, "{}", Path::new(".").join(path).display())
+            }
+            Self::Model(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl FromStr for TrainFrom {
+    type Err = SettingsError;
+
+    fn from_str(text: &str) -> Result<Self, SettingsError> {
+        match text {
+            "" => Err(ValueError { what: "start", value: text.into(), expected: "`any`, `nothing` or a file" }.into()),
+            "any" => Ok(Self::Any),
+            "nothing" => Ok(Self::Nothing),
+            path => Ok(Self::Model(path.into())),
+        }
+    }
+}
+
+text_in_serde!(TrainFrom);
+inline_schema!(TrainFrom, {"type": "string", "pattern": "^.+$"});
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_start_is_a_word_or_a_file() {
+        let from = |text: &str| text.parse::<TrainFrom>().unwrap();
+        assert_eq!([from("any"), from("nothing")], [TrainFrom::Any, TrainFrom::Nothing]);
+        for text in ["m.safetensors", "./any"] {
+            assert_eq!(from(text), TrainFrom::Model(text.into()));
+            assert_eq!(from(&from(text).to_string()), from(text));
+        }
+        assert_eq!(TrainFrom::Model("any".into()).to_string(), "./any");
+    }
 
     #[test]
     fn a_style_has_a_name_and_a_weight_of_its_own() {

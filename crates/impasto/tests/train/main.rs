@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use impasto::job::{Context, End, Event, Job};
-use impasto::train::{Every, TrainError, TrainEvent, TrainJob, TrainOverrides, Trained, checkpoint_path};
+use impasto::train::{Every, TrainError, TrainEvent, TrainFrom, TrainJob, TrainOverrides, Trained, checkpoint_path};
 use impasto_nn::style_model::StyleModel;
 use studio::{Studio, bits, stopped_after, watched};
 
@@ -136,7 +136,10 @@ fn a_network_of_any_style_learns_styles_of_its_own_as_well() {
     assert_ne!(rows[0], rows[1], "each style has learned");
 
     // What it predicts is where a further style begins.
-    let further = TrainJob { from: Some(studio.path("a.safetensors")), ..studio.job("c.safetensors", |s| s.steps = 1) };
+    let further = TrainJob {
+        from: TrainFrom::Model(studio.path("a.safetensors")),
+        ..studio.job("c.safetensors", |s| s.steps = 1)
+    };
     let begun = |name: &str| {
         let mut job = further.clone();
         job.styles.truncate(1);
@@ -256,7 +259,7 @@ fn minutes_become_steps_before_the_end() {
 fn a_network_is_gone_on_from_and_another_architecture_is_refused() {
     let studio = Studio::new();
     let first = watched(&studio.job("first.safetensors", |s| s.steps = 20)).0.unwrap();
-    let from = Some(studio.path("first.safetensors"));
+    let from = TrainFrom::Model(studio.path("first.safetensors"));
     let job = TrainJob { from: from.clone(), ..studio.job("second.safetensors", |s| s.steps = 1) };
     let (second, events) = watched(&job);
     let start = events.iter().find_map(|event| match event {
