@@ -57,6 +57,7 @@ impl Studio {
         let mut command = Command::new(program);
         command.current_dir(self.folder.path());
         command.env("IMPASTO_MODELS", self.path("models"));
+        command.env("IMPASTO_STYLES", self.state.path().join("styles"));
         command.env("XDG_STATE_HOME", self.state.path());
         command
     }

@@ -1,6 +1,6 @@
 //! Any style: a predictor in training, the paintings that it learns from, and what they are held against.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 
 use impasto_nn::kernels::StyleNetShape;
@@ -13,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use super::TrainError;
 use super::events::Skipped;
 use super::samples::order_of_paintings;
+use crate::free_memory;
 use crate::objective::{Perceptual, StyleTarget, Weights};
 use crate::picture::{Picture, ReadLimits};
 use crate::settings::SettingsError;
@@ -22,6 +23,11 @@ const HIDDEN: usize = 384;
 
 /// The statistics are standardised by those of this many paintings.
 const STANDARDISED_BY: usize = 200;
+
+/// Paintings that are learnt from stay measured within this share of the memory that is free at the start, and at least this
+/// many; others are measured again when their turn comes.
+const KEPT_SHARE: f64 = 0.25;
+const LEAST_KEPT: usize = 256;
 
 /// Deviations of statistics count as at least this.
 const LEAST_DEVIATION: f32 = 1e-2;
@@ -58,6 +64,10 @@ pub(super) struct AnyStyles {
     /// Where the moments of [`STYLE_TAPS`] are among those of the style layers.
     layers: [usize; STYLE_TAPS.len()],
     known: HashMap<usize, Painting>,
+    /// Those of them that are learnt from, the one that was measured first in front.
+    order: VecDeque<usize>,
+    /// Bytes that are free for these.
+    memory: u64,
     bad: HashSet<usize>,
     skipped: Vec<Skipped>,
     parameters: Vec<f32>,
@@ -100,8 +110,9 @@ impl AnyStyles {
         }
         let shape = predictor_shape(shape);
         let (parameters, gradient) = (Vec::new(), vec![0.0; shape.parameter_count()]);
-        let (known, bad, skipped) = (HashMap::new(), HashSet::new(), Vec::new());
-        Ok(Self { shape, files, layers, known, bad, skipped, parameters, gradient })
+        let (known, order, bad, skipped) = (HashMap::new(), VecDeque::new(), HashSet::new(), Vec::new());
+        let memory = free_memory::available().map_or(u64::MAX, |free| (free as f64 * KEPT_SHARE) as u64);
+        Ok(Self { shape, files, layers, known, order, memory, bad, skipped, parameters, gradient })
     }
 
     /// Measures a painting to learn from and the first one held out: from here on there is one of each.
@@ -193,6 +204,9 @@ impl AnyStyles {
                     let (target, moments) = perceptual.style_with_moments(&picture);
                     let read: Vec<Moments> = self.layers.iter().map(|layer| moments[*layer].clone()).collect();
                     self.known.insert(index, Painting { statistics: statistics(&read), target });
+                    if index < training {
+                        self.forget_for(index, moments.iter().map(|layer| 4 * layer.second.len() as u64).sum());
+                    }
                     return Some(index);
                 }
                 Err(skipped) => {
@@ -202,6 +216,15 @@ impl AnyStyles {
             }
         }
         None
+    }
+
+    /// Forgets paintings so that one which was just measured and takes these bytes has room.
+    fn forget_for(&mut self, index: usize, bytes: u64) {
+        self.order.push_back(index);
+        let most = LEAST_KEPT.max((self.memory / bytes.max(1)) as usize);
+        while self.order.len() > most {
+            self.order.pop_front().map(|oldest| self.known.remove(&oldest));
+        }
     }
 
     fn read(&self, index: usize) -> Result<Picture, Skipped> {
