@@ -68,7 +68,9 @@ pub enum StylesError {
         known: Vec<String>,
     },
     /// Two styles that do not share a network.
-    #[error("`{one}` and `{other}` are styles of different networks: only styles of one network can be blended")]
+    #[error(
+        "`{one}` and `{other}` are styles of different networks: only styles of one network can be blended without masks"
+    )]
     Different {
         /// The first.
         one: String,
@@ -223,17 +225,35 @@ impl Blend {
         if !(total.is_finite() && total > 0.0) {
             return Err(StylesError::NoWeight);
         }
-        let share = |weight: f64| (weight / total) as f32;
-        if homes.iter().any(|home| matches!(home, Home::Picture { .. })) {
-            let styles = with_pictures(&model, &homes, device, threads)?;
-            let shares = choices.iter().map(|choice| share(choice.weight)).collect();
-            return Ok(Self { model: Cow::Owned(model.with_styles(styles)), shares });
-        }
+        let (model, numbers) = numbered(model, &homes.iter().collect::<Vec<_>>(), device, threads)?;
         let mut weights = vec![0.0; model.shape.styles];
-        for (home, choice) in homes.iter().zip(choices) {
-            weights[home.style(&model)?] += choice.weight;
+        for (number, choice) in numbers.into_iter().zip(choices) {
+            weights[number] += choice.weight;
         }
-        Ok(Self { model, shares: weights.into_iter().map(share).collect() })
+        Ok(Self { model, shares: weights.into_iter().map(|weight| (weight / total) as f32).collect() })
+    }
+
+    /// Each of the styles that are asked for alone, whatever its weight; they may be of several networks.
+    ///
+    /// # Errors
+    /// If a style is not to be found.
+    pub fn find_each(
+        choices: &[StyleChoice],
+        device: Device,
+        threads: Option<usize>,
+    ) -> Result<Vec<Self>, StylesError> {
+        let homes = choices.iter().map(|choice| Home::of(&choice.style)).collect::<Result<Vec<_>, _>>()?;
+        let mut found: Vec<Option<Self>> = vec![None; homes.len()];
+        while let Some(first) = found.iter().position(Option::is_none) {
+            let is_same = |other: &usize| found[*other].is_none() && homes[first].is_network_of(&homes[*other]);
+            let same: Vec<usize> = (first..homes.len()).filter(|other| *other == first || is_same(other)).collect();
+            let of_network: Vec<&Home> = same.iter().map(|place| &homes[*place]).collect();
+            let (model, numbers) = numbered(of_network[0].model()?, &of_network, device, threads)?;
+            for (place, number) in same.into_iter().zip(numbers) {
+                found[place] = Some(Self::of(model.clone(), number));
+            }
+        }
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// The styles by name, joined by hyphens, fit to be part of a file's name.
@@ -245,10 +265,25 @@ impl Blend {
     }
 }
 
+/// The network of these styles, and the number that each has in it. Pictures have one once they are measured.
+fn numbered(
+    model: Cow<'static, StyleModel>,
+    homes: &[&Home],
+    device: Device,
+    threads: Option<usize>,
+) -> Result<(Cow<'static, StyleModel>, Vec<usize>), StylesError> {
+    if homes.iter().any(|home| matches!(home, Home::Picture { .. })) {
+        let styles = with_pictures(&model, homes, device, threads)?;
+        return Ok((Cow::Owned(model.with_styles(styles)), (0..homes.len()).collect()));
+    }
+    let numbers = homes.iter().map(|home| home.style(&model)).collect::<Result<_, _>>()?;
+    Ok((model, numbers))
+}
+
 /// The styles of a network that are asked for, each with its scales and shifts, pictures among them.
 fn with_pictures(
     model: &StyleModel,
-    homes: &[Home],
+    homes: &[&Home],
     device: Device,
     threads: Option<usize>,
 ) -> Result<Vec<(StyleCard, Vec<f32>)>, StylesError> {
