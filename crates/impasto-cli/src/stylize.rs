@@ -27,6 +27,11 @@ pub(crate) struct StylizeArgs {
     #[arg(short, long, value_name = "NAME|PICTURE|MODEL[#NAME|#PICTURE][:WEIGHT]")]
     style: Vec<StyleChoice>,
 
+    /// Where the style of the same number counts: a grey picture of any size, white for all, or `none` for everywhere. Where
+    /// no mask covers, the photograph stays. Styles with masks may be of several networks.
+    #[arg(long, value_name = "FILE|none")]
+    mask: Vec<PathBuf>,
+
     /// A file, a folder, or `-` for standard output [default: NAME-STYLE.EXT beside each input].
     #[arg(short, long, value_name = "FILE|DIR")]
     output: Option<PathBuf>,
@@ -142,6 +147,7 @@ impl StylizeArgs {
         StylizeJob {
             inputs: self.input,
             styles: self.style,
+            masks: self.mask,
             output: self.output,
             format: self.format,
             skip_existing: self.skip_existing,

@@ -64,6 +64,39 @@ fn any_picture_is_a_style() {
     studio.run(&["stylize", "cat.png", "-s", "night.png", "-o", "night.png"]).refused(&["night.png"]);
 }
 
+/// A built-in style above and any picture below, two networks; the cat stays between them.
+#[test]
+fn masks_give_styles_their_places() {
+    let studio = studio();
+    let mask = |name: &str, white: std::ops::Range<u32>| {
+        let of = |_, y| image::Luma([if white.contains(&y) { 255 } else { 0 }]);
+        image::GrayImage::from_fn(30, 40, of).save(studio.path(name)).unwrap();
+    };
+    mask("above.png", 0..15);
+    mask("below.png", 25..40);
+    let styles = ["-s", "great-wave", "--mask", "above.png", "-s", "night.png", "--mask", "below.png"];
+    let run = studio.run(&[&["stylize", "cat.png"], &styles[..]].concat()).good();
+    assert_eq!(run.stderr, "wrote cat-great-wave-night.png\n");
+    let paint = |style: &str| {
+        studio.run(&["stylize", "cat.png", "-s", style, "-o", "out.png"]).good();
+        pixels(&studio, "out.png")
+    };
+    let (wave, night, cat) = (paint("great-wave"), paint("night.png"), pixels(&studio, "cat.png"));
+    let both = pixels(&studio, "cat-great-wave-night.png");
+    let is = |other: &image::RgbImage, rows: std::ops::Range<u32>| {
+        rows.flat_map(|y| (0..96).map(move |x| (x, y)))
+            .all(|(x, y)| (0..3).all(|c| both.get_pixel(x, y).0[c].abs_diff(other.get_pixel(x, y).0[c]) <= 1))
+    };
+    assert!(is(&wave, 0..20) && is(&cat, 30..34) && is(&night, 44..64));
+    assert!(!is(&cat, 0..20) && !is(&cat, 44..64));
+    let shown = studio.run(&["show", "cat-great-wave-night.png"]).good();
+    assert!(shown.stdout.contains(r#"mask = ["above.png", "below.png"]"#), "{}", shown.stdout);
+
+    studio.run(&["stylize", "cat.png", "-s", "great-wave", "--mask", "below.png", "-o", "one.png"]).good();
+    let one = pixels(&studio, "one.png");
+    assert!((0..34).all(|y| (0..96).all(|x| one.get_pixel(x, y) == cat.get_pixel(x, y))) && one != cat);
+}
+
 #[test]
 fn models_are_named_by_path_and_their_styles_behind_a_hash() {
     let studio = studio();

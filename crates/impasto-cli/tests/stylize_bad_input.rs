@@ -49,7 +49,7 @@ fn styles_that_are_none() {
         (&["two.safetensors"], &["holds several styles", "`two.safetensors#sea`", "`fire`"]),
         (&["two.safetensors#see"], &["no style `see` (did you mean `sea`?)", "`sea`, `fire`"]),
         (&["one.safetensors", "other.safetensors"], &["different networks"]),
-        (&["one.safetensors", "great-wave"], &["different networks"]),
+        (&["one.safetensors", "great-wave"], &["different networks", "without masks"]),
         (&["great-wave:0", "the-scream:0"], &["give at least one of them a weight above 0"]),
         (&["great-wave:-1"], &["the weight of the style `great-wave` is -1"]),
         (&["great-wave:NaN"], &["the weight of the style `great-wave` is NaN"]),
@@ -60,6 +60,40 @@ fn styles_that_are_none() {
         let args: Vec<&str> = ["stylize", "cat.png", "-o", "out.png"].into_iter().chain(flags).collect();
         studio.run(&args).refused(words);
     }
+    nothing_left(&studio, &own);
+}
+
+#[test]
+fn masks_that_cannot_be() {
+    let studio = studio();
+    for (name, value) in [("black.png", 0), ("white.png", 255)] {
+        image::GrayImage::from_pixel(16, 16, image::Luma([value])).save(studio.path(name)).unwrap();
+    }
+    image::GrayImage::new(4, 4).save(studio.path("tiny.png")).unwrap();
+    studio.write("text.png", b"this is not a picture");
+    std::fs::create_dir(studio.path("folder")).unwrap();
+    let white = std::fs::read(studio.path("white.png")).unwrap();
+    let own = ["black.png", "folder", "text.png", "tiny.png", "white.png"];
+    for (args, words) in [
+        (&["--mask", "missing.png"][..], &["a mask cannot be used", "there is no file `missing.png`"][..]),
+        (&["--mask", "text.png"], &["a mask cannot be used", "`text.png` is not a picture"]),
+        (&["--mask", "folder"], &["a mask cannot be used", "`folder`"]),
+        (&["--mask", "black.png"], &["`black.png` is black everywhere"]),
+        (&["--mask", "tiny.png"], &["`tiny.png` is 4×4 pixels"]),
+        (&["--mask", "white.png", "--mask", "white.png"], &["2 masks for 1 styles"]),
+        (&["--mask", "white.png", "--max-pixels", "100"], &["a mask cannot be used", "`white.png`", "--max-pixels"]),
+        (&["--mask", "none", "-s", "great-wave"], &["different networks", "without masks"]),
+        (&["--mask", "white.png", "-s", "missing.safetensors"], &["`missing.safetensors` does not exist"]),
+    ] {
+        studio.run(&[&["stylize", "cat.png", "-s", "one.safetensors", "-o", "out.png"], args].concat()).refused(words);
+    }
+    for output in ["white.png", "folder/../white.png"] {
+        let args = ["stylize", "cat.png", "-s", "one.safetensors", "--mask", "white.png", "-o", output];
+        studio.run(&args).refused(&["white.png` is also an input"]);
+    }
+    let silent = ["stylize", "cat.png", "-s", "one.safetensors:0", "--mask", "white.png", "-o", "out.png"];
+    studio.run(&silent).refused(&["give at least one of them a weight above 0"]);
+    assert_eq!(std::fs::read(studio.path("white.png")).unwrap(), white);
     nothing_left(&studio, &own);
 }
 

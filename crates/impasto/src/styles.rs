@@ -69,7 +69,9 @@ pub enum StylesError {
         known: Vec<String>,
     },
     /// Two styles that do not share a network.
-    #[error("`{one}` and `{other}` are styles of different networks: only styles of one network can be blended")]
+    #[error(
+        "`{one}` and `{other}` are styles of different networks: only styles of one network can be blended without masks"
+    )]
     Different {
         /// The first.
         one: String,
@@ -243,7 +245,6 @@ impl Blend {
     pub fn find_on(choices: &[StyleChoice], device: Device, threads: Option<usize>) -> Result<Self, StylesError> {
         let first = choices.first().ok_or(StylesError::Nothing)?;
         let homes = choices.iter().map(|choice| Home::of(&choice.style)).collect::<Result<Vec<_>, _>>()?;
-        let model = network_of(&homes)?;
         if let Some((_, other)) = homes.iter().zip(choices).skip(1).find(|(home, _)| !homes[0].is_network_of(home)) {
             return Err(StylesError::Different { one: first.style.clone(), other: other.style.clone() });
         }
@@ -251,17 +252,39 @@ impl Blend {
         if !(total.is_finite() && total > 0.0) {
             return Err(StylesError::NoWeight);
         }
-        let share = |weight: f64| (weight / total) as f32;
-        if homes.iter().any(Home::is_predicted) {
-            let styles = with_pictures(&model, &homes, device, threads)?;
-            let shares = choices.iter().map(|choice| share(choice.weight)).collect();
-            return Ok(Self { model: Cow::Owned(model.with_styles(styles)), shares });
-        }
+        let (model, numbers) = numbered(&homes.iter().collect::<Vec<_>>(), device, threads)?;
         let mut weights = vec![0.0; model.shape.styles];
-        for (home, choice) in homes.iter().zip(choices) {
-            weights[home.style(&model)?] += choice.weight;
+        for (number, choice) in numbers.into_iter().zip(choices) {
+            weights[number] += choice.weight;
         }
-        Ok(Self { model, shares: weights.into_iter().map(share).collect() })
+        Ok(Self { model, shares: weights.into_iter().map(|weight| (weight / total) as f32).collect() })
+    }
+
+    /// Each of the styles that are asked for alone, whatever its weight; they may be of several networks.
+    ///
+    /// # Errors
+    /// If a style is not to be found.
+    pub fn find_each(
+        choices: &[StyleChoice],
+        device: Device,
+        threads: Option<usize>,
+    ) -> Result<Vec<Self>, StylesError> {
+        let homes = choices.iter().map(|choice| Home::of(&choice.style)).collect::<Result<Vec<_>, _>>()?;
+        let mut found: Vec<Option<Self>> = vec![None; homes.len()];
+        while let Some(first) = found.iter().position(Option::is_none) {
+            // Beside pictures a built-in style would not be in the network that paints it best.
+            let is_like = |other: &Home| homes[first].is_predicted() == other.is_predicted();
+            let is_same = |other: &usize| {
+                found[*other].is_none() && homes[first].is_network_of(&homes[*other]) && is_like(&homes[*other])
+            };
+            let same: Vec<usize> = (first..homes.len()).filter(|other| *other == first || is_same(other)).collect();
+            let of_network: Vec<&Home> = same.iter().map(|place| &homes[*place]).collect();
+            let (model, numbers) = numbered(&of_network, device, threads)?;
+            for (place, number) in same.into_iter().zip(numbers) {
+                found[place] = Some(Self::of(model.clone(), number));
+            }
+        }
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// The styles by name, joined by hyphens, fit to be part of a file's name.
@@ -274,9 +297,9 @@ impl Blend {
 }
 
 /// The network of the first style, and inside the program, the one that paints all of them best.
-fn network_of(homes: &[Home]) -> Result<Cow<'static, StyleModel>, StylesError> {
+fn network_of(homes: &[&Home]) -> Result<Cow<'static, StyleModel>, StylesError> {
     let are_among = |model: &StyleModel| {
-        let is = |home: &Home| matches!(home, Home::BuiltIn { name } if number(model, name).is_some());
+        let is = |home: &&Home| matches!(home, Home::BuiltIn { name } if number(model, name).is_some());
         homes.iter().all(is)
     };
     Ok(match homes[0].file() {
@@ -287,10 +310,25 @@ fn network_of(homes: &[Home]) -> Result<Cow<'static, StyleModel>, StylesError> {
     })
 }
 
+/// The network of these styles, and the number that each has in it. Pictures have one once they are measured.
+fn numbered(
+    homes: &[&Home],
+    device: Device,
+    threads: Option<usize>,
+) -> Result<(Cow<'static, StyleModel>, Vec<usize>), StylesError> {
+    let model = network_of(homes)?;
+    if homes.iter().any(|home| home.is_predicted()) {
+        let styles = with_pictures(&model, homes, device, threads)?;
+        return Ok((Cow::Owned(model.with_styles(styles)), (0..homes.len()).collect()));
+    }
+    let numbers = homes.iter().map(|home| home.style(&model)).collect::<Result<_, _>>()?;
+    Ok((model, numbers))
+}
+
 /// The styles of a network that are asked for, each with its scales and shifts, pictures among them.
 fn with_pictures(
     model: &StyleModel,
-    homes: &[Home],
+    homes: &[&Home],
     device: Device,
     threads: Option<usize>,
 ) -> Result<Vec<(StyleCard, Vec<f32>)>, StylesError> {

@@ -97,6 +97,11 @@ impl StyleNet {
         Ok(())
     }
 
+    /// Frees what the last picture left to be used again.
+    pub fn release(&self) {
+        drop(std::mem::take(&mut *self.workspace.lock().unwrap_or_else(PoisonError::into_inner)));
+    }
+
     fn packed(&self) -> Packed<'_> {
         Packed { isa: self.isa, threads: &self.threads, shape: self.shape, weights: &self.weights }
     }

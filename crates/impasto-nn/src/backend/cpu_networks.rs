@@ -110,6 +110,10 @@ impl StyleNetwork for StyleNet {
     ) -> Result<(), StyleNetError> {
         Self::run(self, picture, height, width, normalisation, budget, out)
     }
+
+    fn release(&self) {
+        Self::release(self);
+    }
 }
 
 impl StyleTrainer for StyleNetTrainer {

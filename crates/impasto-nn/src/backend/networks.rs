@@ -119,6 +119,9 @@ pub trait StyleNetwork: Send + Sync {
         budget: usize,
         out: &mut [f32],
     ) -> Result<(), StyleNetError>;
+
+    /// Frees the memory that is kept for the next picture.
+    fn release(&self);
 }
 
 /// The same in training: one picture at a time, whose gradients are summed.

@@ -260,6 +260,9 @@ impl StyleNetwork for ReferenceStyleNet {
         self.plan(height, width, budget)?;
         Self::run(self, picture, height, width, normalisation, out)
     }
+
+    /// Nothing is kept.
+    fn release(&self) {}
 }
 
 impl StyleTrainer for ReferenceStyleNetTrainer {

@@ -66,8 +66,13 @@ impl Mask {
         if most * 255.0 < 0.5 { Err(MaskError::Black(path.into())) } else { Ok(mask) }
     }
 
+    /// Bytes that it takes as it is.
+    pub(crate) fn bytes(&self) -> u64 {
+        size_of_val(&*self.data) as u64
+    }
+
     /// At another size, by the filter that pictures are resized with, within 0 and 1.
-    fn resized(&self, size: (usize, usize)) -> Vec<f32> {
+    pub(crate) fn resized(&self, size: (usize, usize)) -> Vec<f32> {
         if size == (self.height, self.width) {
             return self.data.clone();
         }
@@ -131,7 +136,7 @@ impl Masks {
 
     /// Bytes that they take as they are.
     pub(super) fn bytes(&self) -> u64 {
-        self.styles.iter().flatten().chain(&self.protect).map(|mask| size_of_val(&*mask.data) as u64).sum()
+        self.styles.iter().flatten().chain(&self.protect).map(Mask::bytes).sum()
     }
 
     /// Where what counts in a content.

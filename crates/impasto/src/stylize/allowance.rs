@@ -15,6 +15,15 @@ const PROGRAM: u64 = 60 << 20;
 /// beside one of them.
 const PER_PIXEL: u64 = 12 + 12 + 6;
 
+/// Bytes of a second network, its weights as they are and packed.
+const NETWORK: u64 = 40 << 20;
+
+/// Bytes for each pixel of what is mixed of several passes.
+const MIXED: u64 = 12;
+
+/// Bytes for each pixel of how much of a pass is in it.
+const SHARE: u64 = 4;
+
 /// Bytes on top for each pixel that the network sees, where that is another size: the picture that goes in.
 const PER_SEEN_PIXEL: u64 = 12 + 12;
 
@@ -28,16 +37,23 @@ pub(super) struct Allowance {
     total: u64,
     /// What may be taken if `total` does not do: nothing more, where the user has said how much.
     utmost: u64,
+    /// What there is beside the pictures and a network's pass.
+    fixed: u64,
 }
 
 impl Allowance {
     /// What the user says; else a share of what is free.
     pub(super) fn new(given: Option<u64>) -> Self {
         if let Some(total) = given {
-            return Self { total, utmost: total };
+            return Self { total, utmost: total, fixed: PROGRAM };
         }
         let free = memory::available().unwrap_or(2 * USUAL);
-        Self { total: USUAL.min(free / 2), utmost: free / 4 * 3 }
+        Self { total: USUAL.min(free / 2), utmost: free / 4 * 3, fixed: PROGRAM }
+    }
+
+    /// The same with this many networks, and masks that take so many bytes as they are.
+    pub(super) fn with(self, networks: usize, masks: u64) -> Self {
+        Self { fixed: self.fixed + (networks as u64 - 1) * NETWORK + masks, ..self }
     }
 
     /// The share of all pictures in flight together; one alone may take more.
@@ -48,14 +64,19 @@ impl Allowance {
     /// What the network may take beside a picture of this many bytes, of which it would like `whole`: first choice, and
     /// last. Where the usual would make it slow and there is more, it is more.
     pub(super) fn network(&self, picture: u64, whole: u64) -> [u64; 2] {
-        let usual = self.total.saturating_sub(picture.max(self.pictures()) + PROGRAM);
-        let utmost = self.utmost.saturating_sub(picture + PROGRAM);
+        let usual = self.total.saturating_sub(picture.max(self.pictures()) + self.fixed);
+        let utmost = self.utmost.saturating_sub(picture + self.fixed);
         [usual.max(utmost.min((whole as f64 * COMFORT) as u64)), utmost]
     }
 
     /// What reading a picture may take beside the program.
     pub(super) fn reading(&self) -> u64 {
-        self.utmost.saturating_sub(PROGRAM)
+        self.utmost.saturating_sub(self.fixed)
+    }
+
+    /// What the network needs in all, if it needs so much beside a picture.
+    pub(super) fn in_all(&self, network: u64, picture: u64) -> u64 {
+        network + picture + self.fixed
     }
 
     /// The most that there may be.
@@ -69,9 +90,9 @@ pub(super) fn picture_bytes(pixels: usize, seen: usize) -> u64 {
     pixels as u64 * PER_PIXEL + if seen == pixels { 0 } else { seen as u64 * PER_SEEN_PIXEL }
 }
 
-/// What the network needs in all, if it needs so much beside a picture.
-pub(super) fn in_all(network: u64, picture: u64) -> u64 {
-    network + picture + PROGRAM
+/// What mixing this many passes takes beside the pictures, for each pixel.
+pub(super) fn mixing_bytes(passes: usize) -> u64 {
+    passes as u64 * SHARE + if passes > 1 { MIXED } else { 0 }
 }
 
 /// Lends bytes to pictures: who asks for more than is left waits.
@@ -125,13 +146,15 @@ mod tests {
         let allowance = Allowance::new(Some(3 << 30));
         let small = picture_bytes(512 * 512, 512 * 512);
         for network in allowance.network(small, 1 << 30) {
-            assert!(network > 1 << 30 && in_all(network, small) <= 3 << 30);
+            assert!(network > 1 << 30 && allowance.in_all(network, small) <= 3 << 30);
         }
         let large = picture_bytes(4000 * 3000, 4000 * 3000);
         let [first, last] = allowance.network(large, 1 << 30);
-        assert!(first < last && in_all(last, large) == 3 << 30);
+        assert!(first < last && allowance.in_all(last, large) == 3 << 30);
         assert_eq!(allowance.network(large, 16 << 30), [last, last]);
         assert_eq!(allowance.network(4 << 30, 16 << 30), [0, 0]);
+        let [_, masked] = Allowance::new(Some(3 << 30)).with(2, 1 << 20).network(large, 16 << 30);
+        assert_eq!(last - masked, NETWORK + (1 << 20));
         assert!(picture_bytes(100, 400) > picture_bytes(100, 100) + 400 * 12);
     }
 

@@ -12,14 +12,16 @@ use serde::Serialize;
 use super::allowance::MemoryPool;
 use super::inputs::{self, Found, InputError, is_many, is_stream};
 use super::outputs::{Naming, OutputError, Place, Places, real};
-use super::{StylizeError, StylizeEvent, StylizeSettings, Stylized, Stylizer};
+use super::{MaskedStyle, StylizeError, StylizeEvent, StylizeSettings, Stylized, Stylizer, masked};
 use crate::job::{Context, End, Job, Stopped, Streams};
+use crate::paint::{MaskError, Masks};
 use crate::picture::{
     self, KeptOfInput, Picture, PictureFile, PictureFormat, PictureOutput, ReadError, ReadLimits, WriteError, cost_of,
     cost_of_bytes,
 };
+use crate::recorded::file_name;
 use crate::settings::{SettingsError, in_range};
-use crate::styles::{Blend, StyleChoice, StylesError};
+use crate::styles::{StyleChoice, StylesError};
 
 /// Pictures at work at once, where nothing is said: one passes through the network on all cores while the other is
 /// read or written.
@@ -33,6 +35,7 @@ const JOBS: usize = 2;
 pub enum StylizeJobError {
     Settings(#[from] SettingsError),
     Styles(#[from] StylesError),
+    Mask(#[from] MaskError),
     Input(#[from] InputError),
     Output(#[from] OutputError),
     Read(#[from] ReadError),
@@ -46,8 +49,11 @@ pub enum StylizeJobError {
 pub struct StylizeJob {
     /// Files, folders, patterns such as `*.jpg`, or `-` for standard input.
     pub inputs: Vec<PathBuf>,
-    /// The styles, all of one network, and each one's share.
+    /// The styles and each one's share; without masks all of one network.
     pub styles: Vec<StyleChoice>,
+    /// Where each style counts, in the order of the styles; [`NO_MASK`](crate::paint::NO_MASK) for everywhere. Where none
+    /// covers, the photograph stays.
+    pub masks: Vec<PathBuf>,
     /// A file, a folder, or `-` for standard output. Without it every picture goes beside its input, as
     /// `NAME-STYLE.EXT`, and standard input to standard output.
     pub output: Option<PathBuf>,
@@ -70,6 +76,7 @@ impl Default for StylizeJob {
         Self {
             inputs: vec![],
             styles: vec![],
+            masks: vec![],
             output: None,
             format: None,
             skip_existing: false,
@@ -135,16 +142,16 @@ impl Job for StylizeJob {
         let begun = Instant::now();
         self.settings.check()?;
         in_range("the number of jobs", self.jobs, self.jobs > 0, "at least 1")?;
-        let (styles, device, threads) = (self.styles.clone(), self.settings.device, self.settings.threads);
-        let blend = context.abandonable(move || Blend::find_on(&styles, device, threads))??;
-        let label = blend.label();
+        let job = self.clone();
+        let styles = context.abandonable(move || job.masked_styles())??;
+        let label = masked::label(&styles);
         let (tasks, failures) = self.plan(&label)?;
         let piped = tasks.iter().any(|task| is_stream(&task.input) || is_stream(&task.place.path));
         if piped && context.streams().is_none() {
             return Err(InputError::NoStreams.into());
         }
         // Packing takes some milliseconds, which a thread of its own would double.
-        let stylizer = Stylizer::new(&blend, &self.settings)?;
+        let stylizer = Stylizer::masked(styles, &self.settings)?;
         context.control().wait()?;
         let pictures = tasks.len() + failures.len();
         context.tell(StylizeEvent::Started { pictures, style: label, device: stylizer.device().to_owned() });
@@ -160,6 +167,12 @@ impl Job for StylizeJob {
 }
 
 impl StylizeJob {
+    /// The styles and where each counts.
+    fn masked_styles(&self) -> Result<Vec<MaskedStyle>, StylizeJobError> {
+        let masks = Masks::read(&self.masks, self.styles.len(), None, &self.settings.read_limits())?;
+        Ok(MaskedStyle::find(&self.styles, masks, self.settings.device, self.settings.threads)?)
+    }
+
     /// What is to be made of what is named, and what cannot be.
     fn plan(&self, label: &str) -> Result<(Vec<Task>, Vec<Failure>), StylizeJobError> {
         let from_stream = self.inputs.iter().any(|input| is_stream(input));
@@ -170,7 +183,7 @@ impl StylizeJob {
         }
         let naming = Naming::new(self.output.as_deref(), from_stream, many, label.to_owned())?;
         let (found, mut failures) = self.find(&naming);
-        let mut places = Places::new(found.iter().map(|found| found.path.as_path()), &self.styles);
+        let mut places = Places::new(found.iter().map(|found| found.path.as_path()), &self.styles, &self.masks);
         let mut tasks = Vec::new();
         for Found { path: input, inner, named } in found {
             let place = naming.place(&Found { path: input.clone(), inner, named }, self.format);
@@ -210,12 +223,15 @@ impl StylizeJob {
             command: &'static str,
             input: String,
             style: &'a [StyleChoice],
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            mask: Vec<PathBuf>,
             #[serde(flatten)]
             settings: &'a StylizeSettings,
         }
         let input = task.input.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let style: Vec<StyleChoice> = self.styles.iter().map(StyleChoice::with_file_name).collect();
-        let record = Record { command: "stylize", input, style: &style, settings: &self.settings };
+        let mask = self.masks.iter().map(|mask| file_name(mask)).collect();
+        let record = Record { command: "stylize", input, style: &style, mask, settings: &self.settings };
         toml::to_string(&record).unwrap_or_default()
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use impasto_files::names;
 
 use super::inputs::{Found, is_stream};
+use crate::paint::NO_MASK;
 use crate::picture::{PictureFormat, WriteError};
 use crate::styles::StyleChoice;
 
@@ -136,14 +137,19 @@ fn ends_as_folder(path: &Path) -> bool {
 pub(super) struct Places(impasto_files::Places);
 
 impl Places {
-    /// Of these photographs and styles.
-    pub(super) fn new<'a>(photographs: impl Iterator<Item = &'a Path>, styles: &'a [StyleChoice]) -> Self {
+    /// Of these photographs, styles and masks.
+    pub(super) fn new<'a>(
+        photographs: impl Iterator<Item = &'a Path>,
+        styles: &'a [StyleChoice],
+        masks: &'a [PathBuf],
+    ) -> Self {
         let mut places = impasto_files::Places::default();
         let styles = styles.iter().map(|choice| choice.style.as_str());
         // `MODEL#NAME` is one style of a file, `MODEL#PICTURE` has two files; a file may have such a name, too.
         let parts = |style: &'a str| style.rsplit_once('#').into_iter().flat_map(|(file, picture)| [file, picture]);
         let styles = styles.flat_map(|style| std::iter::once(style).chain(parts(style)));
-        for input in photographs.filter(|path| !is_stream(path)).chain(styles.map(Path::new)) {
+        let masks = masks.iter().map(PathBuf::as_path).filter(|mask| *mask != Path::new(NO_MASK));
+        for input in photographs.filter(|path| !is_stream(path)).chain(styles.map(Path::new)).chain(masks) {
             // Inputs may well be the same file.
             let _ = places.input("an input", input);
         }

@@ -1,5 +1,7 @@
 //! How pictures are stylised: every setting and its default.
 
+use super::allowance::Allowance;
+use crate::picture::ReadLimits;
 use crate::settings::{
     Colors, Device, MaxPixels, MemorySize, Range, SIZE, STRENGTH, SettingsError, THREADS, declare, schema,
 };
@@ -69,6 +71,12 @@ impl StylizeSettings {
     /// The first setting that is out of its range.
     pub fn check(&self) -> Result<(), SettingsError> {
         self.check_ranges()
+    }
+
+    /// What reading a picture may take, a photograph as well as a style or a mask.
+    pub(crate) fn read_limits(&self) -> ReadLimits {
+        let memory = Allowance::new(self.memory.map(|memory| memory.0));
+        ReadLimits::new(self.max_pixels, Some(memory.reading()))
     }
 }
 
