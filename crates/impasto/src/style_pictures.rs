@@ -80,3 +80,15 @@ impl StyleReader {
 pub(crate) fn read(path: &Path) -> Result<Picture, ReadError> {
     Picture::read_within(path, &ReadLimits::default())
 }
+
+/// A network with what its predictor makes of a picture in place of its own styles.
+pub(crate) fn with_picture(
+    model: &StyleModel,
+    predictor: &StylePredictor,
+    path: &Path,
+) -> Result<StyleModel, StylePictureError> {
+    let picture = read(path)?;
+    let mut reader = StyleReader::new(model, Device::Auto, None)?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(model.with_styles(vec![reader.style(predictor, name, &picture)]))
+}

@@ -16,7 +16,10 @@ pub const BUILT_IN: &str = "vgg19";
 /// What stands for the network with all built-in styles, where a model is named.
 pub const BUILT_IN_STYLES: &str = "styles";
 
-/// Size of its weights inside the program, bytes; a test compares it with the file.
+/// The network of any style that comes with the program, where a model is named.
+pub const BUILT_IN_ANY: &str = "any";
+
+/// Size of the weights of [`BUILT_IN`] inside the program, bytes; a test compares it with the file.
 const BUILT_IN_SIZE: u64 = 20_061_664;
 
 /// Where a model is.
@@ -195,7 +198,7 @@ mod tests {
     #[test]
     fn no_two_built_in_models_share_a_name() {
         let mut names = styles::names();
-        names.extend([BUILT_IN, BUILT_IN_STYLES]);
+        names.extend([BUILT_IN, BUILT_IN_STYLES, BUILT_IN_ANY]);
         names.extend(Manifest::built_in().entries.iter().map(|entry| entry.name.as_str()));
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
