@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Studio;
+use common::{Run, Studio};
 
 /// A folder with networks of another program in it, made by `tools/make_style_fixtures.py`.
 fn studio() -> Studio {
@@ -75,6 +75,14 @@ fn the_network_of_any_style_is_exported_with_or_without_a_picture() {
     studio.run(&["stylize", "cat.png", "-s", "any#night.png", "-o", "d.png"]).good();
     let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| image::open(studio.path(&format!("{name}.png"))).unwrap());
     assert!(a == b && b == c && c == d);
+    let kept = |args: &[&str]| {
+        let mut command = studio.command(args);
+        Run::of(command.env("IMPASTO_STYLES", studio.path("styles")).output().unwrap()).good();
+    };
+    kept(&["styles", "add", "night.png", "--name", "evening"]);
+    kept(&["models", "export", "evening", "--safetensors", "e.safetensors"]);
+    studio.run(&["stylize", "cat.png", "-s", "e.safetensors", "-o", "e.png"]).good();
+    assert_eq!(image::open(studio.path("e.png")).unwrap(), a);
     studio.run(&["models", "export", "night.png", "--onnx", "night.onnx", "--pytorch", "torch.safetensors"]).good();
     studio.run(&["models", "import", "night.onnx", "-o", "night.safetensors"]).good();
 }
@@ -98,9 +106,9 @@ fn what_cannot_be_converted_says_why() {
     export("nothing", &["--onnx", "out.onnx"], &["`nothing`", "impasto models list"]);
     export("missing.png", &["--onnx", "out.onnx"], &["`missing.png` is neither a style", "nor a file"]);
     export("text.png", &["--onnx", "out.onnx"], &["`text.png` is not a picture"]);
-    export("any#missing.png", &["--onnx", "out.onnx"], &["there is no picture `missing.png`", "`mean`"]);
+    export("any#missing.png", &["--onnx", "out.onnx"], &["there is no picture `missing.png`", "`any` has no style"]);
     export("any#text.png", &["--onnx", "out.onnx"], &["`text.png` is not a picture"]);
-    export("any", &["--pytorch", "out.safetensors"], &["name a picture, as `any#PICTURE`", "--style NAME (`mean`)"]);
+    export("any", &["--pytorch", "out.safetensors"], &["name a picture, as `any#PICTURE`", "--style NAME (`"]);
     export("mosaic.safetensors#cat.png", &["--onnx", "out.onnx"], &["cannot take the picture `cat.png` as a style"]);
     export("mosaic.safetensors#missing.png", &["--onnx", "out.onnx"], &["has no style called `missing.png`"]);
     export("cat.png", &["--onnx", "cat.png"], &["`--onnx` would overwrite the picture", "another name"]);

@@ -42,8 +42,8 @@ pub(super) struct ImportArgs {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("targets").required(true).multiple(true))]
 pub(super) struct ExportArgs {
-    /// A style of `impasto models list`, `styles` for all that are built in, `any` for the network of any style, a style
-    /// model's file, or any picture as a style; behind a model may stand `#NAME` or `#PICTURE`
+    /// A built-in style or one of `impasto styles list`, `styles` for all that are built in, `any` for the network of any
+    /// style, a style model's file, or any picture as a style; behind a model may stand `#NAME` or `#PICTURE`
     #[arg(value_name = "NAME|FILE|PICTURE")]
     model: String,
     /// One of its styles, or several to be blended by their weights

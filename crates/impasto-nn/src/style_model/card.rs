@@ -40,15 +40,15 @@ pub struct StyleCard {
     pub thumbnail: Option<Vec<u8>>,
 }
 
-/// The longer side at which a network of any style sees a style where its card does not say how it was trained.
+/// The same as [`ModelCard::style_size`] where the card does not say how the network was trained.
 const STYLE_SIZE: usize = 256;
 
 /// The least and the most that a card may say: it may come from anybody.
 const STYLE_SIZES: (usize, usize) = (16, 4096);
 
 impl ModelCard {
-    /// The longer side, in pixels, that a picture is resized to before a network of any style measures it: that of its
-    /// training.
+    /// The most pixels of the longer side at which a network of any style measures a picture, which is made smaller first
+    /// where it has more: that of its training.
     pub fn style_size(&self) -> usize {
         let trained = |key: &str| self.training.as_ref()?.get("settings")?.get(key)?.as_u64();
         let size = trained("style_size").and_then(|size| usize::try_from(size).ok()).unwrap_or(STYLE_SIZE);

@@ -160,8 +160,8 @@ impl Exports {
 }
 
 /// Writes a style model for other programs. `asked` is a built-in style, `styles` for all of them together, `any` for the
-/// network of any style, a pulled model (`dir` is the folder of these), a model file, or a picture for what `any` makes of
-/// it; `MODEL#NAME` and `MODEL#PICTURE` are one style of a model, and what a model of any style makes of a picture.
+/// network of any style, a pulled model (`dir` is the folder of these), a model file, or a picture or kept style for what
+/// `any` makes of it; `MODEL#NAME` and `MODEL#PICTURE` are one style of a model, and what a model of any style makes of a picture.
 /// `styles` choose one style of that network or blend some, by their names and weights. Without any, PyTorch gets the one
 /// that is named, or the only one, and so does ONNX but for a model of any style, whose style is a second input then.
 ///
@@ -289,31 +289,26 @@ mod tests {
             StyleModel::load(&path).unwrap()
         };
         assert_eq!(written(BUILT_IN_ANY), *styles::any());
-        let mean = written("any#mean");
-        assert_eq!((mean.predictor.is_none(), mean.card.styles[0].name.as_str()), (true, "mean"));
+        let own = styles::any().card.styles[0].name.clone();
+        let alone = written(&format!("any#{own}"));
+        assert_eq!((alone.predictor.is_none(), &alone.card.styles[0].name), (true, &own));
 
-        let picture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures/starry-night.jpg");
+        let night = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures/starry-night.jpg");
+        let picture = folder.path().join("night.jpg");
+        std::fs::copy(night, &picture).unwrap();
         let picture = picture.to_str().unwrap();
-        let own = written(picture);
-        assert_eq!((own.shape.styles, own.card.styles[0].name.as_str()), (1, "starry-night"));
-        assert_eq!(written(&format!("any#{picture}")), own);
+        let predicted = written(picture);
+        assert_eq!((predicted.shape.styles, predicted.card.styles[0].name.as_str()), (1, "night"));
+        assert_eq!(written(&format!("any#{picture}")), predicted);
         let stylized = styles::Blend::find(&[styles::StyleChoice::new(picture)]).unwrap();
-        assert_eq!(*stylized.model, own, "what `impasto stylize` makes of it");
+        assert_eq!(*stylized.model, predicted, "what `impasto stylize` makes of it");
 
         let torch = Exports { pytorch: Some(folder.path().join("torch.safetensors")), ..Exports::default() };
         export(picture, &[], &torch, None).unwrap();
         let over = Exports { onnx: Some(picture.into()), ..Exports::default() };
         for (asked, exports, part) in [
-            (
-                BUILT_IN_ANY,
-                &torch,
-                "name a picture, as `any#PICTURE`, or choose a style of its own with --style NAME (`mean`)",
-            ),
-            (
-                "any#nothing.jpg",
-                &torch,
-                "there is no picture `nothing.jpg`, and `any` has no style of that name: it has `mean`",
-            ),
+            (BUILT_IN_ANY, &torch, "name a picture, as `any#PICTURE`, or choose a style of its own"),
+            ("any#nothing.jpg", &torch, "there is no picture `nothing.jpg`, and `any` has no style"),
             (&format!("styles#{picture}"), &torch, "`styles` cannot take the picture"),
             ("styles#nothing.jpg", &torch, "`styles` has no style called `nothing.jpg`"),
             (picture, &over, "`--onnx` would overwrite the picture"),

@@ -10,7 +10,7 @@ use super::convert::{ConvertError, names, no_such_style};
 use crate::picture::looks_like_a_picture;
 use crate::settings::nearest;
 use crate::style_pictures;
-use crate::styles::{self, StylesError};
+use crate::styles::{self, Blend, StyleChoice, StyleFolder, StylesError};
 
 /// A model that was asked for.
 pub(super) struct Opened {
@@ -23,12 +23,15 @@ pub(super) struct Opened {
     pub(super) picture: Option<PathBuf>,
 }
 
-/// The model of a name or a path, of `MODEL#NAME`, of a picture or of `MODEL#PICTURE`: the one place where names are looked
-/// up.
+/// The model of a name or a path, of `MODEL#NAME`, of a picture, kept by its name or not, or of `MODEL#PICTURE`.
 pub(super) fn open(asked: &str, dir: Option<&Path>) -> Result<Opened, ConvertError> {
     let path = Path::new(asked);
     if let Some(opened) = open_built_in(asked) {
         return Ok(opened);
+    }
+    if StyleFolder::of_user().is_ok_and(|folder| folder.has(asked)) {
+        let Blend { model, .. } = Blend::find(&[StyleChoice::new(asked)])?;
+        return Ok(Opened { model, path: None, style: None, picture: None });
     }
     if path.is_file() && looks_like_a_picture(path) {
         return with_picture(built_in(styles::any()), BUILT_IN_ANY, path);
