@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Studio;
+use common::{Run, Studio};
 
 /// A folder with networks of another program in it, made by `tools/make_style_fixtures.py`.
 fn studio() -> Studio {
@@ -61,8 +61,36 @@ fn built_in_styles_are_listed_shown_and_exported() {
 }
 
 #[test]
+fn the_network_of_any_style_is_exported_with_or_without_a_picture() {
+    let studio = Studio::new();
+    let shown = studio.run(&["models", "show", "any"]).good().stdout;
+    assert!(shown.contains("any picture as a style"), "{shown}");
+    assert_eq!(studio.run(&["models", "export", "any", "--onnx", "any.onnx"]).good().stdout, "any.onnx\n");
+    studio.run(&["models", "export", "any", "--safetensors", "any.safetensors", "--f16"]).good();
+    for (network, name) in [("any#night.png", "a"), ("night.png", "b"), ("any.safetensors#night.png", "c")] {
+        let model = format!("{name}.safetensors");
+        studio.run(&["models", "export", network, "--safetensors", &model]).good();
+        studio.run(&["stylize", "cat.png", "-s", &model, "-o", &format!("{name}.png")]).good();
+    }
+    studio.run(&["stylize", "cat.png", "-s", "any#night.png", "-o", "d.png"]).good();
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| image::open(studio.path(&format!("{name}.png"))).unwrap());
+    assert!(a == b && b == c && c == d);
+    let kept = |args: &[&str]| {
+        let mut command = studio.command(args);
+        Run::of(command.env("IMPASTO_STYLES", studio.path("styles")).output().unwrap()).good();
+    };
+    kept(&["styles", "add", "night.png", "--name", "evening"]);
+    kept(&["models", "export", "evening", "--safetensors", "e.safetensors"]);
+    studio.run(&["stylize", "cat.png", "-s", "e.safetensors", "-o", "e.png"]).good();
+    assert_eq!(image::open(studio.path("e.png")).unwrap(), a);
+    studio.run(&["models", "export", "night.png", "--onnx", "night.onnx", "--pytorch", "torch.safetensors"]).good();
+    studio.run(&["models", "import", "night.onnx", "-o", "night.safetensors"]).good();
+}
+
+#[test]
 fn what_cannot_be_converted_says_why() {
     let studio = studio();
+    studio.write("text.png", b"this is not a picture");
     studio.run(&["models", "import", "mosaic.onnx", "-o", "mosaic.safetensors"]).good();
     let import = |file: &str, out: &str, words: &[&str]| {
         studio.run(&["models", "import", file, "-o", out]).refused(words);
@@ -76,7 +104,14 @@ fn what_cannot_be_converted_says_why() {
         studio.run(&[&["models", "export", model], more].concat()).refused(words);
     };
     export("nothing", &["--onnx", "out.onnx"], &["`nothing`", "impasto models list"]);
-    export("cat.png", &["--onnx", "out.onnx"], &["PNG picture", "not a style model"]);
+    export("missing.png", &["--onnx", "out.onnx"], &["`missing.png` is neither a style", "nor a file"]);
+    export("text.png", &["--onnx", "out.onnx"], &["`text.png` is not a picture"]);
+    export("any#missing.png", &["--onnx", "out.onnx"], &["there is no picture `missing.png`", "`any` has no style"]);
+    export("any#text.png", &["--onnx", "out.onnx"], &["`text.png` is not a picture"]);
+    export("any", &["--pytorch", "out.safetensors"], &["name a picture, as `any#PICTURE`", "--style NAME (`"]);
+    export("mosaic.safetensors#cat.png", &["--onnx", "out.onnx"], &["cannot take the picture `cat.png` as a style"]);
+    export("mosaic.safetensors#missing.png", &["--onnx", "out.onnx"], &["has no style called `missing.png`"]);
+    export("cat.png", &["--onnx", "cat.png"], &["`--onnx` would overwrite the picture", "another name"]);
     export("candy.pth", &["--onnx", "out.onnx"], &["impasto models import"]);
     export("mosaic.safetensors", &["--onnx", "out.onnx", "--style", "mozaic"], &["did you mean `mosaic`?"]);
     export("mosaic.safetensors", &["--onnx", "out.onnx", "--style", "mosaic:0"], &["weight of 0"]);

@@ -129,7 +129,7 @@ impl PredictorShape {
 
     /// What the sums over the hidden layer are multiplied by: so a step of an optimiser, which is of one length for every
     /// weight, moves what is predicted as little for a wide layer as for a narrow one.
-    fn output_factor(&self) -> f32 {
+    pub(crate) fn output_factor(&self) -> f32 {
         1.0 / (self.hidden as f32).sqrt()
     }
 

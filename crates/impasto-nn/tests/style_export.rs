@@ -7,13 +7,16 @@ use std::{fs, path::Path, process::Command};
 
 use common::{
     python,
-    styles::{card, furthest, model, paint},
+    styles::{any_style_model, card, furthest, model, paint, paint_with},
 };
 use impasto_nn::{
     describe,
     formats::{Format, ModelKind, TensorFile},
-    kernels::StyleNetShape,
+    kernels::{Normalisation, StyleNetShape},
     style_model::{StyleModel, StyleModelError},
+    style_predictor::{STYLE_TAPS, statistics},
+    trunk::{CpuTrunk, Packing, Pooling, Trunk},
+    vgg::{Vgg, VggKind},
 };
 
 const SMALL: StyleNetShape = StyleNetShape { width: 16, residual_blocks: 1, styles: 3, ..StyleNetShape::JOHNSON };
@@ -35,24 +38,74 @@ fn check_onnx(interpreter: &Path, model: &StyleModel, shares: &[f32], sizes: &[(
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
     model.blend(shares).save_onnx(&path).unwrap();
-    let (picture, height, width) = photograph();
-    let crop = |h: usize, w: usize| -> Vec<f32> {
-        let rows = (0..3 * height).filter(|row| row % height < h);
-        rows.flat_map(|row| picture[row * width..][..w].to_vec()).collect()
-    };
     for &(h, w) in sizes {
-        let bytes: Vec<u8> = crop(h, w).iter().flat_map(|v| v.to_le_bytes()).collect();
-        fs::write(folder.path().join(format!("{h}x{w}.f32")), bytes).unwrap();
+        write(&folder.path().join(format!("{h}x{w}.f32")), &crop(h, w));
     }
     python::run(Command::new(interpreter).arg(python::tool("run_onnx.py")).arg(&path).arg(folder.path())).unwrap();
     for &(h, w) in sizes {
-        let theirs = fs::read(folder.path().join(format!("{h}x{w}.out"))).unwrap();
-        let theirs: Vec<_> = theirs.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        let theirs = read(&folder.path().join(format!("{h}x{w}.out")));
         let ours = paint(model, &crop(h, w), h, w, shares);
         // Of 0–255; rounding alone gives some 1e-3.
         let error = furthest(&ours, &theirs);
         assert!(error < 0.02, "{error} of 255 at {w}×{h}");
     }
+}
+
+#[test]
+fn onnx_runtime_paints_in_any_style_what_the_kernels_paint() {
+    let Some(interpreter) = python::interpreter_with(&["onnx", "onnxruntime"]) else { return };
+    let (model, vgg) = (any_style_model(SMALL), Vgg::builtin());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("any.onnx");
+    model.save_onnx_of_any_style(&vgg, &path).unwrap();
+    let (sizes, style_sizes) = ([(17, 18), (64, 48)], [(93, 70), (8, 41)]);
+    for (h, w) in sizes {
+        write(&folder.path().join(format!("{h}x{w}.f32")), &crop(h, w));
+    }
+    for (h, w) in style_sizes {
+        write(&folder.path().join(format!("{h}x{w}.style")), &negative(h, w));
+    }
+    python::run(Command::new(interpreter).arg(python::tool("run_onnx.py")).arg(&path).arg(folder.path())).unwrap();
+    for (h, w) in sizes {
+        let [one, other] = style_sizes.map(|(style_h, style_w)| {
+            let theirs = read(&folder.path().join(format!("{h}x{w}-{style_h}x{style_w}.out")));
+            let predicted = predicted(&model, &vgg, &negative(style_h, style_w), style_h, style_w);
+            let ours = paint_with(&model, &crop(h, w), (h, w), Normalisation::Given(&predicted));
+            let error = furthest(&ours, &theirs);
+            assert!(error < 0.02, "{error} of 255 at {w}×{h} in a style of {style_w}×{style_h}");
+            ours
+        });
+        assert!(furthest(&one, &other) > 10.0, "two styles");
+    }
+}
+
+/// Scales and shifts for a style, by the kernels.
+fn predicted(model: &StyleModel, vgg: &Vgg, style: &[f32], height: usize, width: usize) -> Vec<f32> {
+    let names = vgg.kind.layer_names();
+    let tap = |relu: &str| names.iter().position(|name| name.replace("conv", "relu") == relu).unwrap();
+    let taps = STYLE_TAPS.map(tap);
+    let mut trunk = CpuTrunk::new(vgg, Pooling::Average, &taps, 2, None, Packing::Sparing).unwrap();
+    let moments = trunk.forward_with_moments(style, height, width, false, &taps.map(|tap| (tap, None)));
+    model.predictor.as_ref().unwrap().predict(&statistics(&moments))
+}
+
+fn write(path: &Path, values: &[f32]) {
+    fs::write(path, values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>()).unwrap();
+}
+
+fn read(path: &Path) -> Vec<f32> {
+    fs::read(path).unwrap().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
+
+/// The upper left corner of the photograph.
+fn crop(h: usize, w: usize) -> Vec<f32> {
+    let (picture, height, width) = photograph();
+    let rows = (0..3 * height).filter(|row| row % height < h);
+    rows.flat_map(|row| picture[row * width..][..w].to_vec()).collect()
+}
+
+fn negative(h: usize, w: usize) -> Vec<f32> {
+    crop(h, w).iter().map(|value| 255.0 - value).collect()
 }
 
 /// A photograph, planar RGB 0–255, its height and width.
@@ -96,6 +149,15 @@ fn exported_files_are_described() {
     assert_eq!(described.metadata["style"], "great-wave");
     assert_eq!(described.metadata["license"], "CC0-1.0");
     assert_eq!(described.metadata["picture_sha256"], "5e".repeat(32));
+
+    let path = folder.path().join("any.onnx");
+    let mut any = any_style_model(SMALL);
+    any.card.training = Some(serde_json::json!({"settings": {"style_size": 192}}));
+    any.save_onnx_of_any_style(&Vgg::builtin(), &path).unwrap();
+    let described = describe(&path).unwrap().metadata;
+    assert_eq!((described["style_size"].as_str(), described.get("style")), ("192", None));
+    let error = StyleModel::import(&path).unwrap_err().to_string();
+    assert!(error.contains("it takes 2 inputs, not one picture"), "{error}");
 }
 
 #[test]
@@ -121,11 +183,18 @@ fn what_cannot_be_exported_says_why() {
     let alone = several.blend(&[1.0, 0.0, 0.0]);
     let mut spoilt = alone.clone();
     spoilt.parameters[0] = f32::NAN;
+    let mut spoilt_predictor = any_style_model(SMALL);
+    spoilt_predictor.predictor.as_mut().unwrap().parameters[0] = f32::NAN;
+    let vgg19 = Vgg::builtin();
+    let vgg16 = Vgg { kind: VggKind::Vgg16, ..vgg19.clone() };
     for (result, part) in [
         (several.to_onnx(), "ONNX holds one style and it has 3: choose or blend them"),
         (several.to_pytorch(), "holds one style and it has 3"),
         (alone.to_pytorch(), "32 channels wide with 5 residual blocks, not 16 with 1"),
         (spoilt.to_onnx(), "a value that is not finite"),
+        (several.to_onnx_of_any_style(&vgg19), "it takes no picture as a style"),
+        (any_style_model(SMALL).to_onnx_of_any_style(&vgg16), "through VGG19, not VGG16"),
+        (spoilt_predictor.to_onnx_of_any_style(&vgg19), "a value that is not finite"),
     ] {
         let error = result.unwrap_err();
         assert!(matches!(error, StyleModelError::Unwritable { .. }) && error.to_string().contains(part), "{error}");

@@ -12,12 +12,6 @@ use crate::objective::{Perceptual, Weights};
 use crate::picture::{Picture, ReadError, ReadLimits};
 use crate::settings::{Device, LayerWeights, Preset, Settings, SettingsError};
 
-/// The longer side at which a picture is measured where the model's card does not say how it was trained.
-const SIZE: usize = 256;
-
-/// The least and the most that a card may say: it may come from anybody.
-const SIZES: (usize, usize) = (16, 4096);
-
 /// Why a picture is no style.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -57,9 +51,7 @@ impl StyleReader {
         // Every picture is seen once: packing large weights for it would take longer than it saves.
         let machine = Machine::on(backend, &network, &settings, &weights.taps(), Packing::Sparing);
         let perceptual = Perceptual::new(machine.map_err(DeviceError::from)?, &weights);
-        let trained = |key: &str| model.card.training.as_ref()?.get("settings")?.get(key)?.as_u64();
-        let size = trained("style_size").and_then(|size| usize::try_from(size).ok()).unwrap_or(SIZE);
-        Ok(Self { perceptual, size: size.clamp(SIZES.0, SIZES.1) })
+        Ok(Self { perceptual, size: model.card.style_size() })
     }
 
     /// A picture as the style that a predictor makes of it, with its card.
@@ -87,4 +79,16 @@ impl StyleReader {
 /// Reads a picture that shall be a style.
 pub(crate) fn read(path: &Path) -> Result<Picture, ReadError> {
     Picture::read_within(path, &ReadLimits::default())
+}
+
+/// A network with what its predictor makes of a picture in place of its own styles.
+pub(crate) fn with_picture(
+    model: &StyleModel,
+    predictor: &StylePredictor,
+    path: &Path,
+) -> Result<StyleModel, StylePictureError> {
+    let picture = read(path)?;
+    let mut reader = StyleReader::new(model, Device::Auto, None)?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(model.with_styles(vec![reader.style(predictor, name, &picture)]))
 }

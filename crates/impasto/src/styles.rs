@@ -2,7 +2,7 @@
 //!
 //! A style is asked for as `NAME`, one of those inside the program or one that the user keeps; as `MODEL`, a file that holds a single style; or as
 //! `MODEL#NAME`, one style of a file that holds several; as `PICTURE`, any picture; or as `MODEL#PICTURE`, a picture as a
-//! model of any style sees it. Behind each may stand `:WEIGHT`.
+//! model of any style sees it (`any`, the one inside the program, or a file). Behind each may stand `:WEIGHT`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use serde::{Serialize, Serializer};
 
-use crate::models;
+use crate::models::{self, BUILT_IN_ANY};
 use crate::picture::looks_like_a_picture;
 use crate::settings::{Device, SettingsError, StyleFile, nearest};
 use crate::style_pictures::{self, StyleReader};
@@ -149,9 +149,14 @@ fn number(model: &StyleModel, name: &str) -> Option<usize> {
     model.card.styles.iter().position(|style| style.name == name)
 }
 
-/// Bytes of the built-in styles' network inside the program.
-pub(crate) fn built_in_size() -> u64 {
-    FILE.len() as u64
+/// The network that paints a built-in style best.
+pub(crate) fn best_for(name: &str) -> Option<&'static StyleModel> {
+    [few(), built_in()].into_iter().find(|model| number(model, name).is_some())
+}
+
+/// Bytes of a network inside the program.
+pub(crate) fn size_inside(model: &StyleModel) -> u64 {
+    (if model.card == few().card { FEW_FILE } else { FILE }).len() as u64
 }
 
 /// The names of the built-in styles, in the order of the network's.
@@ -395,7 +400,8 @@ impl Home {
         match &style {
             None if is_picture(path) => return Ok(Self::Picture { model: None, picture: path.to_owned() }),
             Some(style) if is_picture(Path::new(style)) => {
-                return Ok(Self::Picture { model: Some(path.to_owned()), picture: style.into() });
+                let model = (file != BUILT_IN_ANY).then(|| path.to_owned());
+                return Ok(Self::Picture { model, picture: style.into() });
             }
             _ => {}
         }

@@ -42,13 +42,14 @@ pub(super) struct ImportArgs {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("targets").required(true).multiple(true))]
 pub(super) struct ExportArgs {
-    /// A style of `impasto models list`, `styles` for all that are built in, or a style model's file
-    #[arg(value_name = "NAME|FILE")]
+    /// A built-in style or one of `impasto styles list`, `styles` for all that are built in, `any` for the network of any
+    /// style, a style model's file, or any picture as a style; behind a model may stand `#NAME` or `#PICTURE`
+    #[arg(value_name = "NAME|FILE|PICTURE")]
     model: String,
     /// One of its styles, or several to be blended by their weights
     #[arg(short, long, value_name = "NAME[:WEIGHT]")]
     style: Vec<StyleFile>,
-    /// Write ONNX: one style, pictures of any size, 1×3×H×W, RGB 0–255
+    /// Write ONNX: one style, or any as a second input; pictures of any size, 1×3×H×W, RGB 0–255
     #[arg(long, value_name = "OUT.onnx", group = "targets")]
     onnx: Option<PathBuf>,
     /// Write what TransformerNet of pytorch/examples loads: one style

@@ -40,7 +40,21 @@ pub struct StyleCard {
     pub thumbnail: Option<Vec<u8>>,
 }
 
+/// The same as [`ModelCard::style_size`] where the card does not say how the network was trained.
+const STYLE_SIZE: usize = 256;
+
+/// The least and the most that a card may say: it may come from anybody.
+const STYLE_SIZES: (usize, usize) = (16, 4096);
+
 impl ModelCard {
+    /// The most pixels of the longer side at which a network of any style measures a picture, which is made smaller first
+    /// where it has more: that of its training.
+    pub fn style_size(&self) -> usize {
+        let trained = |key: &str| self.training.as_ref()?.get("settings")?.get(key)?.as_u64();
+        let size = trained("style_size").and_then(|size| usize::try_from(size).ok()).unwrap_or(STYLE_SIZE);
+        size.clamp(STYLE_SIZES.0, STYLE_SIZES.1)
+    }
+
     /// What is wrong with the card of a network of this many styles, if anything is.
     pub(super) fn problem(&self, styles: usize) -> Option<String> {
         if self.styles.len() != styles {

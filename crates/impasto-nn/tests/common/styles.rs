@@ -6,6 +6,7 @@ use impasto_nn::{
     formats::TensorFile,
     kernels::{Isa, Normalisation, StyleNet, StyleNetShape, Threads},
     style_model::{ModelCard, StyleCard, StyleModel},
+    style_predictor::{PredictorShape, StylePredictor},
 };
 
 /// A model whose numbers differ from each other: weights that keep features at about the same size, scales around 1.
@@ -25,6 +26,29 @@ pub(crate) fn model(shape: StyleNetShape) -> StyleModel {
         }
     }
     StyleModel { shape, parameters, predictor: None, card: card(shape.styles) }
+}
+
+/// The same as a network of any style, whose predictor gives each painting scales and shifts around those of the first
+/// style.
+pub(crate) fn any_style_model(shape: StyleNetShape) -> StyleModel {
+    let model = model(shape);
+    let predictor = PredictorShape { hidden: 24, outputs: shape.normalisation_len() };
+    let mut parameters = vec![0.0; predictor.parameter_count()];
+    for part in predictor.parameters() {
+        let (middle, spread) = match &*part.name {
+            "predictor.mean" => (3.0, 2.0),
+            "predictor.factor" => (0.02, 0.01),
+            "predictor.hidden.weight" => (0.0, 5.0),
+            "predictor.output.weight" => (0.0, 0.1),
+            _ => (0.0, 1.0),
+        };
+        for i in part.range {
+            let even = (i as f64 * 0.618_033_988_749_894_9).fract() as f32;
+            parameters[i] = middle + spread * (even - 0.5);
+        }
+    }
+    parameters[predictor.output_bias()].copy_from_slice(&shape.normalisation_of(0, &model.parameters));
+    StyleModel { predictor: Some(StylePredictor { shape: predictor, parameters }), ..model }
 }
 
 /// A card that fills every field.
@@ -66,9 +90,19 @@ impl Expected {
 
 /// Paints a picture with the kernels.
 pub(crate) fn paint(model: &StyleModel, picture: &[f32], height: usize, width: usize, styles: &[f32]) -> Vec<f32> {
+    paint_with(model, picture, (height, width), Normalisation::Blend(styles))
+}
+
+/// The same with any scales and shifts.
+pub(crate) fn paint_with(
+    model: &StyleModel,
+    picture: &[f32],
+    (height, width): (usize, usize),
+    normalisation: Normalisation<'_>,
+) -> Vec<f32> {
     let net = StyleNet::new(Isa::best(), Threads::new(2), model.shape, &model.parameters).unwrap();
     let mut out = vec![0.0; picture.len()];
-    net.run(picture, height, width, Normalisation::Blend(styles), 1 << 30, &mut out).unwrap();
+    net.run(picture, height, width, normalisation, 1 << 30, &mut out).unwrap();
     out
 }
 

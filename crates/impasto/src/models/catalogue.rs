@@ -16,7 +16,10 @@ pub const BUILT_IN: &str = "vgg19";
 /// What stands for the network with all built-in styles, where a model is named.
 pub const BUILT_IN_STYLES: &str = "styles";
 
-/// Size of its weights inside the program, bytes; a test compares it with the file.
+/// The network of any style that comes with the program, where a model is named.
+pub const BUILT_IN_ANY: &str = "any";
+
+/// Size of the weights of [`BUILT_IN`] inside the program, bytes; a test compares it with the file.
 const BUILT_IN_SIZE: u64 = 20_061_664;
 
 /// Where a model is.
@@ -95,7 +98,7 @@ impl Listed {
             name: style.name.clone(),
             kind: Kind::Style,
             network: None,
-            size: styles::built_in_size(),
+            size: styles::best_for(&style.name).map_or(0, styles::size_inside),
             origin: style.title.clone().or_else(|| card.author.clone()).unwrap_or_else(|| "impasto".to_owned()),
             licence: card.license.clone().unwrap_or_else(|| "that of impasto".to_owned()),
             state: State::BuiltIn,
@@ -195,7 +198,7 @@ mod tests {
     #[test]
     fn no_two_built_in_models_share_a_name() {
         let mut names = styles::names();
-        names.extend([BUILT_IN, BUILT_IN_STYLES]);
+        names.extend([BUILT_IN, BUILT_IN_STYLES, BUILT_IN_ANY]);
         names.extend(Manifest::built_in().entries.iter().map(|entry| entry.name.as_str()));
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");

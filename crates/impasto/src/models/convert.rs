@@ -1,15 +1,15 @@
 //! Style models from other programs, and for them.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use impasto_files::{Clash, Places};
 use impasto_nn::style_model::{StyleDtype, StyleModel, StyleModelError};
+use impasto_nn::vgg::Vgg;
 use thiserror::Error;
 
-use super::catalogue::{BUILT_IN_STYLES, find_in};
+use super::open::{Opened, open};
 use crate::settings::nearest;
-use crate::styles;
+use crate::styles::{StylePictureError, StylesError};
 
 /// Why a style model was not converted.
 #[derive(Debug, Error)]
@@ -52,12 +52,44 @@ pub enum ConvertError {
         /// All of its styles.
         known: String,
     },
+    /// One style is needed of a model that takes any picture as one.
+    #[error(
+        "{format} holds one style, and `{model}` takes any picture as one: name a picture, as `{model}#PICTURE`, or \
+         choose a style of its own with --style NAME ({known})"
+    )]
+    AnyStyle {
+        /// What is to be written.
+        format: &'static str,
+        /// The model.
+        model: String,
+        /// All of its own styles.
+        known: String,
+    },
+    /// Neither a style nor a picture, for a model of any style.
+    #[error("there is no picture `{picture}`, and `{model}` has no style of that name: it has {known}")]
+    NoSuchPicture {
+        /// The model.
+        model: String,
+        /// What was asked for.
+        picture: String,
+        /// All of its own styles.
+        known: String,
+    },
+    /// A picture that is no style of the model.
+    #[error(transparent)]
+    Picture(#[from] StylesError),
     /// Weights that say nothing.
     #[error("all styles have a weight of 0: give at least one of them more")]
     NoWeight,
     /// A file would be written over another.
     #[error(transparent)]
     Clash(#[from] Clash),
+}
+
+impl From<StylePictureError> for ConvertError {
+    fn from(error: StylePictureError) -> Self {
+        Self::Picture(error.into())
+    }
 }
 
 /// What is known of an imported model beside its numbers; what is not given is taken from the file's name, or left out.
@@ -104,7 +136,7 @@ pub fn import(file: &Path, out: &Path, options: &ImportOptions) -> Result<StyleM
 /// What is to be written of a style model, and where.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Exports {
-    /// As ONNX, one style.
+    /// As ONNX: one style, or any, which is then a second picture.
     pub onnx: Option<PathBuf>,
     /// With the names of pytorch/examples' `fast_neural_style`, one style.
     pub pytorch: Option<PathBuf>,
@@ -115,10 +147,11 @@ pub struct Exports {
 }
 
 impl Exports {
-    /// That no file is written over the model's, or over another.
-    fn check_places(&self, model: Option<&Path>) -> Result<(), Clash> {
+    /// That no file is written over the model's, the picture's, or over another.
+    fn check_places(&self, Opened { path, picture, .. }: &Opened) -> Result<(), Clash> {
         let mut places = Places::default();
-        model.map_or(Ok(()), |model| places.input("the model", model))?;
+        path.as_ref().map_or(Ok(()), |model| places.input("the model", model))?;
+        picture.as_ref().map_or(Ok(()), |picture| places.input("the picture", picture))?;
         let outputs =
             [("`--onnx`", &self.onnx), ("`--pytorch`", &self.pytorch), ("`--safetensors`", &self.safetensors)];
         let outputs = outputs.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?)));
@@ -126,83 +159,62 @@ impl Exports {
     }
 }
 
-/// Writes a style model for other programs. `name_or_path` is a built-in style, `styles` for all of them together, a
-/// pulled model (`dir` is the folder of these), or a file. `styles` choose one style of that network or blend some, by
-/// their names and weights; without any, ONNX and PyTorch get the one that is named, or the only one.
+/// Writes a style model for other programs. `asked` is a built-in style, `styles` for all of them together, `any` for the
+/// network of any style, a pulled model (`dir` is the folder of these), a model file, or a picture or kept style for what
+/// `any` makes of it; `MODEL#NAME` and `MODEL#PICTURE` are one style of a model, and what a model of any style makes of a picture.
+/// `styles` choose one style of that network or blend some, by their names and weights. Without any, PyTorch gets the one
+/// that is named, or the only one, and so does ONNX but for a model of any style, whose style is a second input then.
 ///
 /// # Errors
-/// If the model is not there, has no such style, or cannot be written in one of the formats; what comes first is written
-/// then.
+/// If the model or the picture is not there, the model has no such style, or cannot be written in one of the formats; what
+/// comes first is written then.
 pub fn export(
-    name_or_path: &str,
+    asked: &str,
     styles: &[(String, f64)],
     exports: &Exports,
     dir: Option<&Path>,
 ) -> Result<(), ConvertError> {
-    let Opened { model, path, style } = open(name_or_path, dir)?;
-    let named: Vec<_> = style.map(|style| (style, 1.0)).into_iter().collect();
-    let shares = shares(&model, name_or_path, if styles.is_empty() { &named } else { styles })?;
+    let opened = open(asked, dir)?;
+    let model = &opened.model;
+    let named: Vec<_> = opened.style.iter().map(|style| (style.clone(), 1.0)).collect();
+    let shares = shares(model, asked, if styles.is_empty() { &named } else { styles })?;
     let chosen = shares.map(|shares| model.blend(&shares));
-    let single = |format| {
-        let several = || ConvertError::Several { format, model: name_or_path.into(), known: names(&model) };
-        chosen.as_ref().ok_or_else(several)
-    };
-    exports.check_places(path.as_deref())?;
-    if let Some(out) = &exports.onnx {
-        single("ONNX")?.save_onnx(out)?;
+    let single = |format| chosen.as_ref().ok_or_else(|| unchosen(format, asked, model));
+    exports.check_places(&opened)?;
+    match &exports.onnx {
+        Some(out) if chosen.is_none() && model.predictor.is_some() => {
+            model.save_onnx_of_any_style(&Vgg::builtin(), out)?;
+        }
+        Some(out) => single("ONNX")?.save_onnx(out)?,
+        None => {}
     }
     if let Some(out) = &exports.pytorch {
         single("pytorch/examples' network")?.save_pytorch(out)?;
     }
     if let Some(out) = &exports.safetensors {
-        chosen.as_ref().unwrap_or(&model).save(out, exports.dtype)?;
+        chosen.as_ref().unwrap_or(model).save(out, exports.dtype)?;
     }
     Ok(())
 }
 
-/// A model that was asked for.
-pub(super) struct Opened {
-    pub(super) model: Cow<'static, StyleModel>,
-    /// Its file, unless it is built in.
-    pub(super) path: Option<PathBuf>,
-    /// The one of its styles that was named.
-    pub(super) style: Option<String>,
-}
-
-/// The network of a built-in style, or of all of them.
-pub(super) fn open_built_in(name: &str) -> Option<Opened> {
-    let style = styles::find(name).map(|_| name.to_owned());
-    let model = (style.is_some() || name == BUILT_IN_STYLES).then(styles::built_in)?;
-    Some(Opened { model: Cow::Borrowed(model), path: None, style })
-}
-
-/// The model of a name or a path: the one place where names are looked up.
-fn open(name_or_path: &str, dir: Option<&Path>) -> Result<Opened, ConvertError> {
-    if let Some(opened) = open_built_in(name_or_path) {
-        return Ok(opened);
+/// That a format holds one style, and none was chosen.
+fn unchosen(format: &'static str, model_name: &str, model: &StyleModel) -> ConvertError {
+    let (name, known) = (model_name.to_owned(), names(model));
+    match model.predictor {
+        Some(_) => ConvertError::AnyStyle { format, model: name, known },
+        None => ConvertError::Several { format, model: name, known },
     }
-    let pulled = dir.and_then(|dir| find_in(name_or_path, dir));
-    let path = pulled.unwrap_or_else(|| PathBuf::from(name_or_path));
-    if !path.exists() {
-        let nearest = nearest(name_or_path, styles::names().into_iter());
-        return Err(ConvertError::Unknown { name: name_or_path.into(), nearest });
-    }
-    Ok(Opened { model: Cow::Owned(StyleModel::load(&path)?), path: Some(path), style: None })
 }
 
-/// The share of each style, where some were chosen or there is only one.
+/// The share of each style, where some were chosen or there can be only one.
 fn shares(model: &StyleModel, name: &str, styles: &[(String, f64)]) -> Result<Option<Vec<f32>>, ConvertError> {
     let count = model.shape.styles;
     if styles.is_empty() {
-        return Ok((count == 1).then(|| vec![1.0]));
+        return Ok((count == 1 && model.predictor.is_none()).then(|| vec![1.0]));
     }
     let mut weights = vec![0.0; count];
     for (style, weight) in styles {
-        let number = model.style(style).ok_or_else(|| {
-            let known = model.card.styles.iter().map(|style| style.name.as_str());
-            let (model_name, nearest) = (name.to_owned(), nearest(style, known));
-            ConvertError::NoSuchStyle { model: model_name, style: style.clone(), nearest, known: names(model) }
-        })?;
+        let number = model.style(style).ok_or_else(|| no_such_style(model, name, style))?;
         weights[number] += weight;
     }
     let total: f64 = weights.iter().sum();
@@ -212,14 +224,22 @@ fn shares(model: &StyleModel, name: &str, styles: &[(String, f64)]) -> Result<Op
     Ok(Some(weights.into_iter().map(|weight| (weight / total) as f32).collect()))
 }
 
+/// That the model of this name has no such style.
+pub(super) fn no_such_style(model: &StyleModel, name: &str, style: &str) -> ConvertError {
+    let nearest = nearest(style, model.card.styles.iter().map(|style| style.name.as_str()));
+    ConvertError::NoSuchStyle { model: name.into(), style: style.into(), nearest, known: names(model) }
+}
+
 /// The names of all styles, for a sentence.
-fn names(model: &StyleModel) -> String {
+pub(super) fn names(model: &StyleModel) -> String {
     model.card.styles.iter().map(|style| format!("`{}`", style.name)).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::catalogue::{BUILT_IN_ANY, BUILT_IN_STYLES};
     use super::*;
+    use crate::styles;
 
     fn fixture(name: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../impasto-nn/tests/styles").join(name)
@@ -257,6 +277,45 @@ mod tests {
         let say = |name: &str| export(name, &[], &onnx, None).unwrap_err().to_string();
         assert!(say(BUILT_IN_STYLES).contains("--style NAME[:WEIGHT]"));
         assert!(say(&one[1..]).contains(&format!("did you mean `{one}`?")));
+    }
+
+    #[test]
+    fn a_network_of_any_style_is_exported_whole_or_with_one_style() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let whole = Exports { safetensors: Some(path.clone()), ..Exports::default() };
+        let written = |asked: &str| {
+            export(asked, &[], &whole, None).unwrap();
+            StyleModel::load(&path).unwrap()
+        };
+        assert_eq!(written(BUILT_IN_ANY), *styles::any());
+        let own = styles::any().card.styles[0].name.clone();
+        let alone = written(&format!("any#{own}"));
+        assert_eq!((alone.predictor.is_none(), &alone.card.styles[0].name), (true, &own));
+
+        let night = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pictures/starry-night.jpg");
+        let picture = folder.path().join("night.jpg");
+        std::fs::copy(night, &picture).unwrap();
+        let picture = picture.to_str().unwrap();
+        let predicted = written(picture);
+        assert_eq!((predicted.shape.styles, predicted.card.styles[0].name.as_str()), (1, "night"));
+        assert_eq!(written(&format!("any#{picture}")), predicted);
+        let stylized = styles::Blend::find(&[styles::StyleChoice::new(picture)]).unwrap();
+        assert_eq!(*stylized.model, predicted, "what `impasto stylize` makes of it");
+
+        let torch = Exports { pytorch: Some(folder.path().join("torch.safetensors")), ..Exports::default() };
+        export(picture, &[], &torch, None).unwrap();
+        let over = Exports { onnx: Some(picture.into()), ..Exports::default() };
+        for (asked, exports, part) in [
+            (BUILT_IN_ANY, &torch, "name a picture, as `any#PICTURE`, or choose a style of its own"),
+            ("any#nothing.jpg", &torch, "there is no picture `nothing.jpg`, and `any` has no style"),
+            (&format!("styles#{picture}"), &torch, "`styles` cannot take the picture"),
+            ("styles#nothing.jpg", &torch, "`styles` has no style called `nothing.jpg`"),
+            (picture, &over, "`--onnx` would overwrite the picture"),
+        ] {
+            let message = export(asked, &[], exports, None).unwrap_err().to_string();
+            assert!(message.contains(part), "{message}");
+        }
     }
 
     #[test]

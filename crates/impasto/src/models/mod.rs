@@ -24,12 +24,13 @@ mod error;
 mod event;
 mod folder;
 mod manifest;
+mod open;
 mod part;
 mod pull;
 mod show;
 mod transfer;
 
-pub use catalogue::{BUILT_IN, BUILT_IN_STYLES, Listed, State, find, find_in, list, list_in};
+pub use catalogue::{BUILT_IN, BUILT_IN_ANY, BUILT_IN_STYLES, Listed, State, find, find_in, list, list_in};
 pub use convert::{ConvertError, Exports, ImportOptions, export, import};
 pub use error::PullError;
 pub use event::PullEvent;

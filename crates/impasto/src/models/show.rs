@@ -10,9 +10,9 @@ use impasto_nn::vgg::{Preprocessing, Vgg, VggKind};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::catalogue::{BUILT_IN, BUILT_IN_STYLES, Listed, State, find_in, list_in};
-use super::convert::{Opened, open_built_in};
+use super::catalogue::{BUILT_IN, Listed, State, find_in, list_in};
 use super::folder::default_dir;
+use super::open::{Opened, open_built_in};
 use crate::styles;
 
 /// One array of numbers in a model.
@@ -135,7 +135,7 @@ pub fn show_in(name_or_path: &str, dir: Option<&Path>) -> Result<Shown, ShowErro
         return Ok(built_in());
     }
     if let Some(opened) = open_built_in(name_or_path) {
-        return Ok(built_in_style(opened));
+        return Ok(built_in_style(name_or_path, opened));
     }
     let name = name_or_path.to_owned();
     if let Some(path) = dir.and_then(|dir| find_in(&name, dir)) {
@@ -247,10 +247,10 @@ fn built_in() -> Shown {
     }
 }
 
-/// A built-in style alone, or all of them.
-fn built_in_style(opened: Opened) -> Shown {
+/// A built-in style alone, all of them, or the network of any style.
+fn built_in_style(name: &str, opened: Opened) -> Shown {
     let Opened { model, style, .. } = opened;
-    let name = style.clone().unwrap_or_else(|| BUILT_IN_STYLES.to_owned());
+    let size = styles::size_inside(&model);
     let model = match style.and_then(|style| model.style(&style)) {
         Some(number) => {
             let mut shares = vec![0.0; model.shape.styles];
@@ -259,15 +259,16 @@ fn built_in_style(opened: Opened) -> Shown {
         }
         None => model.into_owned(),
     };
-    let parameters = model.shape.parameters().into_iter();
+    let of_predictor = model.predictor.iter().flat_map(|predictor| predictor.shape.parameters());
+    let parameters = model.shape.parameters().into_iter().chain(of_predictor);
     let tensors: Vec<_> =
         parameters.map(|p| Tensor { name: p.name, dtype: "f16".to_owned(), shape: p.shape }).collect();
     Shown {
-        name,
+        name: name.to_owned(),
         kind: ModelKind::Style,
         state: Some(State::BuiltIn),
         path: None,
-        size: styles::built_in_size(),
+        size,
         format: "safetensors file inside the program".to_owned(),
         network: None,
         preprocessing: None,
@@ -287,6 +288,7 @@ fn count(tensors: &[Tensor]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::catalogue::{BUILT_IN_ANY, BUILT_IN_STYLES};
     use super::*;
 
     #[test]
@@ -346,8 +348,10 @@ mod tests {
         assert_eq!(shown.style_model.unwrap().styles[0].name, one);
         let all = show_in(BUILT_IN_STYLES, None).unwrap();
         assert_eq!(all.style_model.unwrap().styles.len(), styles::names().len());
+        let any = show_in(BUILT_IN_ANY, None).unwrap();
+        assert!(any.name == "any" && any.style_model.unwrap().any_style);
         assert_eq!(all.parameters, styles::built_in().shape.parameter_count() as u64);
-        assert!(styles::built_in_size() < 3 * all.parameters, "f16, as is said of the tensors");
+        assert!((2 * any.parameters..3 * any.parameters).contains(&any.size), "f16, as is said of the tensors");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Networks for other programs: ONNX, and what pytorch/examples' `TransformerNet` loads.
 //!
-//! Both hold one style, and take and give pictures of 0–255: [`StyleModel::blend`] makes one of several.
+//! Both hold one style, and take and give pictures of 0–255: [`StyleModel::blend`] makes one of several. As ONNX, a network
+//! of any style may take the style as a second picture.
 
 mod onnx;
 mod torch;
@@ -8,6 +9,7 @@ mod torch;
 use impasto_kernels::{LayerRole, StyleNetShape};
 
 use super::{StyleCard, StyleModel, StyleModelError, write};
+use crate::vgg::{Vgg, VggKind};
 
 impl StyleModel {
     /// The number of the style of this name.
@@ -66,7 +68,7 @@ impl StyleModel {
     /// If the model has several styles, or a parameter is not finite.
     pub fn to_onnx(&self) -> Result<Vec<u8>, StyleModelError> {
         self.check_single("ONNX")?;
-        Ok(onnx::to_bytes(self))
+        Ok(onnx::of_one_style(self))
     }
 
     /// Writes [`to_onnx`](Self::to_onnx) to a file, whole and durably or not at all.
@@ -75,6 +77,35 @@ impl StyleModel {
     /// As there, and if the folder cannot be written to or the disk is full.
     pub fn save_onnx(&self, path: &std::path::Path) -> Result<(), StyleModelError> {
         write::save(path, &self.to_onnx()?)
+    }
+
+    /// A network of any style as an ONNX file as that of [`to_onnx`](Self::to_onnx), with a second input: `style`, a picture
+    /// that the painting shall look like. `vgg` is the built-in network, of which the layers that see it are in the file.
+    ///
+    /// `style` is to be made smaller where its longer side is above [`ModelCard::style_size`](super::ModelCard::style_size),
+    /// which the file says too; at another size it is another style. Its shorter side is 8 or more, and it has no opacity.
+    ///
+    /// # Errors
+    /// If the model takes no picture as a style, `vgg` is another network than VGG19, or a parameter is not finite.
+    pub fn to_onnx_of_any_style(&self, vgg: &Vgg) -> Result<Vec<u8>, StyleModelError> {
+        write::check(self)?;
+        let unwritable = |detail: String| Err(StyleModelError::Unwritable { detail });
+        let Some(predictor) = &self.predictor else {
+            return unwritable("it takes no picture as a style".into());
+        };
+        if vgg.kind != VggKind::Vgg19 {
+            return unwritable(format!("it sees styles through VGG19, not {}", vgg.kind));
+        }
+        check_finite(self.parameters.iter().chain(&predictor.parameters))?;
+        Ok(onnx::of_any_style(self, predictor, vgg))
+    }
+
+    /// Writes [`to_onnx_of_any_style`](Self::to_onnx_of_any_style) to a file, whole and durably or not at all.
+    ///
+    /// # Errors
+    /// As there, and if the folder cannot be written to or the disk is full.
+    pub fn save_onnx_of_any_style(&self, vgg: &Vgg, path: &std::path::Path) -> Result<(), StyleModelError> {
+        write::save(path, &self.to_onnx_of_any_style(vgg)?)
     }
 
     /// The network of a model of one style as a safetensors file with the names and sizes of pytorch/examples'
@@ -102,11 +133,15 @@ impl StyleModel {
             let detail = format!("{what} holds one style and it has {styles}: choose or blend them");
             return Err(StyleModelError::Unwritable { detail });
         }
-        if self.parameters.iter().all(|value| value.is_finite()) {
-            return Ok(());
-        }
-        Err(StyleModelError::Unwritable { detail: "it has a value that is not finite".into() })
+        check_finite(self.parameters.iter())
     }
+}
+
+fn check_finite<'a>(mut values: impl Iterator<Item = &'a f32>) -> Result<(), StyleModelError> {
+    if values.all(|value| value.is_finite()) {
+        return Ok(());
+    }
+    Err(StyleModelError::Unwritable { detail: "it has a value that is not finite".into() })
 }
 
 /// By what a weight or bias of a layer is multiplied in a network that takes and gives 0–255; see
