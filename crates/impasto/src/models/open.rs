@@ -9,7 +9,6 @@ use super::catalogue::{BUILT_IN_ANY, BUILT_IN_STYLES, find_in};
 use super::convert::{ConvertError, names, no_such_style};
 use crate::picture::looks_like_a_picture;
 use crate::settings::nearest;
-use crate::style_pictures;
 use crate::styles::{self, Blend, StyleChoice, StyleFolder, StylesError};
 
 /// A model that was asked for.
@@ -91,6 +90,6 @@ fn with_picture(opened: Opened, name: &str, picture: &Path) -> Result<Opened, Co
     let Some(predictor) = &opened.model.predictor else {
         return Err(StylesError::NoPredictor { model: name.into(), picture: picture.into() }.into());
     };
-    let model = Cow::Owned(style_pictures::with_picture(&opened.model, predictor, picture)?);
+    let model = Cow::Owned(styles::with_picture(&opened.model, predictor, picture)?);
     Ok(Opened { model, path: opened.path, style: None, picture: Some(picture.into()) })
 }

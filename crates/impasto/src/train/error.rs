@@ -12,7 +12,7 @@ use crate::network::NetworkError;
 use crate::picture::{ReadError, WriteError};
 use crate::recorded::MissingFiles;
 use crate::settings::SettingsError;
-use crate::style_pictures::StylePictureError;
+use crate::styles::StylePictureError;
 
 /// Why a network was not trained.
 #[derive(Debug, thiserror::Error)]

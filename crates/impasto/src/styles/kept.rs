@@ -16,11 +16,11 @@ use impasto_nn::style_model::StyleCard;
 use impasto_nn::style_predictor::STATISTICS;
 use sha2::{Digest, Sha256};
 
+use super::pictures::{StylePictureError, StyleReader};
+use super::{any, find};
 use crate::bytes::hexadecimal;
 use crate::picture::{Picture, PictureFormat, ReadError, ReadLimits, load};
 use crate::settings::{Device, nearest};
-use crate::style_pictures::{StylePictureError, StyleReader};
-use crate::styles;
 use crate::tensors::{self, Tensors};
 
 /// Environment variable that names the folder of kept styles, in place of the platform's folder for a user's data.
@@ -161,7 +161,7 @@ impl StyleFolder {
         let stem = || add.picture.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let name = add.name.clone().unwrap_or_else(stem);
         let path = self.path(&name)?;
-        if styles::find(&name).is_some() {
+        if find(&name).is_some() {
             return Err(KeptStyleError::BuiltIn(name));
         }
         if path.exists() {
@@ -175,7 +175,7 @@ impl StyleFolder {
             picture_sha256: Some(hexadecimal(&Sha256::digest(&bytes))),
             thumbnail: picture.resized_to_longer_side(THUMBNAIL).to_file_bytes(PictureFormat::Jpeg, None).ok(),
         };
-        let statistics = StyleReader::new(styles::any(), add.device, add.threads)?.statistics(&picture);
+        let statistics = StyleReader::new(any(), add.device, add.threads)?.statistics(&picture);
         let statistics: Vec<f16> = statistics.into_iter().map(f16::from_f32).collect();
         let kept = KeptStyle { card, statistics: statistics.iter().map(|value| value.to_f32()).collect() };
         std::fs::create_dir_all(&self.folder).map_err(|error| self.failed(&path, error))?;
@@ -267,6 +267,7 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::names;
     use super::*;
 
     fn example(name: &str) -> PathBuf {
@@ -303,7 +304,7 @@ mod tests {
             assert!(matches!(styles.add(&add), Err(KeptStyleError::Name(_))), "{name}");
             assert!(matches!(styles.get(name), Err(KeptStyleError::Unknown { .. })), "{name}");
         }
-        let add = AddStyle { name: Some(styles::names()[0].into()), ..AddStyle::new(example("coffee.png")) };
+        let add = AddStyle { name: Some(names()[0].into()), ..AddStyle::new(example("coffee.png")) };
         assert!(matches!(styles.add(&add), Err(KeptStyleError::BuiltIn(_))));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
