@@ -64,6 +64,26 @@ fn any_picture_is_a_style() {
     studio.run(&["stylize", "cat.png", "-s", "night.png", "-o", "night.png"]).refused(&["night.png"]);
 }
 
+/// What is small has colours, if no strokes, and what is transparent in a style does not count.
+#[test]
+fn small_pictures_and_pictures_with_holes_are_styles() {
+    let studio = studio();
+    let night = image::open(studio.path("night.png")).unwrap();
+    night.resize_exact(8, 8, image::imageops::FilterType::Triangle).save(studio.path("small.png")).unwrap();
+    let mut holed = night.to_rgba8();
+    holed.enumerate_pixels_mut().filter(|(x, y, _)| x % 40 < 20 && *y < 40).for_each(|(_, _, p)| p.0[3] = 0);
+    holed.save(studio.path("holed.png")).unwrap();
+    let cat = pixels(&studio, "cat.png");
+    for style in ["small.png", "holed.png"] {
+        studio.run(&["stylize", "cat.png", "-s", style, "-o", "out.png"]).good();
+        let painted = pixels(&studio, "out.png");
+        let blue = |picture: &image::RgbImage| -> i64 {
+            picture.pixels().map(|pixel| i64::from(pixel.0[2]) - i64::from(pixel.0[0])).sum()
+        };
+        assert!(blue(&painted) > blue(&cat) + 30 * 96 * 64, "{style} makes the cat blue");
+    }
+}
+
 /// A built-in style above and any picture below, two networks; the cat stays between them.
 #[test]
 fn masks_give_styles_their_places() {

@@ -63,6 +63,46 @@ fn styles_that_are_none() {
     nothing_left(&studio, &own);
 }
 
+/// A style is refused from the head of its file where it is too large, and where it shows nothing.
+#[test]
+fn pictures_that_are_no_styles() {
+    let studio = studio();
+    let night = image::open(studio.path("night.png")).unwrap();
+    night.resize_exact(7, 30, image::imageops::FilterType::Triangle).save(studio.path("small.png")).unwrap();
+    night.resize_exact(800, 20, image::imageops::FilterType::Triangle).save(studio.path("line.png")).unwrap();
+    let mut clear = night.to_rgba8();
+    clear.pixels_mut().for_each(|pixel| pixel.0[3] = 0);
+    clear.save(studio.path("clear.png")).unwrap();
+    for name in ["one.png", "one.jpg"] {
+        image::RgbImage::from_pixel(40, 30, image::Rgb([200, 30, 20])).save(studio.path(name)).unwrap();
+    }
+    studio.write("huge.png", &huge_png());
+    for (style, limit, words) in [
+        ("small.png", "200MP", &["`small.png` is 7×30 pixels: a picture needs at least 8"][..]),
+        ("line.png", "200MP", &["`line.png` is 800×20 pixels: a style may be 32 times as long as it is wide"]),
+        ("clear.png", "200MP", &["`clear.png` is transparent everywhere"]),
+        ("one.png", "200MP", &["`one.png` has one colour"]),
+        ("one.jpg", "200MP", &["`one.jpg` has one colour"]),
+        ("night.png", "5000", &["`night.png`", "80×64", "--max-pixels"]),
+        ("huge.png", "200MP", &["`huge.png`", "20000×12000", "--max-pixels"]),
+    ] {
+        let begun = std::time::Instant::now();
+        let args = ["stylize", "cat.png", "-s", style, "-o", "out.png", "--max-pixels", limit];
+        studio.run(&args).refused(words);
+        assert!(begun.elapsed().as_secs() < 10, "nothing is decoded");
+    }
+    nothing_left(&studio, &["clear.png", "huge.png", "line.png", "one.jpg", "one.png", "small.png"]);
+}
+
+/// The head of a PNG of 240 megapixels, whose pixels are missing.
+fn huge_png() -> Vec<u8> {
+    let mut png = Vec::new();
+    let mut encoder = png::Encoder::new(&mut png, 20_000, 12_000);
+    encoder.set_color(png::ColorType::Rgb);
+    drop(encoder.write_header().unwrap());
+    png
+}
+
 #[test]
 fn masks_that_cannot_be() {
     let studio = studio();

@@ -43,11 +43,6 @@ impl Picture {
         self.resized(height, width)
     }
 
-    /// The same where the longer side is above `size`; a smaller picture stays as it is.
-    pub fn reduced_to_longer_side(&self, size: usize) -> Self {
-        if self.height.max(self.width) > size { self.resized_to_longer_side(size) } else { self.clone() }
-    }
-
     /// Rows and columns of the picture with its longer side at `size`.
     pub fn size_with_longer_side(&self, size: usize) -> (usize, usize) {
         size_with_longer_side((self.height, self.width), size)

@@ -9,7 +9,8 @@ use super::built_in::{FILE_NAME, any, built_in, few, number};
 use super::choice::StyleChoice;
 use super::error::StylesError;
 use super::home::Home;
-use super::pictures::{self, StylePictureError, StyleReader};
+use super::pictures::{self, StyleReader};
+use crate::picture::ReadLimits;
 use crate::settings::Device;
 
 /// Styles of one network, each with its share.
@@ -37,14 +38,19 @@ impl Blend {
     /// # Errors
     /// If a style is not to be found, they are not of one network, or all weigh nothing.
     pub fn find(choices: &[StyleChoice]) -> Result<Self, StylesError> {
-        Self::find_on(choices, Device::Auto, None)
+        Self::find_on(choices, Device::Auto, None, &ReadLimits::default())
     }
 
-    /// The same, where pictures are measured on a device with this many threads.
+    /// The same, where pictures are read within limits and measured on a device with this many threads.
     ///
     /// # Errors
     /// As [`find`](Self::find).
-    pub fn find_on(choices: &[StyleChoice], device: Device, threads: Option<usize>) -> Result<Self, StylesError> {
+    pub fn find_on(
+        choices: &[StyleChoice],
+        device: Device,
+        threads: Option<usize>,
+        limits: &ReadLimits,
+    ) -> Result<Self, StylesError> {
         let first = choices.first().ok_or(StylesError::Nothing)?;
         let homes = choices.iter().map(|choice| Home::of(&choice.style)).collect::<Result<Vec<_>, _>>()?;
         if let Some((_, other)) = homes.iter().zip(choices).skip(1).find(|(home, _)| !homes[0].is_network_of(home)) {
@@ -54,7 +60,7 @@ impl Blend {
         if !(total.is_finite() && total > 0.0) {
             return Err(StylesError::NoWeight);
         }
-        let (model, numbers) = numbered(&homes.iter().collect::<Vec<_>>(), device, threads)?;
+        let (model, numbers) = numbered(&homes.iter().collect::<Vec<_>>(), device, threads, limits)?;
         let mut weights = vec![0.0; model.shape.styles];
         for (number, choice) in numbers.into_iter().zip(choices) {
             weights[number] += choice.weight;
@@ -70,6 +76,7 @@ impl Blend {
         choices: &[StyleChoice],
         device: Device,
         threads: Option<usize>,
+        limits: &ReadLimits,
     ) -> Result<Vec<Self>, StylesError> {
         let homes = choices.iter().map(|choice| Home::of(&choice.style)).collect::<Result<Vec<_>, _>>()?;
         let mut found: Vec<Option<Self>> = vec![None; homes.len()];
@@ -81,7 +88,7 @@ impl Blend {
             };
             let same: Vec<usize> = (first..homes.len()).filter(|other| *other == first || is_same(other)).collect();
             let of_network: Vec<&Home> = same.iter().map(|place| &homes[*place]).collect();
-            let (model, numbers) = numbered(&of_network, device, threads)?;
+            let (model, numbers) = numbered(&of_network, device, threads, limits)?;
             for (place, number) in same.into_iter().zip(numbers) {
                 found[place] = Some(Self::of(model.clone(), number));
             }
@@ -106,7 +113,7 @@ fn network_of(homes: &[&Home]) -> Result<Cow<'static, StyleModel>, StylesError> 
     };
     Ok(match homes[0].file() {
         Some(path) => Cow::Owned(StyleModel::load(path)?),
-        None if homes.iter().any(Home::is_predicted) => Cow::Borrowed(any()),
+        None if homes.iter().any(|home| home.is_predicted()) => Cow::Borrowed(any()),
         None if are_among(few()) => Cow::Borrowed(few()),
         None => Cow::Borrowed(built_in()),
     })
@@ -117,10 +124,11 @@ fn numbered(
     homes: &[&Home],
     device: Device,
     threads: Option<usize>,
+    limits: &ReadLimits,
 ) -> Result<(Cow<'static, StyleModel>, Vec<usize>), StylesError> {
     let model = network_of(homes)?;
     if homes.iter().any(|home| home.is_predicted()) {
-        let styles = with_pictures(&model, homes, device, threads)?;
+        let styles = with_pictures(&model, homes, device, threads, limits)?;
         return Ok((Cow::Owned(model.with_styles(styles)), (0..homes.len()).collect()));
     }
     let numbers = homes.iter().map(|home| home.style(&model)).collect::<Result<_, _>>()?;
@@ -133,6 +141,7 @@ fn with_pictures(
     homes: &[&Home],
     device: Device,
     threads: Option<usize>,
+    limits: &ReadLimits,
 ) -> Result<Vec<(StyleCard, Vec<f32>)>, StylesError> {
     let mut reader = None;
     let mut styles = Vec::new();
@@ -150,7 +159,7 @@ fn with_pictures(
             let model = home.file().unwrap_or(Path::new(FILE_NAME)).to_owned();
             return Err(StylesError::NoPredictor { model, picture: path.clone() });
         };
-        let picture = pictures::read(path).map_err(StylePictureError::Read)?;
+        let picture = pictures::read(path, limits)?;
         let reader = match &mut reader {
             Some(reader) => reader,
             none => none.insert(StyleReader::new(model, device, threads)?),

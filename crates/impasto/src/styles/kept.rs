@@ -16,7 +16,7 @@ use impasto_nn::style_model::StyleCard;
 use impasto_nn::style_predictor::STATISTICS;
 use sha2::{Digest, Sha256};
 
-use super::pictures::{StylePictureError, StyleReader};
+use super::pictures::{StylePictureError, StyleReader, checked};
 use super::{any, find};
 use crate::bytes::hexadecimal;
 use crate::picture::{Picture, PictureFormat, ReadError, ReadLimits, load};
@@ -168,7 +168,7 @@ impl StyleFolder {
             return Err(KeptStyleError::Exists(name));
         }
         let bytes = load(&add.picture, &add.limits)?;
-        let picture = Picture::from_file_bytes_within(&bytes, &add.picture, &add.limits)?;
+        let picture = checked(Picture::from_file_bytes_within(&bytes, &add.picture, &add.limits)?, &add.picture)?;
         let card = StyleCard {
             name: name.clone(),
             title: add.title.clone(),

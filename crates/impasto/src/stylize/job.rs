@@ -169,8 +169,9 @@ impl Job for StylizeJob {
 impl StylizeJob {
     /// The styles and where each counts.
     fn masked_styles(&self) -> Result<Vec<MaskedStyle>, StylizeJobError> {
-        let masks = Masks::read(&self.masks, self.styles.len(), None, &self.settings.read_limits())?;
-        Ok(MaskedStyle::find(&self.styles, masks, self.settings.device, self.settings.threads)?)
+        let limits = self.settings.read_limits();
+        let masks = Masks::read(&self.masks, self.styles.len(), None, &limits)?;
+        Ok(MaskedStyle::find(&self.styles, masks, self.settings.device, self.settings.threads, &limits)?)
     }
 
     /// What is to be made of what is named, and what cannot be.

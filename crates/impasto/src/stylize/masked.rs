@@ -6,7 +6,7 @@
 use std::iter::zip;
 
 use crate::paint::{Mask, Masks};
-use crate::picture::Picture;
+use crate::picture::{Picture, ReadLimits};
 use crate::settings::Device;
 use crate::styles::{Blend, StyleChoice, StylesError};
 
@@ -31,9 +31,10 @@ impl MaskedStyle {
         masks: Masks,
         device: Device,
         threads: Option<usize>,
+        limits: &ReadLimits,
     ) -> Result<Vec<Self>, StylesError> {
         if masks.styles.iter().all(Option::is_none) {
-            return Ok(vec![Self::everywhere(Blend::find_on(choices, device, threads)?)]);
+            return Ok(vec![Self::everywhere(Blend::find_on(choices, device, threads, limits)?)]);
         }
         let masks = masks.styles.into_iter().chain(std::iter::repeat(None));
         let (choices, masks): (Vec<_>, Vec<_>) =
@@ -41,7 +42,7 @@ impl MaskedStyle {
         if choices.is_empty() {
             return Err(StylesError::NoWeight);
         }
-        let blends = Blend::find_each(&choices, device, threads)?;
+        let blends = Blend::find_each(&choices, device, threads, limits)?;
         let masked = zip(blends, zip(choices, masks));
         Ok(masked.map(|(blend, (choice, mask))| Self { blend, weight: choice.weight, mask }).collect())
     }

@@ -38,7 +38,7 @@ declare! {
         /// free, at most 1.9 GiB up to 12 megapixels].
         #[arg(value_name = "SIZE", allow_hyphen_values = true)]
         option memory: MemorySize;
-        /// The most pixels of a picture to read, such as `500MP` [default: 200MP].
+        /// The most pixels of a picture to read, such as `500MP`: a photograph, a style or a mask [default: 200MP].
         #[arg(value_name = "N")]
         value max_pixels: MaxPixels;
         /// The device to compute on: `auto`, `cpu` or `reference` (plain loops, very slow, to check the others).

@@ -231,7 +231,7 @@ impl AnyStyles {
         let PaintingFiles { training, validation, size, limits } = &self.files;
         let path = training.get(index).unwrap_or_else(|| &validation[index - training.len()]);
         let picture = Picture::read_within(path, limits).map_err(|error| Skipped::new(path, error))?;
-        Ok(picture.reduced_to_longer_side(*size))
+        Ok(picture.resized_to_longer_side(*size))
     }
 
     /// Paintings that could not be read since the last call.

@@ -452,7 +452,7 @@ fn held_out(paths: Vec<PathBuf>, size: usize, limits: &ReadLimits) -> Result<Vec
     let (count, mut read, mut reason) = (paths.len(), Vec::new(), String::new());
     for path in paths {
         match Picture::read_within(&path, limits) {
-            Ok(picture) => read.push((path, picture.reduced_to_longer_side(size))),
+            Ok(picture) => read.push((path, picture.resized_to_longer_side(size))),
             Err(error) => reason = error.to_string(),
         }
     }

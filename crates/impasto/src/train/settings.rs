@@ -65,7 +65,7 @@ declare! {
         value image_size: usize
             where Range::whole("the image size", "a multiple of 4 from 32 to 1024", 32, 1024).multiples_of(4);
         /// Longer side at which the paintings are compared [default: 512]. It sets the stroke size: strokes become as
-        /// many pixels wide as they are in the painting at this size. Smaller paintings of `--styles` are not enlarged.
+        /// many pixels wide as they are in the painting at this size.
         #[arg(value_name = "N", allow_negative_numbers = true)]
         value style_size: usize where Range::whole("the style size", "from 16 to 4096", 16, 4096);
         /// Photographs in a step [default: 4].
