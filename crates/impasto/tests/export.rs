@@ -73,7 +73,7 @@ fn onnx_runtime_paints_a_photograph_in_the_style_of_a_painting() {
     let Some(interpreter) = python::interpreter_with(&["onnx", "onnxruntime"]) else { return };
     let case = Case::new("any");
     let paintings = STYLES.map(example);
-    let seen = |path: &PathBuf| Picture::read(path).unwrap().reduced_to_longer_side(any().card.style_size());
+    let seen = |path: &PathBuf| Picture::read(path).unwrap().resized_to_longer_side(any().card.style_size());
     let styles = paintings.each_ref().map(seen);
     styles.iter().for_each(|style| case.write(style, "style"));
     case.run(interpreter);

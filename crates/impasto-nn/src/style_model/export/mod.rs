@@ -82,7 +82,7 @@ impl StyleModel {
     /// A network of any style as an ONNX file as that of [`to_onnx`](Self::to_onnx), with a second input: `style`, a picture
     /// that the painting shall look like. `vgg` is the built-in network, of which the layers that see it are in the file.
     ///
-    /// `style` is to be made smaller where its longer side is above [`ModelCard::style_size`](super::ModelCard::style_size),
+    /// `style` is to be brought to a longer side of [`ModelCard::style_size`](super::ModelCard::style_size),
     /// which the file says too; at another size it is another style. Its shorter side is 8 or more, and it has no opacity.
     ///
     /// # Errors

@@ -58,7 +58,7 @@ pub(super) fn of_any_style(model: &StyleModel, predictor: &StylePredictor, vgg: 
         inputs: vec![picture(INPUT, ["height", "width"]), picture(STYLE, ["style_height", "style_width"])],
         description: format!(
             "Paints a picture in the style of another. {INPUT}, {STYLE} and {OUTPUT} are RGB, 0–255; {INPUT} is of any \
-             size from 16×16 up, the longer side of {STYLE} is to be {size} or less, the shorter 8 or more."
+             size from 16×16 up, the longer side of {STYLE} is to be {size}, the shorter 8 or more."
         ),
         lines: vec![
             ("style_size", Some(size.to_string())),
