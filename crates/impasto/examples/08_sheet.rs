@@ -40,7 +40,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         columns.push(column);
     }
     on_white(&columns, side).write(Path::new(sheet), None)?;
-    println!("{sheet}");
     Ok(())
 }
 
