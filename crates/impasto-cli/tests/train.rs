@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
 use common::{Run, Studio};
+use impasto::styles::StyleModel;
 
 /// A studio with photographs in `photos`, and in folders in it.
 fn studio() -> Studio {
@@ -201,8 +202,29 @@ fn pictures_and_folders_that_are_none() {
         assert_eq!(studio.files(), before);
     }
     studio.run(&["train", "--photos", "photos", "-o", "m.safetensors"]).refused(&["no style picture"]);
-    studio.run(&["train", "-s", "night.png", "-o", "m.safetensors"]).refused(&["no folder of photographs"]);
     studio.run(&["train", "-s", "night.png", "--photos", "photos"]).refused(&["no model to write"]);
+}
+
+/// The photographs and the first weights come with the program; other widths begin from nothing.
+#[test]
+fn a_painting_alone_is_enough() {
+    let studio = studio();
+    let train = |more: &[&str]| {
+        let few = ["--image-size", "192", "--style-size", "192", "--batch", "1", "-n", "2", "--json"];
+        let all = [&["train", "-s", "night.png", "-o", "m.safetensors"], &few[..], more].concat();
+        let events = studio.run(&all).good().json();
+        std::fs::remove_file(studio.path("m-checkpoint.safetensors")).unwrap();
+        let validated = events.into_iter().find(|event| event["event"] == "validated").unwrap();
+        let card = StyleModel::load(&studio.path("m.safetensors")).unwrap().card;
+        (validated["loss"].as_f64().unwrap(), card.source)
+    };
+    let (known, source) = train(&[]);
+    assert!(source.unwrap().contains("network of any style"));
+    let (fresh, source) = train(&["--from", "nothing"]);
+    assert!(known < 0.5 * fresh && source.is_none(), "{known} against {fresh}");
+    train(&["--width", "16"]);
+    let run = studio.run(&["train", "-s", "night.png", "-o", "m.safetensors", "--width", "16", "--from", "any"]);
+    run.refused(&["`any` holds a network of width 32 with 5 residual blocks"]);
 }
 
 #[test]
